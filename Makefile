@@ -1,0 +1,53 @@
+# Every target is the same as CI's. A fresh machine needs Python 3.11+, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOME_DIR ?= .wardkeep
+
+.PHONY: run demo test lint types layers check cover soak bench lock clean
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	touch $@
+
+run: $(VENV)/run.stamp  ## set up and start the gateway on the embedded store
+	$(BIN)/wardkeep run --home $(HOME_DIR)
+
+demo: $(VENV)/run.stamp  ## a governed call, end to end, with every claim checked
+	$(BIN)/wardkeep demo
+
+test: $(VENV)/dev.stamp lint  ## set up and pass all tests
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+cover: $(VENV)/dev.stamp  ## branch coverage of the security-critical packages
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage combine
+	$(BIN)/coverage report --include='*/policy/*,*/routing/*,*/privacy/*,*/audit/*,*/crypto/*'
+
+check: test demo
+
+soak: $(VENV)/dev.stamp  ## the long versions: crashes, load, races
+	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.gateways
+
+lock:  ## renew the hash-locked requirements
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --output-file requirements.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --group dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Wardkeep: a self-hosted HIPAA gateway and compliance control plane for AI."""

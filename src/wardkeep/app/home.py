@@ -1,0 +1,98 @@
+"""Opens what a home directory holds: keys, ledger, control tables. One process at a time."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.compliance.control import Control, open_control
+from wardkeep.compliance.entries import EntryMaker
+from wardkeep.crypto.errors import KeyUnavailable
+from wardkeep.crypto.keys import (
+    DataKeys,
+    Keyring,
+    RootKey,
+    WrappedKeys,
+    data_keys,
+    load_key_file,
+    load_wrapped,
+    open_keyring,
+    passphrase_root,
+)
+from wardkeep.model.instant import Instant
+from wardkeep.settings import Settings
+from wardkeep.storage.control_sqlite import ControlFile
+
+LEDGER_ORIGIN = "wardkeep/{tenant}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An opened home. Close it to keep a last checkpoint and release the files."""
+
+    keyring: Keyring
+    keys: DataKeys
+    ledger: SqliteLedger
+    store: ControlFile
+    control: Control
+    entries: EntryMaker
+
+    async def close(self) -> None:
+        """Finish writing and release both stores."""
+        await self.ledger.close()
+        self.store.close()
+
+
+def open_root(settings: Settings, wrapped: WrappedKeys) -> RootKey:
+    """Return the root key that the settings name.
+
+    Raises:
+        KeyUnavailable, KeyFileUnsafe: the file or variable is absent, readable by others, or not the right one.
+    """
+    source, _, place = settings.keys.root.partition(":")
+    if source == "file":
+        return load_key_file(settings.path(place))
+    passphrase = os.environ.get(place)
+    if not passphrase or wrapped.passphrase is None:
+        raise KeyUnavailable(f"the environment variable {place} does not hold the passphrase of this home's keys")
+    return passphrase_root(passphrase, wrapped.passphrase)
+
+
+def read_wrapped(path: Path) -> WrappedKeys:
+    """Return the wrapped keys of a home. Raises KeyUnavailable."""
+    try:
+        return load_wrapped(path.read_bytes())
+    except OSError as error:
+        raise KeyUnavailable(f"the wrapped keys {path} cannot be read ({error.strerror})") from error
+
+
+async def open_home(settings: Settings, clock: Callable[[], Instant]) -> Opened:
+    """Open keys, ledger and control tables; close what a dead process left open; replay what was not applied.
+
+    Raises:
+        CryptoError, LedgerError, StoreError, ControlError: each says what to do; nothing was changed.
+    """
+    wrapped = read_wrapped(settings.wrapped_keys_path)
+    keyring = open_keyring(open_root(settings, wrapped), wrapped)
+    keys = data_keys(keyring, with_history=True)
+    ledger = SqliteLedger(
+        settings.ledger_path,
+        origin=LEDGER_ORIGIN.format(tenant=keyring.tenant),
+        signer=keyring.signer,
+        boot=clock().boot,
+        now=lambda: clock().wall,
+    )
+    try:
+        store = ControlFile(settings.control_path)
+        try:
+            await ledger.recover(is_expired=lambda _: True)
+            entries = EntryMaker(keys=keys, tenant=keyring.tenant, clock=clock)
+            control = await open_control(ledger=ledger, store=store, entries=entries)
+        except BaseException:
+            store.close()
+            raise
+    except BaseException:
+        await ledger.close()
+        raise
+    return Opened(keyring=keyring, keys=keys, ledger=ledger, store=store, control=control, entries=entries)

@@ -1,0 +1,75 @@
+"""Builds the road of one process from keys, facts and a sequencer."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from wardkeep.compliance.deployments import open_credential
+from wardkeep.compliance.facts import FactsSource
+from wardkeep.crypto.keys import DataKeys
+from wardkeep.gateway.pipeline import Road
+from wardkeep.gateway.record import Recorder, Sequencer
+from wardkeep.model.instant import Instant
+from wardkeep.model.registry import Deployment, Registry
+from wardkeep.model.sensitive import Secret
+from wardkeep.privacy.detect.detector import Detector
+from wardkeep.providers.anthropic import Anthropic
+from wardkeep.providers.openai import OpenAI
+from wardkeep.transport.errors import RequestUnsendableError
+from wardkeep.transport.pool import Origin, Pool
+from wardkeep.transport.tls import TlsDemands
+
+
+def build_road(
+    *,
+    keys: DataKeys,
+    sequencer: Sequencer,
+    owner: str,
+    clock: Callable[[], Instant],
+    registry: Callable[[], Registry],
+    refresh: Callable[[], Awaitable[None]],
+    newest_entry_us: int,
+    detector: Detector,
+    pool: Pool,
+) -> Road:
+    """Connect the stages. `owner` names this process in the ledger's open entries."""
+    facts = FactsSource(clock, newest_entry_us=newest_entry_us)
+
+    def credential_for(held: Registry, name: str) -> Secret[str]:
+        return open_credential(keys, tenant=keys.tenant, identifier=name, body=held.secrets[name])
+
+    return Road(
+        registry=registry,
+        facts_now=facts.now,
+        credential_for=credential_for,
+        detector=detector,
+        providers={"openai": OpenAI(pool), "anthropic": Anthropic(pool)},
+        recorder=Recorder(sequencer=sequencer, keys=keys, owner=owner, clock=clock),
+        credential_mac_key=Secret(keys.api_key_key),
+        surrogate_key=Secret(keys.surrogate_key),
+        refresh=refresh,
+    )
+
+
+def allow_origins(pool: Pool, registry: Registry) -> tuple[str, ...]:
+    """Let the pool reach the registry's deployments and nothing else; return the ids that cannot be reached.
+
+    One wrong address closes its own deployment, not the others.
+    """
+    good: list[Origin] = []
+    bad: list[str] = []
+    for deployment in registry.deployments.values():
+        origin = _origin(deployment)
+        try:
+            Pool([origin])
+        except (RequestUnsendableError, OSError, ssl.SSLError):
+            bad.append(deployment.id)
+        else:
+            good.append(origin)
+    pool.set_origins(good)
+    return tuple(bad)
+
+
+def _origin(deployment: Deployment) -> Origin:
+    demands = TlsDemands(authority=Path(deployment.ca_file)) if deployment.ca_file is not None else TlsDemands()
+    return Origin(url=deployment.base_url, tls=demands, is_plain_allowed=deployment.allow_plain_http)

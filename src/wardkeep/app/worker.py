@@ -1,0 +1,115 @@
+"""A worker's side of the keeper's socket: the same `Sequencer` as in one process, and facts that follow."""
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import msgspec
+
+from wardkeep.app.messages import (
+    Append,
+    Appended,
+    Facts,
+    Failed,
+    Join,
+    Refresh,
+    Report,
+    ToWorker,
+    Welcome,
+    to_wire,
+)
+from wardkeep.audit.entry import Draft
+from wardkeep.audit.errors import DraftMalformed, LedgerTimeout, LedgerUnavailable, StaleFacts
+from wardkeep.crypto.keys import DataKeys, load_data_keys
+from wardkeep.gateway.record import Admission
+from wardkeep.model.reasons import Reason, RefusalError, Refused
+from wardkeep.model.registry import Registry
+from wardkeep.transport.errors import KeeperLost
+from wardkeep.transport.unix import FrameClient
+from wardkeep.web.metrics import Counts
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(ToWorker)
+
+
+class KeeperLink:
+    """One worker's connection to the keeper. Holds the newest registry it was told of."""
+
+    def __init__(self, client: FrameClient, owner: str) -> None:
+        self._client = client
+        self._owner = owner
+        self._registry: Registry | None = None
+        self._listeners: list[Callable[[Registry], None]] = []
+        client.on_push(self._pushed)
+
+    def on_registry(self, listener: Callable[[Registry], None]) -> None:
+        """Call `listener` with each newer registry. It must not raise or block."""
+        self._listeners.append(listener)
+
+    async def join(self) -> tuple[DataKeys, int]:
+        """Introduce this worker; return its keys and the ledger's newest time."""
+        reply = await self._call(Join(owner=self._owner))
+        if not isinstance(reply, Welcome):
+            _unexpected()
+        self._take(reply.registry)
+        return load_data_keys(reply.keys), reply.last_wall_us
+
+    def registry(self) -> Registry:
+        """Return the newest registry. Raises LookupError before `join`."""
+        if self._registry is None:
+            raise LookupError("the worker has not joined the keeper")
+        return self._registry
+
+    async def refresh(self) -> None:
+        """Ask for the registry as it is now."""
+        reply = await self._call(Refresh())
+        if isinstance(reply, Facts):
+            self._take(reply.registry)
+
+    async def report(self, counts: Counts) -> None:
+        """Tell the keeper this worker's counts."""
+        await self._call(Report(owner=self._owner, counts=counts))
+
+    async def append(self, drafts: Sequence[Draft], admission: Admission | None = None) -> Sequence[int]:
+        """As `Sequencer.append`; a lost keeper is a ledger that cannot be written."""
+        wire = None if admission is None else (admission.key, admission.calls_per_minute, admission.calls_at_once)
+        try:
+            reply = await self._call(Append(drafts=[to_wire(draft) for draft in drafts], admission=wire))
+        except KeeperLost as error:
+            raise LedgerUnavailable("the keeper is gone") from error
+        if isinstance(reply, Appended):
+            return reply.indices
+        if isinstance(reply, Failed):
+            _raise(reply)
+        _unexpected()
+
+    async def _call(self, message: msgspec.Struct) -> ToWorker:
+        reply: ToWorker = _DECODER.decode(await self._client.call(_ENCODER.encode(message)))
+        return reply
+
+    def _pushed(self, payload: bytes) -> None:
+        message = _DECODER.decode(payload)
+        if isinstance(message, Facts):
+            self._take(message.registry)
+
+    def _take(self, registry: Registry) -> None:
+        """Keep the newer one: a push may overtake a reply."""
+        if self._registry is None or registry.epoch >= self._registry.epoch:
+            self._registry = registry
+            for listener in self._listeners:
+                listener(registry)
+
+
+def _raise(failed: Failed) -> NoReturn:
+    if failed.error == "refused" and failed.reason is not None:
+        raise RefusalError(Refused(reason=Reason(failed.reason), retry_after_seconds=failed.retry_after_seconds))
+    if failed.error == "stale":
+        raise StaleFacts("a control entry is newer than these facts")
+    if failed.error == "timeout":
+        raise LedgerTimeout("the ledger did not commit in time")
+    if failed.error == "malformed":
+        raise DraftMalformed("the keeper found the draft malformed")
+    raise LedgerUnavailable("the ledger cannot be written")
+
+
+def _unexpected() -> NoReturn:
+    raise LedgerUnavailable("the keeper's reply was not of the expected type")

@@ -1,0 +1,59 @@
+"""What can go wrong with the ledger, and who should do what about it.
+
+    LedgerError
+    ├── DraftMalformed        a programmer mends the caller: the draft breaks the entry format
+    ├── EntryConflict         a programmer mends the caller: one id, two different entries
+    ├── StaleFacts            the caller gathers facts again and repeats decision and routing
+    ├── LedgerUnavailable     the caller refuses; the operator looks at the disk
+    │   └── LedgerTimeout     the same, with an unknown outcome: the entry may yet appear
+    ├── ControlNotApplied     the operator restarts: the entry stands, its effect is replayed at start
+    ├── LedgerDamaged         a security officer runs `wardkeep verify` on a copy; nothing starts on a damaged log
+    ├── ProofInvalid          whoever relied on the proof treats the statement as unproven
+    └── NoteInvalid           whoever relied on the checkpoint treats it as unproven
+
+No message carries anything from an entry but its index.
+"""
+
+
+class LedgerError(Exception):
+    """Root of this package's errors; catch a subclass, by name."""
+
+
+class DraftMalformed(LedgerError):  # noqa: N818 - named for the state found
+    """The draft breaks the entry format; the caller's code is wrong."""
+
+
+class EntryConflict(LedgerError):  # noqa: N818
+    """An entry with this id and other content is stored; ids are never used twice."""
+
+
+class StaleFacts(LedgerError):  # noqa: N818
+    """A control entry is newer than the facts this draft was decided on; gather facts again, at most three times."""
+
+
+class LedgerUnavailable(LedgerError):  # noqa: N818
+    """The ledger cannot be written now; refuse the call. Nothing was acknowledged."""
+
+
+class LedgerTimeout(LedgerUnavailable):
+    """The commit did not return in time; refuse the call. The entry may still appear, then closed as aborted."""
+
+
+class ControlNotApplied(LedgerError):  # noqa: N818
+    """A control entry is durable but its effect failed; every call is stale until a restart replays it."""
+
+
+class LedgerDamaged(LedgerError):  # noqa: N818
+    """The stored log contradicts itself or its signature; `index` is the first entry that is wrong, when known."""
+
+    def __init__(self, message: str, *, index: int | None) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class ProofInvalid(LedgerError):  # noqa: N818
+    """An inclusion or consistency proof does not prove the statement."""
+
+
+class NoteInvalid(LedgerError):  # noqa: N818
+    """A checkpoint's text or signature is not what the format or the key demands."""

@@ -1,0 +1,594 @@
+"""The ledger's writer: one sequencer, one transaction a batch, durable before anything is acknowledged.
+
+45 CFR 164.312(b), 164.312(c)(1). Group commit is driven by events: the writer thread takes everything that is queued
+(at most 512 drafts), commits, and looks again; there is no timer. Each batch's new head is signed, the signature kept
+on the batch's last entry.
+
+Nothing in memory runs ahead of the disk: the state is replaced after a commit returned, and read back through
+`restore` after any failure, which is also how the ledger starts.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Final, Protocol, TypeVar
+
+from wardkeep.audit.checkpoint import Checkpoint, VerifierKey, checkpoint_text, signed_note
+from wardkeep.audit.entry import Draft, check_draft, timestamp
+from wardkeep.audit.errors import (
+    ControlNotApplied,
+    DraftMalformed,
+    LedgerDamaged,
+    LedgerError,
+    LedgerTimeout,
+    LedgerUnavailable,
+)
+from wardkeep.audit.release import Moment, aborted_drafts
+from wardkeep.audit.restore import restore
+from wardkeep.audit.sequence import Plan, Receipt, State, Stored, plan, signatures_after
+from wardkeep.audit.tree import pack, root
+from wardkeep.crypto.signing import SigningKey
+from wardkeep.storage.errors import StoreDamaged, StoreError
+from wardkeep.storage.ledger_sqlite import Batch, CheckpointRow, EntryRow, HeadRow, LedgerFile, OpenRow
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 512
+DEADLINE_SECONDS: Final = 2.0
+_CHECKPOINT_ENTRIES: Final = 1000
+_CHECKPOINT_SECONDS: Final = 1.0
+_SCAN_CHUNK: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry as stored: `header` holds the exact leaf bytes."""
+
+    index: int
+    id: bytes
+    header: bytes
+    leaf_hash: bytes
+    signature: bytes | None
+    payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The durable head: what a witness is shown. `note` is empty for a log with no entry."""
+
+    size: int
+    root: bytes
+    facts_epoch: int
+    note: bytes
+
+
+class Ledger(Protocol):
+    """An append-only, hash-chained, signed log of entries.
+
+    Durability: when `append` returns, every entry of the call survives a crash of process and machine.
+    Atomicity: all drafts of one call become durable together, or none does.
+    Idempotence: a draft whose id is stored already gives that entry's receipt; other content under it raises
+    `EntryConflict`. So a caller may repeat an append whose outcome it does not know.
+    Ordering: entries stand in the order their appends were made in one task; concurrent appends in any order. What
+    `append_control` applies is visible before any later entry is durable.
+    Failures: `StaleFacts` (a control entry is newer than the draft's facts), `LedgerUnavailable` (not written),
+    `LedgerTimeout` (no answer within the deadline; the entry may appear later, and a request among them is then closed
+    as aborted). After a failure the next append tries again; no restart is needed.
+    Concurrency: any number of tasks and event loops may append at once.
+    """
+
+    @property
+    def writable(self) -> bool:
+        """Whether the last write succeeded and none hangs; false makes `/readyz` false."""
+        ...
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        """Make the drafts durable and return their receipts in order."""
+        ...
+
+    async def append_control(self, draft: Draft, apply: Callable[[int], None]) -> Receipt:
+        """Make a control draft durable, then run `apply(index)` before anything later is committed."""
+        ...
+
+    async def probe(self) -> bool:
+        """Try a real write that changes nothing, recovering if that is possible; return `writable`."""
+        ...
+
+    async def head(self) -> Head:
+        """Return the durable head."""
+        ...
+
+    async def read(self, index: int) -> Entry | None:
+        """Return one entry."""
+        ...
+
+    def scan(self, start: int, stop: int) -> AsyncIterator[Entry]:
+        """Yield entries with start <= index < stop, in order."""
+        ...
+
+    async def recover(self, *, is_expired: Callable[[str], bool]) -> list[Receipt]:
+        """Close every open request whose owner is expired with an `aborted` entry that says what was released."""
+        ...
+
+    async def abort_owner(self, owner: str) -> list[Receipt]:
+        """Close the open requests of one dead owner."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is queued, keep a checkpoint, release the store."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Append:
+    """Drafts that wait for a commit. With no future, the writer itself appends."""
+
+    drafts: Sequence[Draft]
+    future: "asyncio.Future[list[Receipt]] | None" = None
+    loop: asyncio.AbstractEventLoop | None = None
+    apply: Callable[[int], None] | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Call:
+    """Something else to do in the writer thread, between two batches."""
+
+    run: Callable[[], object]
+    future: "asyncio.Future[object] | None" = None
+    loop: asyncio.AbstractEventLoop | None = None
+    is_last: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Line:
+    """The appends of one event loop that may yet miss their deadline, oldest first."""
+
+    waiting: "deque[tuple[float, asyncio.Future[list[Receipt]]]]" = field(default_factory=deque)
+
+
+class SqliteLedger:
+    """The ledger on one SQLite file, written by one thread. Make it with `open_ledger`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        origin: str,
+        signer: SigningKey,
+        boot: str,
+        vfs: str | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Open, restore and verify the log's end, and start the writer.
+
+        Raises:
+            LedgerDamaged: the stored log contradicts itself; nothing is written to it any more.
+            LedgerUnavailable: the file cannot be opened.
+        """
+        self._path = path
+        self._key = VerifierKey(name=origin, public=signer.public)
+        self._signer = signer
+        self._boot = boot
+        self._vfs = vfs
+        self._deadline = deadline_seconds
+        self._now = now
+        self._queue: SimpleQueue[_Append | _Call] = SimpleQueue()
+        self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
+        # The writer thread alone sets what follows; other threads only read single references.
+        self._busy_since: float | None = None
+        self._healthy = False
+        self._failure = ""
+        self._unapplied: int | None = None
+        self._kept_size = 0
+        self._kept_at = time.monotonic()
+        self._closed = False
+        self._file: LedgerFile | None = None
+        self._state: State | None = None
+        try:
+            self._ready()
+        except StoreError as error:
+            raise LedgerUnavailable("the ledger file cannot be opened") from error
+        self._healthy = True
+        self._thread = Thread(target=self._run, name="wardkeep-ledger", daemon=True)
+        self._thread.start()
+
+    @property
+    def verifier_key(self) -> VerifierKey:
+        """The log's published name and key."""
+        return self._key
+
+    @property
+    def writable(self) -> bool:
+        """Whether the last write succeeded and none hangs."""
+        return self._healthy and not self._hangs()
+
+    @property
+    def failure(self) -> str:
+        """Why the last write failed, for operators; empty when it did not."""
+        return self._failure
+
+    @property
+    def facts_epoch(self) -> int:
+        """Index of the last durable control entry + 1; facts snapshots carry the epoch they were taken at."""
+        state = self._state
+        return 0 if state is None else state.facts_epoch
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        """Make the drafts durable together; see `Ledger`."""
+        for draft in drafts:
+            check_draft(draft)
+        return await self._submit(drafts, None)
+
+    async def append_control(self, draft: Draft, apply: Callable[[int], None]) -> Receipt:
+        """Make a control draft durable and apply it in the writer thread; see `Ledger`.
+
+        Raises:
+            ControlNotApplied: the entry is durable and `apply` failed, now or earlier; a restart replays it.
+        """
+        if draft.kind != "control":
+            raise DraftMalformed("only control entries are applied")
+        check_draft(draft)
+        return (await self._submit((draft,), apply))[0]
+
+    async def probe(self) -> bool:
+        """Try a real write; return whether the ledger is writable."""
+        try:
+            await self._call(self._probe)
+        except LedgerUnavailable:
+            return False
+        return self.writable
+
+    async def head(self) -> Head:
+        """Return the durable head."""
+        return await self._call(self._head)
+
+    async def read(self, index: int) -> Entry | None:
+        """Return one entry, or None when the log is shorter."""
+        found = await self._call(partial(self._rows, index, index + 1))
+        return _entry(found[0]) if found else None
+
+    async def scan(self, start: int, stop: int) -> AsyncIterator[Entry]:
+        """Yield entries in order, a few hundred at a time, so that writers wait at most for one portion."""
+        at = start
+        while at < stop:
+            rows = await self._call(partial(self._rows, at, min(at + _SCAN_CHUNK, stop)))
+            if not rows:
+                return
+            for row in rows:
+                yield _entry(row)
+            at = rows[-1][0] + 1
+
+    async def recover(self, *, is_expired: Callable[[str], bool]) -> list[Receipt]:
+        """Close open requests of expired owners; see `Ledger`."""
+        return await self._call(lambda: self._abort(lambda row: is_expired(row[2]), "owner-expired"))
+
+    async def abort_owner(self, owner: str) -> list[Receipt]:
+        """Close open requests of one dead owner."""
+        return await self.recover(is_expired=lambda other: other == owner)
+
+    async def open_requests(self) -> list[OpenRow]:
+        """Return (id, index, owner, opened) of every request not yet closed."""
+        return await self._call(self._open_requests)
+
+    async def copy_to(self, target: Path) -> None:
+        """Write a consistent copy of the ledger file for backup or verification, while writing goes on."""
+        copy = await self._call(lambda: self._ready()[0].begin_copy(target))
+        try:
+            while not await self._call(copy.step):
+                continue
+        finally:
+            await self._call(copy.close)
+        await asyncio.to_thread(copy.sync)
+
+    async def close(self) -> None:
+        """Finish what is queued, keep a checkpoint and release the file."""
+        if self._closed:
+            return
+        await self._call(self._close_file, is_last=True)
+        await asyncio.to_thread(self._thread.join, self._deadline)
+
+    # ---- the callers' side: any event loop -------------------------------------------------------------------------
+
+    async def _submit(self, drafts: Sequence[Draft], apply: Callable[[int], None] | None) -> list[Receipt]:
+        if not 0 < len(drafts) <= MAX_BATCH:
+            raise DraftMalformed(f"one append takes 1 to {MAX_BATCH} drafts")
+        self._refuse_while_hanging()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Receipt]] = loop.create_future()
+        self._queue.put(_Append(drafts=drafts, future=future, loop=loop, apply=apply))
+        self._watch(loop, future)
+        return await future
+
+    async def _call(self, run: Callable[[], T], *, is_last: bool = False) -> T:
+        self._refuse_while_hanging()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._closed = is_last  # nothing is queued behind the last job
+        self._queue.put(_Call(run=run, future=future, loop=loop, is_last=is_last))  # type: ignore[arg-type]  # one T a call
+        try:
+            async with asyncio.timeout(None if is_last else 5 * self._deadline):
+                return await future
+        except TimeoutError as error:
+            raise LedgerTimeout("the ledger's disk does not answer") from error
+
+    def _hangs(self) -> bool:
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > self._deadline
+
+    def _refuse_while_hanging(self) -> None:
+        if self._closed or self._hangs():
+            raise LedgerUnavailable("the ledger's disk does not answer, or the ledger is closed")
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, future: "asyncio.Future[list[Receipt]]") -> None:
+        """Hold the append to its deadline: one timer a loop, not one an append."""
+        line = self._lines.get(loop)
+        if line is None:
+            for gone in [other for other in list(self._lines) if other.is_closed()]:
+                self._lines.pop(gone, None)
+            line = self._lines[loop] = _Line()
+            loop.call_later(self._deadline, self._expire, loop)
+        waiting = line.waiting
+        while waiting and waiting[0][1].done():
+            waiting.popleft()
+        waiting.append((time.monotonic() + self._deadline, future))
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting = self._lines[loop].waiting
+        now = time.monotonic()
+        while waiting and (waiting[0][1].done() or waiting[0][0] <= now):
+            future = waiting.popleft()[1]
+            if not future.done():
+                future.set_exception(LedgerTimeout("the ledger did not commit in time"))
+        if waiting:
+            loop.call_later(waiting[0][0] - now, self._expire, loop)
+        else:
+            del self._lines[loop]
+
+    def _deliver(self, answers: Sequence[tuple[_Append, list[Receipt] | LedgerError]]) -> None:
+        late: set[bytes] = set()
+        for job, outcome in answers:
+            future = job.future
+            if future is None or future.cancelled():
+                continue  # a cancelled caller closes its own request
+            if future.done():
+                if not isinstance(outcome, LedgerError):
+                    late.update(draft.id for draft in job.drafts if draft.kind == "request")
+            elif isinstance(outcome, LedgerError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+        if late:
+            # Their callers were refused at the deadline, so nobody else will ever close them.
+            self._queue.put(_Call(run=lambda: self._abort(lambda row: row[0] in late, "deadline")))
+
+    # ---- the writer thread -----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        held: _Append | _Call | None = None
+        while True:
+            job = held or self._queue.get()
+            held = None
+            self._busy_since = time.monotonic()
+            if isinstance(job, _Call):
+                self._do(job)
+                if job.is_last:
+                    self._busy_since = None
+                    return
+            else:
+                batch, held = self._gather(job)
+                self._write(batch)
+            self._busy_since = None
+
+    def _gather(self, first: _Append) -> tuple[list[_Append], _Append | _Call | None]:
+        """Take what is queued, up to the batch limit; a control append ends its batch, so that it applies first."""
+        batch = [first]
+        count = len(first.drafts)
+        while batch[-1].apply is None:
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                break
+            if isinstance(job, _Call) or count + len(job.drafts) > MAX_BATCH:
+                return batch, job
+            batch.append(job)
+            count += len(job.drafts)
+        return batch, None
+
+    def _do(self, call: _Call) -> None:
+        outcome: object
+        failed: Exception | None = None
+        try:
+            outcome = call.run()
+        except (StoreError, LedgerDamaged) as error:
+            self._fail(error)
+            outcome, failed = None, LedgerUnavailable("the ledger cannot be read or written now")
+        except Exception as error:  # noqa: BLE001 - outermost frame of the worker thread: it must outlive any caller
+            outcome, failed = None, error
+        if call.future is not None and call.loop is not None:
+            _hand_over(call.loop, _settle, call.future, outcome, failed)
+
+    def _write(self, batch: Sequence[_Append]) -> list[list[Receipt] | LedgerError]:
+        """Commit a batch and answer its callers; return the outcomes."""
+        live = [job for job in batch if job.future is None or not job.future.done()]
+        outcomes: list[list[Receipt] | LedgerError]
+        try:
+            outcomes = self._commit(live)
+        except (StoreError, LedgerDamaged) as error:
+            self._fail(error)
+            outcomes = [LedgerUnavailable("the ledger cannot be written now") for _ in live]
+        if live and live[-1].apply is not None:
+            outcomes[-1] = self._applied(live[-1].apply, outcomes[-1])
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Append, list[Receipt] | LedgerError]]] = {}
+        for job, outcome in zip(live, outcomes, strict=True):
+            if job.loop is not None:
+                by_loop.setdefault(job.loop, []).append((job, outcome))
+        for loop, answers in by_loop.items():
+            _hand_over(loop, self._deliver, answers)
+        return outcomes
+
+    def _commit(self, live: Sequence[_Append]) -> list[list[Receipt] | LedgerError]:
+        if self._unapplied is not None and live and live[-1].apply is not None:
+            # A later control change would move the applied index past the one that is missing.
+            refused = ControlNotApplied(f"control entry {self._unapplied} is not applied; restart to replay it")
+            return [*self._commit(live[:-1]), refused]
+        if not live:
+            return []
+        file, state = self._ready()
+        known = {
+            row[0]: Stored(receipt=Receipt(index=row[1], leaf_hash=row[2]), header=row[3])
+            for row in file.known([draft.id for job in live for draft in job.drafts])
+        }
+        planned = plan(state, [job.drafts for job in live], known)
+        if planned.rows:
+            self._store(file, state, planned)
+        self._healthy = True
+        self._failure = ""
+        return list(planned.outcomes)
+
+    def _store(self, file: LedgerFile, state: State, planned: Plan) -> None:
+        size = planned.frontier.size
+        text = checkpoint_text(Checkpoint(origin=self._key.name, size=size, root=root(planned.frontier)))
+        signature = self._signer.sign(text)
+        note = signed_note(text, self._key, signature)
+        signatures = signatures_after(state.signatures, size - 1, signature)
+        frontier = pack(planned.frontier)
+        at = time.monotonic()
+        due = size - self._kept_size >= _CHECKPOINT_ENTRIES or at - self._kept_at >= _CHECKPOINT_SECONDS
+        opened = timestamp(self._now())
+        last = size - 1
+        file.commit(
+            Batch(
+                entries=[
+                    (r.index, r.draft.id, r.header, r.leaf, signature if r.index == last else None, r.draft.payload)
+                    for r in planned.rows
+                ],
+                opened=[
+                    (r.draft.id, r.index, r.draft.owner, opened) for r in planned.rows if r.draft.kind == "request"
+                ],
+                closed=[r.draft.closes for r in planned.rows if r.draft.closes is not None],
+                head=HeadRow(
+                    size=size, frontier=frontier, facts_epoch=planned.facts_epoch, signatures=signatures, note=note
+                ),
+                checkpoint=CheckpointRow(size=size, frontier=frontier, note=note) if due else None,
+            )
+        )
+        self._state = State(
+            frontier=planned.frontier,
+            previous=planned.previous,
+            facts_epoch=planned.facts_epoch,
+            signatures=signatures,
+        )
+        if due:
+            self._kept_size, self._kept_at = size, at
+
+    def _applied(
+        self, apply: Callable[[int], None], outcome: list[Receipt] | LedgerError
+    ) -> list[Receipt] | LedgerError:
+        if isinstance(outcome, LedgerError):
+            return outcome
+        index = outcome[0].index
+        try:
+            apply(index)
+        except Exception as error:  # noqa: BLE001 - foreign code in the worker thread: any failure means not applied
+            self._unapplied = index
+            self._failure = f"control entry {index} was not applied ({type(error).__name__})"
+            return ControlNotApplied(f"control entry {index} is durable but not applied; restart to replay it")
+        return outcome
+
+    def _abort(self, is_chosen: Callable[[OpenRow], bool], cause: str) -> list[Receipt]:
+        """Append `aborted` entries through the ordinary path."""
+        file, _ = self._ready()
+        chosen = [row for row in file.open_requests() if is_chosen(row)]
+        moment = Moment(at=timestamp(self._now()), mono=time.monotonic_ns(), boot=self._boot)
+        receipts: list[Receipt] = []
+        drafts = aborted_drafts(file, chosen, cause, moment)
+        for at in range(0, len(drafts), MAX_BATCH):
+            (outcome,) = self._write([_Append(drafts=drafts[at : at + MAX_BATCH])])
+            if isinstance(outcome, LedgerError):
+                raise outcome
+            receipts += outcome
+        return receipts
+
+    def _probe(self) -> None:
+        self._ready()[0].probe()
+        self._healthy = True
+        self._failure = ""
+
+    def _rows(self, start: int, stop: int) -> list[EntryRow]:
+        return self._ready()[0].rows(start, stop)
+
+    def _open_requests(self) -> list[OpenRow]:
+        return self._ready()[0].open_requests()
+
+    def _head(self) -> Head:
+        file, state = self._ready()
+        row = file.head()
+        return Head(
+            size=state.frontier.size,
+            root=root(state.frontier),
+            facts_epoch=state.facts_epoch,
+            note=b"" if row is None else row.note,
+        )
+
+    def _ready(self) -> tuple[LedgerFile, State]:
+        """Return the open file and the log's end; after a failure both are read from the disk again."""
+        if self._file is not None and self._state is not None:
+            return self._file, self._state
+        file = LedgerFile(self._path, vfs=self._vfs)
+        try:
+            state = restore(file, self._key)
+            kept = file.latest_checkpoint()
+        except (StoreError, LedgerDamaged):
+            file.close()
+            raise
+        self._file, self._state = file, state
+        self._kept_size = 0 if kept is None else kept.size
+        return file, state
+
+    def _fail(self, error: StoreError | LedgerDamaged) -> None:
+        """Forget everything in memory: after a failed commit only the disk knows what is true."""
+        self._healthy = False
+        damaged = isinstance(error, LedgerDamaged | StoreDamaged)
+        self._failure = f"damaged: {error}" if damaged else str(error)
+        file, self._file, self._state = self._file, None, None
+        if file is not None:
+            file.close()
+
+    def _close_file(self) -> None:
+        if self._file is None:
+            return
+        row = self._file.head()
+        if row is not None and row.size > self._kept_size:
+            self._file.keep_checkpoint(CheckpointRow(size=row.size, frontier=row.frontier, note=row.note))
+        self._file.close()
+        self._file = None
+
+
+def _entry(row: EntryRow) -> Entry:
+    index, entry_id, header, leaf, signature, payload = row
+    return Entry(index=index, id=entry_id, header=header, leaf_hash=leaf, signature=signature, payload=payload)
+
+
+def _settle(future: "asyncio.Future[object]", outcome: object, failed: Exception | None) -> None:
+    if future.done():
+        return
+    if failed is not None:
+        future.set_exception(failed)
+    else:
+        future.set_result(outcome)
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, deliver: Callable[..., None], *arguments: object) -> None:
+    try:
+        loop.call_soon_threadsafe(deliver, *arguments)
+    except RuntimeError:
+        # The loop is closed: its callers are gone, and what they appended is durable all the same.
+        return

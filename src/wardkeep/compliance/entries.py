@@ -1,0 +1,114 @@
+"""Ledger entries of the control plane: a PHI-free header, with reasons and records sealed beside it.
+
+What people write (why an agreement is suspended, why an entry is opened) may name a patient, so it is never in a leaf.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from wardkeep.audit.entry import Draft, Header, Kind, encode_body, timestamp
+from wardkeep.compliance.errors import EntryUnopenable
+from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
+from wardkeep.crypto.errors import CryptoError
+from wardkeep.crypto.mac import sha256
+from wardkeep.model.instant import Instant, uuid7
+from wardkeep.policy.decide import VERSION as POLICY_VERSION
+
+# The place of every sealed entry payload; the same for all kinds of entry. It never changes: it is in each AAD.
+_TABLE: Final = "entries"
+_FIELD: Final = "payload"
+_SEAL_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryMaker:
+    """What is needed to make and open the control plane's entries. `keys` with history, to open older ones."""
+
+    keys: EpochKeys
+    tenant: str
+    clock: Callable[[], Instant]
+
+    def draft(
+        self,
+        kind: Kind,
+        *,
+        actor: str,
+        detail: dict[str, str | int | bool],
+        payload: bytes,
+        facts_epoch: int | None = None,
+        decision: str | None = None,
+    ) -> Draft:
+        """Return an entry that is ready to append, its payload sealed."""
+        now = self.clock()
+        entry_id = uuid7(now.wall_us, secrets.token_bytes(10))
+        sealed = seal(
+            self.keys,
+            plaintext=payload,
+            tenant=self.tenant,
+            table=_TABLE,
+            record_id=entry_id,
+            field=_FIELD,
+            version=_SEAL_VERSION,
+        )
+        header = Header(
+            type=kind,
+            id=entry_id.hex(),
+            at=timestamp(now.wall),
+            mono=now.mono_ns,
+            boot=now.boot,
+            actor=actor,
+            policy=POLICY_VERSION,
+            epoch=facts_epoch,
+            decision=decision,
+            ct_sha256=sha256(sealed.ciphertext).hex(),
+            ct_len=len(sealed.ciphertext),
+            key=sealed.key_id,
+            commit=sealed.commitment.hex(),
+            detail=detail,
+        )
+        return Draft(
+            id=entry_id, kind=kind, body=encode_body(header), payload=sealed.ciphertext, facts_epoch=facts_epoch
+        )
+
+    def opened(self, header: bytes, payload: bytes) -> bytes:
+        """Return the plaintext of a stored payload.
+
+        Raises:
+            EntryUnopenable: the header names no payload, its key is not here, or either was changed.
+        """
+        named = peek(header)
+        if named.key is None or named.commit is None:
+            raise EntryUnopenable("this entry has no sealed payload")
+        try:
+            return open_(
+                self.keys,
+                sealed=Sealed(ciphertext=payload, key_id=named.key, commitment=bytes.fromhex(named.commit)),
+                tenant=self.tenant,
+                table=_TABLE,
+                record_id=bytes.fromhex(named.id),
+                field=_FIELD,
+                version=_SEAL_VERSION,
+            )
+        except (CryptoError, ValueError) as error:
+            raise EntryUnopenable("the sealed payload of this entry does not open") from error
+
+
+class Peeked(msgspec.Struct, frozen=True):
+    """The few header fields that opening needs; the rest is not read."""
+
+    type: str
+    id: str
+    key: str | None = None
+    commit: str | None = None
+
+
+def peek(header: bytes) -> Peeked:
+    """Return type, id and sealing of stored leaf bytes. Raises EntryUnopenable."""
+    try:
+        return msgspec.json.decode(header, type=Peeked)
+    except msgspec.DecodeError as error:
+        raise EntryUnopenable("the stored header does not parse") from error

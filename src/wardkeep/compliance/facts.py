@@ -1,0 +1,81 @@
+"""Stage 2: one frozen snapshot of what is true now (DESIGN section 2).
+
+On the path of every call, so the calendar day is computed once a day and not once a call. A clock that goes backwards
+makes every expiry unprovable: the road closes until it has caught up (`CLOCK_BACKWARDS`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from wardkeep.model.instant import Instant
+from wardkeep.model.reasons import Reason, Refused
+from wardkeep.model.registry import Registry
+from wardkeep.model.stages import Facts
+from wardkeep.policy.decide import VERSION as POLICY_VERSION
+
+# Small steps are ordinary time synchronisation.
+TOLERATED_STEP_US: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Day:
+    """A calendar day in a zone and the half-open range of wall time that it is."""
+
+    zone: str
+    day: date
+    starts_us: int
+    ends_us: int
+
+
+class FactsSource:
+    """Makes `Facts` from a registry and the clock. One a process, used by one thread.
+
+    `newest_entry_us` is the wall time of the ledger's newest entry at start: a clock set back while the process was
+    down is found as well.
+    """
+
+    __slots__ = ("_clock", "_day", "_latest_us")
+
+    def __init__(self, clock: Callable[[], Instant], *, newest_entry_us: int = 0) -> None:
+        self._clock = clock
+        self._latest_us = newest_entry_us
+        self._day = _Day(zone="", day=date.min, starts_us=0, ends_us=0)
+
+    def now(self, registry: Registry) -> Facts | Refused:
+        """Return the snapshot, or why there is none."""
+        organisation = registry.organisation
+        if organisation is None:
+            return Refused(reason=Reason.FACTS_UNAVAILABLE)
+        reading = self._clock()
+        wall_us = reading.wall_us
+        if wall_us > self._latest_us:
+            self._latest_us = wall_us
+        elif self._latest_us - wall_us > TOLERATED_STEP_US:
+            # The mark stays at the latest reading: were it lowered, the second call after a step would pass.
+            return Refused(reason=Reason.CLOCK_BACKWARDS)
+        day = self._day
+        if not (day.starts_us <= wall_us < day.ends_us and day.zone == organisation.zone):
+            day = self._day = _day_at(reading, organisation.zone)
+        return Facts(registry=registry, today=day.day, now=reading, policy_version=POLICY_VERSION)
+
+
+def _day_at(reading: Instant, zone: str) -> _Day:
+    """Return the calendar day that a reading falls on in a zone, with its bounds (a day is not always 24 hours)."""
+    place = ZoneInfo(zone)
+    day = reading.day_in(zone)
+    return _Day(
+        zone=zone,
+        day=day,
+        starts_us=_microseconds(datetime.combine(day, time.min, place)),
+        ends_us=_microseconds(datetime.combine(day + timedelta(days=1), time.min, place)),
+    )
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

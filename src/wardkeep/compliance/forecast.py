@@ -1,0 +1,107 @@
+"""What breaks on a given day? The agreements' gate, asked in advance (DESIGN section 6).
+
+Uses the gate that calls pass, `routing.choose.agreement_for`, with another day as its argument, so that the forecast
+and the road cannot disagree. It answers for plain calls: no extra features, each purpose that some scope names.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from wardkeep.model.reasons import Reason, Refused
+from wardkeep.model.registry import AgreementStatus, Deployment, Purpose, Registry, Route, Surface
+from wardkeep.routing.choose import agreement_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteForecast:
+    """Whether a plain call of one purpose to one endpoint passes on the day: `reason` is None when it does."""
+
+    model: str
+    deployment: str
+    endpoint: str
+    purpose: str
+    agreement: str | None
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """An active agreement whose last day lies between today and the day asked for."""
+
+    agreement: str
+    vendor: str
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The answer for one day in the organisation's zone."""
+
+    on: date
+    routes: tuple[RouteForecast, ...]
+    expiring: tuple[Expiry, ...]
+
+
+# What to ask when no agreement of the vendor names a purpose: the reason is the same for each.
+_BASELINE: Final = frozenset({Purpose.TREAT.value})
+
+
+def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
+    """Return for every route whether it is open on a day, and which agreements end until then."""
+    return Forecast(
+        on=on,
+        routes=tuple(
+            _forecast(registry, route, endpoint, purpose, on)
+            for _, route in sorted(registry.routes.items())
+            for endpoint in _endpoints(registry.deployments.get(route.deployment))
+            for purpose in _purposes(registry, route)
+        ),
+        expiring=tuple(
+            Expiry(agreement=agreement.id, vendor=agreement.vendor, last_day=agreement.expires_on)
+            for _, agreement in sorted(registry.agreements.items())
+            if agreement.status is AgreementStatus.ACTIVE
+            and agreement.expires_on is not None
+            and today <= agreement.expires_on < on
+        ),
+    )
+
+
+def _forecast(registry: Registry, route: Route, endpoint: str, purpose: str, on: date) -> RouteForecast:
+    deployment = registry.deployments.get(route.deployment)
+    agreement, reason = None, None
+    if deployment is None:
+        reason = Reason.MODEL_UNKNOWN
+    else:
+        opened = agreement_for(registry, deployment, on=on, endpoint=endpoint, features=frozenset(), purpose=purpose)
+        if isinstance(opened, Refused):
+            reason = opened.reason
+        else:
+            agreement = opened[0].id
+            if deployment.credential is not None and deployment.credential not in registry.secrets:
+                reason = Reason.CREDENTIAL_UNAVAILABLE
+    return RouteForecast(
+        model=route.model,
+        deployment=route.deployment,
+        endpoint=endpoint,
+        purpose=purpose,
+        agreement=agreement,
+        reason=reason,
+    )
+
+
+def _endpoints(deployment: Deployment | None) -> tuple[str, ...]:
+    wants_anthropic = deployment is not None and deployment.dialect == "anthropic"
+    return tuple(surface.value for surface in Surface if surface.is_anthropic == wants_anthropic)
+
+
+def _purposes(registry: Registry, route: Route) -> list[str]:
+    deployment = registry.deployments.get(route.deployment)
+    named = {
+        purpose
+        for agreement in registry.agreements.values()
+        if deployment is not None and agreement.vendor == deployment.vendor
+        for scope in agreement.scopes
+        for purpose in scope.purposes
+    }
+    return sorted(named or _BASELINE)

@@ -1,0 +1,248 @@
+"""What the control plane takes and shows: request forms and views of records.
+
+A form names every field; an unknown one is refused, because a misspelt restriction would be a missing one. Views show
+no credential, no MAC and no sealed secret.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final, TypeVar
+
+import msgspec
+
+from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.forecast import Forecast
+from wardkeep.model.registry import (
+    Agreement,
+    AgreementKind,
+    AgreementStatus,
+    ApiKey,
+    Deployment,
+    Organisation,
+    Person,
+    Purpose,
+    Retention,
+    Role,
+    Route,
+    Scope,
+    Vendor,
+)
+
+# The path that the decoder names, when it is made of our own field names only.
+_PATH: Final = re.compile(r"`(\$[a-z_.\[\]]*)`$")
+_FIELD: Final = re.compile(r"field `([a-z_0-9]{1,40})`")
+
+
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all forms. `reason` is in words and is sealed with the change."""
+
+    reason: str = "no reason was given"
+
+
+class ReasonForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A step that needs its reason said."""
+
+    reason: str
+
+
+class VendorForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A vendor to record."""
+
+    id: str
+    party: str
+
+
+class ScopeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One scope; every term is stated."""
+
+    platform: str
+    projects: frozenset[str]
+    endpoints: frozenset[str]
+    features: frozenset[str]
+    models: frozenset[str]
+    regions: frozenset[str]
+    purposes: frozenset[str]
+    retention: Retention
+    training_prohibited: bool
+
+
+class AgreementForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An agreement to record. `expires_on` is stated even when it is null."""
+
+    id: str
+    kind: AgreementKind
+    vendor: str
+    party: str
+    document_sha256: str
+    effective_on: date
+    expires_on: date | None
+    scopes: tuple[ScopeForm, ...]
+
+    def agreement(self) -> Agreement:
+        """Return the record; `vendors.add_agreement` sets status and author."""
+        return Agreement(
+            id=self.id,
+            kind=self.kind,
+            vendor=self.vendor,
+            party=self.party,
+            status=AgreementStatus.DRAFT,
+            document_sha256=self.document_sha256,
+            effective_on=self.effective_on,
+            expires_on=self.expires_on,
+            scopes=tuple(
+                Scope(
+                    platform=scope.platform,
+                    projects=scope.projects,
+                    endpoints=scope.endpoints,
+                    features=scope.features,
+                    models=scope.models,
+                    regions=scope.regions,
+                    purposes=scope.purposes,
+                    retention=scope.retention,
+                    training_prohibited=scope.training_prohibited,
+                )
+                for scope in self.scopes
+            ),
+            added_by="",
+        )
+
+
+class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A deployment to record. `credential` is the vendor's key; it is sealed at once and never shown again."""
+
+    id: str
+    vendor: str
+    platform: str
+    project: str
+    dialect: str
+    base_url: str
+    model: str
+    region: str | None
+    credential: str | None = None
+    ca_file: str | None = None
+    allow_plain_http: bool = False
+
+    def deployment(self) -> Deployment:
+        """Return the record, still without credential."""
+        return Deployment(
+            id=self.id,
+            vendor=self.vendor,
+            platform=self.platform,
+            project=self.project,
+            dialect=self.dialect,
+            base_url=self.base_url,
+            model=self.model,
+            region=self.region,
+            ca_file=self.ca_file,
+            allow_plain_http=self.allow_plain_http,
+        )
+
+
+class CredentialForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A new vendor credential for a deployment."""
+
+    credential: str
+
+
+class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A model name for a deployment."""
+
+    model: str
+    deployment: str
+    requires_subject: bool = False
+    buffer_whole: bool = False
+    fallbacks: tuple[str, ...] = ()
+
+    def route(self) -> Route:
+        """Return the record."""
+        return Route(
+            model=self.model,
+            deployment=self.deployment,
+            requires_subject=self.requires_subject,
+            buffer_whole=self.buffer_whole,
+            fallbacks=self.fallbacks,
+        )
+
+
+class PersonForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A person to enrol."""
+
+    id: str
+    roles: frozenset[Role]
+
+
+class RolesForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All the roles that a person has from now on."""
+
+    roles: frozenset[Role]
+
+
+class KeyForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A key to make: nothing is granted that is not named."""
+
+    name: str
+    owner: str
+    models: frozenset[str]
+    purposes: frozenset[Purpose]
+    workspace: str = "default"
+    default_purpose: Purpose | None = None
+    expires_at: datetime | None = None
+    calls_per_minute: int = 6000
+    calls_at_once: int = 256
+
+
+F = TypeVar("F", bound=msgspec.Struct)
+
+
+def read_form(form: type[F], value: Mapping[str, object]) -> F:
+    """Return the filled form.
+
+    Raises:
+        NotAllowed: a field is missing, unknown or of the wrong type. Only our own field names are repeated.
+    """
+    try:
+        return msgspec.convert(value, form)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        named = _FIELD.search(text) or _PATH.search(text)
+        known = ", ".join(form.__struct_fields__)
+        raise NotAllowed(
+            "form_invalid",
+            what=f"The request does not fit its form{f' at {named.group(1)}' if named else ''}.",
+            why="Every field is known and typed, so that no restriction is lost by a misspelling.",
+            fix=f"The fields are: {known}.",
+            status=400,
+        ) from None
+
+
+def view(record: Agreement | Vendor | Route | Organisation | Forecast) -> dict[str, object]:
+    """Return a record that holds nothing secret, as it is shown."""
+    return _plain(record)
+
+
+def deployment_view(deployment: Deployment) -> dict[str, object]:
+    """Return a deployment as it is shown: whether it has a credential, not which."""
+    return {**_plain(deployment), "credential": deployment.credential is not None}
+
+
+def person_view(person: Person) -> dict[str, object]:
+    """Return a person as they are shown."""
+    return {
+        "id": person.id,
+        "roles": sorted(person.roles),
+        "is_active": person.is_active,
+        "has_credential": person.credential_mac is not None,
+    }
+
+
+def key_view(key: ApiKey) -> dict[str, object]:
+    """Return a key as it is shown."""
+    shown = _plain(key)
+    del shown["mac"]
+    return shown
+
+
+def _plain(record: object) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(record, order="deterministic")
+    return plain

@@ -1,0 +1,182 @@
+"""People, their roles and credentials, and the keys of applications (45 CFR 164.308(a)(3)-(4), 164.312(a)(2)(i)).
+
+Least privilege: nothing is granted that was not named. Nobody changes their own roles, and nobody grants a permission
+that they do not hold. Every key has an active owner, because the requestor is a person even when an application calls.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.records import Change, Kind
+from wardkeep.compliance.terms import clean_id, clean_text, invalid, require, taken, unknown
+from wardkeep.identity.keys import NewCredential
+from wardkeep.model.registry import ApiKey, Person, Purpose, Registry, Role
+from wardkeep.policy.roles import GRANTS, Permission, permit
+
+_MOST_CALLS_A_MINUTE: Final = 1_000_000
+_MOST_CALLS_AT_ONCE: Final = 10_000
+
+
+def add_person(
+    registry: Registry, by: Person, *, person: str, roles: frozenset[Role], credential: NewCredential
+) -> tuple[Change, ...]:
+    """Enrol a person with explicit roles and a personal credential. Raises NotAllowed."""
+    require(by, Permission.PERSON_CHANGE)
+    if clean_id(person, "person id") in registry.people:
+        raise taken("person", "Use another id; ids of people who left are not given out again.")
+    _check_grant(by, roles)
+    record = Person(id=person, roles=roles, is_active=True, credential_mac=credential.mac)
+    return (Change(kind=Kind.PEOPLE, id=person, record=record),)
+
+
+def set_roles(registry: Registry, by: Person, *, person: str, roles: frozenset[Role]) -> tuple[Change, ...]:
+    """Replace a person's roles. Raises NotAllowed."""
+    require(by, Permission.PERSON_CHANGE)
+    found = _other(registry, by, person)
+    _check_grant(by, roles)
+    record = replace(found, roles=roles)
+    _check_keeper_remains(registry, record)
+    return (Change(kind=Kind.PEOPLE, id=person, record=record),)
+
+
+def disable_person(registry: Registry, by: Person, *, person: str) -> tuple[Change, ...]:
+    """End a person's access and, with it, their keys': calls are refused from the next one on. Raises NotAllowed.
+
+    The record stays: the ledger names it.
+    """
+    require(by, Permission.PERSON_CHANGE)
+    found = _other(registry, by, person)
+    record = replace(found, is_active=False, credential_mac=None)
+    _check_keeper_remains(registry, record)
+    return (Change(kind=Kind.PEOPLE, id=person, record=record),)
+
+
+def renew_credential(registry: Registry, by: Person, *, person: str, credential: NewCredential) -> tuple[Change, ...]:
+    """Give a person a new credential; the old one is worthless at once. Raises NotAllowed.
+
+    For oneself, or for somebody none of whose permissions one lacks: a new credential lets its maker act as them.
+    """
+    found = registry.people.get(person)
+    if person != by.id:
+        require(by, Permission.PERSON_CHANGE)
+        if found is None:
+            raise unknown("person", "wardkeep user list")
+        _check_grant(by, found.roles)
+    if found is None or not found.is_active:
+        raise unknown("active person", "wardkeep user list")
+    return (Change(kind=Kind.PEOPLE, id=person, record=replace(found, credential_mac=credential.mac)),)
+
+
+def create_key(
+    registry: Registry,
+    by: Person,
+    *,
+    credential: NewCredential,
+    name: str,
+    owner: str,
+    workspace: str,
+    models: frozenset[str],
+    purposes: frozenset[Purpose],
+    default_purpose: Purpose | None,
+    expires_at: datetime | None,
+    now: datetime,
+    calls_per_minute: int = 6000,
+    calls_at_once: int = 256,
+) -> tuple[Change, ...]:
+    """Record an application's key: its models and purposes are exactly those named. Raises NotAllowed."""
+    require(by, Permission.KEY_CHANGE)
+    person = registry.people.get(owner)
+    if person is None or not person.is_active:
+        raise unknown("active person to own the key", "wardkeep user list")
+    if not models or not models <= registry.routes.keys():
+        raise invalid("list of models", "a list of one or more model names that `wardkeep route list` shows")
+    if not purposes:
+        raise invalid("list of purposes", f"one or more of {', '.join(purpose.value for purpose in Purpose)}")
+    if default_purpose is not None and default_purpose not in purposes:
+        raise invalid("default purpose", "one of the key's purposes")
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+        raise invalid("expiry", "a time in the future, with its zone")
+    if not (1 <= calls_per_minute <= _MOST_CALLS_A_MINUTE and 1 <= calls_at_once <= _MOST_CALLS_AT_ONCE):
+        raise invalid("rate", f"1 to {_MOST_CALLS_A_MINUTE} calls a minute and 1 to {_MOST_CALLS_AT_ONCE} at once")
+    if credential.id in registry.keys:
+        raise taken("key", "Send the request again; a new key id is drawn.")
+    record = ApiKey(
+        id=credential.id,
+        mac=credential.mac,
+        name=clean_text(name, "key name", longest=80),
+        owner=owner,
+        workspace=clean_id(workspace, "workspace"),
+        models=models,
+        purposes=purposes,
+        default_purpose=default_purpose,
+        expires_at=expires_at,
+        calls_per_minute=calls_per_minute,
+        calls_at_once=calls_at_once,
+    )
+    return (Change(kind=Kind.KEYS, id=credential.id, record=record),)
+
+
+def revoke_key(registry: Registry, by: Person, *, key: str) -> tuple[Change, ...]:
+    """Revoke a key for good, from the next call on. Raises NotAllowed."""
+    require(by, Permission.KEY_CHANGE)
+    found = registry.keys.get(key)
+    if found is None:
+        raise unknown("key", "wardkeep key list")
+    if found.is_revoked:
+        raise NotAllowed(
+            "wrong_status",
+            what="The key is already revoked.",
+            why="A revoked key never works again.",
+            fix="Make a new one with `wardkeep key create` if it is needed.",
+            status=409,
+        )
+    return (Change(kind=Kind.KEYS, id=key, record=replace(found, is_revoked=True)),)
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """Return all that the roles permit together."""
+    return frozenset[Permission]().union(*(GRANTS.get(role, frozenset()) for role in roles))
+
+
+def _check_grant(by: Person, roles: frozenset[Role]) -> None:
+    """Refuse to grant more than one holds: else whoever may enrol people could enrol themselves a stronger twin."""
+    if not roles:
+        raise invalid("list of roles", f"one or more of {', '.join(role.value for role in Role)}")
+    lacking = permissions_of(roles) - permissions_of(by.roles)
+    if lacking:
+        raise NotAllowed(
+            "grant_exceeds_own",
+            what="These roles include permissions that the one who grants them does not hold.",
+            why="Otherwise a person could enrol a stronger twin of themselves (45 CFR 164.308(a)(4)(ii)(B)).",
+            fix=f"Ask somebody who holds {', '.join(sorted(permission.value for permission in lacking))}.",
+        )
+
+
+def _other(registry: Registry, by: Person, person: str) -> Person:
+    found = registry.people.get(person)
+    if found is None or not found.is_active:
+        raise unknown("active person", "wardkeep user list")
+    if person == by.id:
+        raise NotAllowed(
+            "second_person_required",
+            what="Nobody changes their own roles or access.",
+            why="Access is authorised by somebody else (45 CFR 164.308(a)(3)(ii)(A)).",
+            fix="Ask another administrator or the security officer.",
+        )
+    return found
+
+
+def _check_keeper_remains(registry: Registry, changed: Person) -> None:
+    """Refuse to lock everybody out: somebody active must be able to enrol people."""
+    after = {**registry.people, changed.id: changed}
+    if not any(person.is_active and permit(person, Permission.PERSON_CHANGE) is None for person in after.values()):
+        raise NotAllowed(
+            "last_administrator",
+            what="Nobody would be left who can enrol people.",
+            why="The organisation would be locked out of its own control plane.",
+            fix="Enrol another administrator or security officer first.",
+            status=409,
+        )

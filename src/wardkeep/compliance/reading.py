@@ -1,0 +1,119 @@
+"""Reading the audit is audited (45 CFR 164.312(b), 164.308(a)(1)(ii)(D)).
+
+The `read` entry is durable before anything is shown. Headers hold no prompts but count as PHI; opening a sealed payload
+is a disclosure inside the organisation and needs a reason in words, which is sealed.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from wardkeep.audit.ledger import Head, Ledger
+from wardkeep.compliance.entries import EntryMaker, peek
+from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.terms import clean_reason, invalid, require
+from wardkeep.model.registry import Person
+from wardkeep.policy.roles import Permission
+
+MOST_HEADERS: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headers:
+    """Stored headers, exactly as in the leaves, and the index of the `read` entry made for showing them."""
+
+    headers: Sequence[bytes]
+    read_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """One opened entry: never logged, shown to one person once. `read_index` is the entry that records it."""
+
+    header: bytes
+    content: object
+    read_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReader:
+    """The only way to the ledger's content for people."""
+
+    ledger: Ledger
+    entries: EntryMaker
+
+    async def head(self, *, by: Person) -> Head:
+        """Return the signed head; it names no entry, so showing it is not recorded. Raises NotAllowed."""
+        require(by, Permission.LEDGER_READ)
+        return await self.ledger.head()
+
+    async def headers(self, *, by: Person, start: int, stop: int) -> Headers:
+        """Return headers with start <= index < stop.
+
+        Raises:
+            NotAllowed: no permission, or the range is empty or too long.
+            LedgerUnavailable: the read could not be recorded, so nothing is shown.
+        """
+        require(by, Permission.LEDGER_READ)
+        if not 0 <= start < stop <= start + MOST_HEADERS:
+            raise invalid("range", f"from 0 on, 1 to {MOST_HEADERS} entries")
+        index = await self._record(by, {"action": "headers", "from": start, "to": stop}, b"{}")
+        return Headers(headers=[entry.header async for entry in self.ledger.scan(start, stop)], read_index=index)
+
+    async def open(self, *, by: Person, index: int, reason: str) -> Content:
+        """Return one entry's content.
+
+        Raises:
+            NotAllowed: no permission, no reason, no such entry or nothing sealed in it.
+            LedgerUnavailable: the read could not be recorded, so nothing is shown.
+            EntryUnopenable: the payload does not open; the attempt stands recorded.
+        """
+        require(by, Permission.LEDGER_OPEN)
+        words = clean_reason(reason)
+        entry = await self.ledger.read(index) if index >= 0 else None
+        if entry is None or entry.payload is None:
+            raise NotAllowed(
+                "not_found",
+                what="There is no sealed content at this index.",
+                why="The ledger is shorter, or the entry has a header only.",
+                fix="`wardkeep audit list` shows the entries.",
+                status=404,
+            )
+        sealed_reason = msgspec.json.encode({"reason": words})
+        read_index = await self._record(by, {"action": "open", "entry": index}, sealed_reason)
+        plaintext = self.entries.opened(entry.header, entry.payload)
+        return Content(
+            header=entry.header, content=_presented(peek(entry.header).type, plaintext), read_index=read_index
+        )
+
+    async def _record(self, by: Person, detail: dict[str, str | int | bool], payload: bytes) -> int:
+        draft = self.entries.draft("read", actor=f"person:{by.id}", detail=detail, payload=payload)
+        return (await self.ledger.append([draft]))[0].index
+
+
+def _presented(kind: str, plaintext: bytes) -> object:
+    """Return the payload as JSON can carry it: control and read are JSON, requests MessagePack, answers text."""
+    try:
+        if kind in {"control", "read"}:
+            return msgspec.json.decode(plaintext)
+        if kind in {"request", "refusal"}:
+            return _printable(msgspec.msgpack.decode(plaintext))
+    except msgspec.DecodeError:
+        return _printable(plaintext)
+    return _printable(plaintext)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return {"base64": base64.b64encode(value).decode()}
+    if isinstance(value, dict):
+        return {str(_printable(key)): _printable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return value

@@ -1,0 +1,214 @@
+"""Control records as stored bytes, and the registry that decisions read.
+
+One record per kind and id, as JSON of the frozen dataclasses in `model.registry`. A change is a value: a record put in
+place of the old one, or its removal. Applying changes to a registry is pure and gives a new registry; nothing that a
+worker already holds is ever changed under it.
+
+Decoding is strict about types; a field that is missing takes the dataclass's default, so fields may only be appended
+and only with a default that denies.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+import msgspec
+
+from wardkeep.compliance.errors import RecordUnreadable
+from wardkeep.model.registry import Agreement, ApiKey, Deployment, Organisation, Person, Registry, Route, Vendor
+
+ORGANISATION_ID: Final = "organisation"
+
+_REMOVED: Final = b"null"
+
+
+class Kind(StrEnum):
+    """The kinds of control record; the value is the name in the store and in ledger details."""
+
+    ORGANISATION = "organisation"
+    VENDORS = "vendors"
+    AGREEMENTS = "agreements"
+    DEPLOYMENTS = "deployments"
+    ROUTES = "routes"
+    PEOPLE = "people"
+    KEYS = "keys"
+    SECRETS = "secrets"
+
+
+_TYPES: Final = MappingProxyType(
+    {
+        Kind.ORGANISATION: Organisation,
+        Kind.VENDORS: Vendor,
+        Kind.AGREEMENTS: Agreement,
+        Kind.DEPLOYMENTS: Deployment,
+        Kind.ROUTES: Route,
+        Kind.PEOPLE: Person,
+        Kind.KEYS: ApiKey,
+        Kind.SECRETS: bytes,
+    }
+)
+
+_T = TypeVar("_T")
+
+Record = Organisation | Vendor | Agreement | Deployment | Route | Person | ApiKey | bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One record put (`record`) or removed (`record` is None).
+
+    `note` is a PHI-free code that the ledger entry shows, such as `single_officer_acceptance`.
+    """
+
+    kind: Kind
+    id: str
+    record: Record | None = field(repr=False)
+    note: str | None = None
+
+
+def encode(record: Record) -> bytes:
+    """Return the stored bytes of a record; sets are sorted, so equal records have equal bytes."""
+    return msgspec.json.encode(record, order="deterministic")
+
+
+def decode(kind: Kind, body: bytes) -> Record:
+    """Return the record in `body`.
+
+    Raises:
+        RecordUnreadable: the bytes are not a record of this kind. The sentence does not quote them.
+    """
+    try:
+        record: Record = msgspec.json.decode(body, type=_TYPES[kind])
+    except msgspec.DecodeError:
+        raise RecordUnreadable(f"a stored record of kind {kind.value} cannot be read") from None
+    return record
+
+
+def load(records: Mapping[str, Mapping[str, bytes]], epoch: int) -> Registry:
+    """Return the registry held in a control store.
+
+    Raises:
+        RecordUnreadable: a record cannot be read, or is of a kind that this version does not know.
+    """
+    changes = [
+        Change(kind=_kind(name), id=identifier, record=decode(_kind(name), body))
+        for name, bodies in records.items()
+        for identifier, body in bodies.items()
+    ]
+    return apply(Registry(epoch=0), changes, epoch=epoch)
+
+
+def apply(registry: Registry, changes: Iterable[Change], *, epoch: int) -> Registry:
+    """Return a new registry with the changes made; the old one is untouched."""
+    organisation = registry.organisation
+    kinds: dict[Kind, dict[str, Record]] = {
+        Kind.VENDORS: {**registry.vendors},
+        Kind.AGREEMENTS: {**registry.agreements},
+        Kind.DEPLOYMENTS: {**registry.deployments},
+        Kind.ROUTES: {**registry.routes},
+        Kind.PEOPLE: {**registry.people},
+        Kind.KEYS: {**registry.keys},
+        Kind.SECRETS: {**registry.secrets},
+    }
+    for change in changes:
+        if change.kind is Kind.ORGANISATION:
+            organisation = change.record if isinstance(change.record, Organisation) else None
+        elif change.record is None:
+            kinds[change.kind].pop(change.id, None)
+        else:
+            kinds[change.kind][change.id] = change.record
+    return Registry(
+        epoch=epoch,
+        organisation=organisation,
+        vendors=_only(kinds[Kind.VENDORS], Vendor),
+        agreements=_only(kinds[Kind.AGREEMENTS], Agreement),
+        deployments=_only(kinds[Kind.DEPLOYMENTS], Deployment),
+        routes=_only(kinds[Kind.ROUTES], Route),
+        people=_only(kinds[Kind.PEOPLE], Person),
+        keys=_only(kinds[Kind.KEYS], ApiKey),
+        secrets=_only(kinds[Kind.SECRETS], bytes),
+    )
+
+
+def stored(changes: Sequence[Change]) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str]]]:
+    """Return (puts, deletes) as the control store takes them."""
+    puts = [(change.kind.value, change.id, encode(change.record)) for change in changes if change.record is not None]
+    return puts, [(change.kind.value, change.id) for change in changes if change.record is None]
+
+
+class _StoredChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kind: Kind
+    id: str
+    record: msgspec.Raw
+    note: str | None = None
+
+
+class _StoredPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    v: int
+    action: str
+    reason: str
+    changes: tuple[_StoredChange, ...]
+
+
+def encode_payload(action: str, reason: str, changes: Sequence[Change]) -> bytes:
+    """Return what is sealed beside a `control` entry: the full records and the reason given."""
+    return msgspec.json.encode(
+        _StoredPayload(
+            v=1,
+            action=action,
+            reason=reason,
+            changes=tuple(
+                _StoredChange(
+                    kind=change.kind,
+                    id=change.id,
+                    record=msgspec.Raw(_REMOVED if change.record is None else encode(change.record)),
+                    note=change.note,
+                )
+                for change in changes
+            ),
+        )
+    )
+
+
+def decode_payload(payload: bytes) -> tuple[Change, ...]:
+    """Return the changes in an opened `control` payload, for replay.
+
+    Raises:
+        RecordUnreadable: the payload is damaged or of a later version.
+    """
+    try:
+        found = msgspec.json.decode(payload, type=_StoredPayload)
+    except msgspec.DecodeError:
+        raise RecordUnreadable("the payload of a control entry cannot be read") from None
+    if found.v != 1:
+        raise RecordUnreadable("the payload of a control entry was written by a later version")
+    return tuple(
+        Change(
+            kind=stored_change.kind,
+            id=stored_change.id,
+            record=None
+            if bytes(stored_change.record) == _REMOVED
+            else decode(stored_change.kind, bytes(stored_change.record)),
+            note=stored_change.note,
+        )
+        for stored_change in found.changes
+    )
+
+
+def _kind(name: str) -> Kind:
+    try:
+        return Kind(name)
+    except ValueError:
+        raise RecordUnreadable("the control store holds records of a kind this version does not know") from None
+
+
+def _only(records: dict[str, Record], record_type: type[_T]) -> dict[str, _T]:
+    """Narrow to the kind's own type; a record of another type was put by a programming error and must not pass."""
+    narrowed: dict[str, _T] = {}
+    for identifier, record in records.items():
+        if not isinstance(record, record_type):
+            raise RecordUnreadable(f"a record stored as {record_type.__name__} is of another type")
+        narrowed[identifier] = record
+    return narrowed

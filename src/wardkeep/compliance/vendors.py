@@ -1,0 +1,232 @@
+"""Vendors and agreements: record, activate, suspend, resume, terminate (45 CFR 164.308(b), 164.314(a), 164.504(e)).
+
+Pure: each function takes the registry and the person who asks, and returns the changes or raises `NotAllowed`. Opening
+a road takes two people, the one who recorded (or suspended) and another who opens; closing takes one, at once. An
+organisation with a single officer has accepted that risk on record, and every entry made under it says so.
+"""
+
+import re
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.records import Change, Kind
+from wardkeep.compliance.terms import clean_id, clean_model, clean_reason, clean_text, invalid, require, taken, unknown
+from wardkeep.model.registry import (
+    Agreement,
+    AgreementKind,
+    AgreementStatus,
+    Person,
+    Purpose,
+    Registry,
+    Scope,
+    Surface,
+    Vendor,
+)
+from wardkeep.policy.roles import Permission
+
+SINGLE_OFFICER_NOTE: Final = "single_officer_acceptance"
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_ENDPOINTS: Final = frozenset(surface.value for surface in Surface)
+_PURPOSES: Final = frozenset(purpose.value for purpose in Purpose)
+_LIST: Final = "wardkeep baa list"
+
+
+def add_vendor(registry: Registry, by: Person, *, vendor: str, party: str) -> tuple[Change, ...]:
+    """Record a vendor under the legal name that its agreements must bear. Raises NotAllowed."""
+    require(by, Permission.VENDOR_CHANGE)
+    if clean_id(vendor, "vendor id") in registry.vendors:
+        raise taken("vendor", "Record agreements for it, or choose another id for another party.")
+    record = Vendor(id=vendor, party=clean_text(party, "legal name"))
+    return (Change(kind=Kind.VENDORS, id=vendor, record=record),)
+
+
+def suspend_vendor(registry: Registry, by: Person, *, vendor: str, reason: str) -> tuple[Change, ...]:
+    """Close every road to a vendor, from the next call on. Raises NotAllowed."""
+    require(by, Permission.AGREEMENT_SUSPEND)
+    found = _vendor(registry, vendor)
+    if found.suspended_because is not None:
+        raise _wrong_status("The vendor is already suspended.", "`wardkeep baa list` shows the reason.")
+    record = replace(found, suspended_because=_signed(by, reason))
+    return (Change(kind=Kind.VENDORS, id=vendor, record=record),)
+
+
+def resume_vendor(registry: Registry, by: Person, *, vendor: str, reason: str) -> tuple[Change, ...]:
+    """Open the roads to a suspended vendor again: another person than the one who closed them. Raises NotAllowed."""
+    require(by, Permission.AGREEMENT_ACTIVATE)
+    clean_reason(reason)
+    found = _vendor(registry, vendor)
+    if found.suspended_because is None:
+        raise _wrong_status("The vendor is not suspended.", "Nothing needs to be done.")
+    note = _second_person(registry, by, _signer(found.suspended_because), "suspended the vendor")
+    return (Change(kind=Kind.VENDORS, id=vendor, record=replace(found, suspended_because=None), note=note),)
+
+
+def add_agreement(registry: Registry, by: Person, *, agreement: Agreement) -> tuple[Change, ...]:
+    """Record an agreement as a draft. It opens nothing before another person activates it.
+
+    `status`, `added_by` and `activated_by` of what is given are not believed; they are set here.
+
+    Raises:
+        NotAllowed: no permission, the vendor is unknown, or a term is missing or cannot be.
+    """
+    require(by, Permission.AGREEMENT_ADD)
+    if clean_id(agreement.id, "agreement id") in registry.agreements:
+        raise taken("agreement", "Record the renewal under a new id; the old record stays as evidence.")
+    _vendor(registry, agreement.vendor)
+    if _SHA256.fullmatch(agreement.document_sha256) is None:
+        raise invalid("document hash", "the SHA-256 of the signed document, 64 hexadecimal digits in lower case")
+    if agreement.expires_on is not None and agreement.expires_on < agreement.effective_on:
+        raise invalid("last day", "on or after the effective day")
+    if not agreement.scopes:
+        raise invalid("scope list", "at least one scope; an agreement without scope covers nothing")
+    for scope in agreement.scopes:
+        _check_scope(scope)
+    record = replace(
+        agreement,
+        party=clean_text(agreement.party, "legal name"),
+        status=AgreementStatus.DRAFT,
+        added_by=by.id,
+        activated_by=None,
+        status_reason=None,
+    )
+    return (Change(kind=Kind.AGREEMENTS, id=agreement.id, record=record),)
+
+
+def activate(registry: Registry, by: Person, *, agreement: str, today: date) -> tuple[Change, ...]:
+    """Activate a draft: never by who recorded it, unless the single-officer risk was accepted. Raises NotAllowed."""
+    require(by, Permission.AGREEMENT_ACTIVATE)
+    found = _agreement(registry, agreement)
+    if found.status is not AgreementStatus.DRAFT:
+        raise _wrong_status("Only a draft can be activated.", _next_step(found.status))
+    if found.expires_on is not None and found.expires_on < today:
+        raise _wrong_status("The agreement's last day has passed.", "Record the renewal with `wardkeep baa add`.")
+    note = _second_person(registry, by, found.added_by, "recorded the agreement")
+    record = replace(found, status=AgreementStatus.ACTIVE, activated_by=by.id, status_reason=None)
+    return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record, note=note),)
+
+
+def suspend(registry: Registry, by: Person, *, agreement: str, reason: str) -> tuple[Change, ...]:
+    """Suspend an active agreement, from the next call on. Raises NotAllowed."""
+    require(by, Permission.AGREEMENT_SUSPEND)
+    found = _agreement(registry, agreement)
+    if found.status is not AgreementStatus.ACTIVE:
+        raise _wrong_status("Only an active agreement can be suspended.", _next_step(found.status))
+    record = replace(found, status=AgreementStatus.SUSPENDED, status_reason=_signed(by, reason))
+    return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record),)
+
+
+def resume(registry: Registry, by: Person, *, agreement: str, reason: str) -> tuple[Change, ...]:
+    """Activate a suspended agreement again: another person than the one who suspended it. Raises NotAllowed."""
+    require(by, Permission.AGREEMENT_ACTIVATE)
+    clean_reason(reason)
+    found = _agreement(registry, agreement)
+    if found.status is not AgreementStatus.SUSPENDED:
+        raise _wrong_status("Only a suspended agreement can be resumed.", _next_step(found.status))
+    note = _second_person(registry, by, _signer(found.status_reason), "suspended the agreement")
+    record = replace(found, status=AgreementStatus.ACTIVE, status_reason=None)
+    return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record, note=note),)
+
+
+def terminate(registry: Registry, by: Person, *, agreement: str, reason: str) -> tuple[Change, ...]:
+    """End an agreement for good (45 CFR 164.504(e)(2)(iii)); a later one is a new record. Raises NotAllowed."""
+    require(by, Permission.AGREEMENT_SUSPEND)
+    found = _agreement(registry, agreement)
+    if found.status is AgreementStatus.TERMINATED:
+        raise _wrong_status("The agreement is already terminated.", _next_step(found.status))
+    record = replace(found, status=AgreementStatus.TERMINATED, status_reason=_signed(by, reason))
+    return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record),)
+
+
+def _second_person(registry: Registry, by: Person, first: str | None, deed: str) -> str | None:
+    """Return the note for the entry. An unknown first person could be the same one, so it counts as the same."""
+    if first is not None and first != by.id:
+        return None
+    organisation = registry.organisation
+    if organisation is not None and organisation.single_officer_accepted_by == by.id:
+        return SINGLE_OFFICER_NOTE
+    raise NotAllowed(
+        "second_person_required",
+        what=f"This needs another person than the one who {deed}.",
+        why="Opening a road for PHI takes two people, so that one mistake or one stolen credential cannot.",
+        fix="Ask another officer to do it with their own credential (`--as ID`).",
+    )
+
+
+def _check_scope(scope: Scope) -> None:
+    """Refuse a scope with an open term: what is not written down is not covered, so it would mislead its reader."""
+    clean_id(scope.platform, "platform of a scope")
+    for noun, names in (
+        ("projects", scope.projects),
+        ("endpoints", scope.endpoints),
+        ("models", scope.models),
+        ("regions", scope.regions),
+        ("purposes", scope.purposes),
+    ):
+        if not names:
+            raise invalid(f"list of {noun} of a scope", "complete: name each one; there are no wildcards")
+    for name in scope.projects | scope.models | scope.regions:
+        clean_model(name, "project, model or region of a scope")
+    for name in scope.features:
+        clean_id(name, "feature of a scope")
+    if not scope.endpoints <= _ENDPOINTS:
+        raise invalid("list of endpoints of a scope", f"out of {', '.join(sorted(_ENDPOINTS))}")
+    if not scope.purposes <= _PURPOSES:
+        raise invalid("list of purposes of a scope", f"out of {', '.join(sorted(_PURPOSES))}")
+
+
+def _agreement(registry: Registry, agreement: str) -> Agreement:
+    found = registry.agreements.get(agreement)
+    if found is None:
+        raise unknown("agreement", _LIST)
+    return found
+
+
+def _vendor(registry: Registry, vendor: str) -> Vendor:
+    found = registry.vendors.get(vendor)
+    if found is None:
+        raise unknown("vendor", "wardkeep route list")
+    return found
+
+
+def _wrong_status(what: str, fix: str) -> NotAllowed:
+    return NotAllowed(
+        "wrong_status", what=what, why="Each step follows from the agreement's status.", fix=fix, status=409
+    )
+
+
+def _next_step(status: AgreementStatus) -> str:
+    match status:
+        case AgreementStatus.DRAFT:
+            return "A second person activates it with `wardkeep baa activate`."
+        case AgreementStatus.ACTIVE:
+            return "It is active; `wardkeep baa suspend` closes it."
+        case AgreementStatus.SUSPENDED:
+            return "It is suspended; a second person resumes it with `wardkeep baa resume`."
+        case AgreementStatus.TERMINATED:
+            return "It is terminated; record a new agreement with `wardkeep baa add`."
+
+
+def _signed(by: Person, reason: str) -> str:
+    """Return the reason with its author in front: who closed a road may not be the one to open it again.
+
+    Ids hold no colon, so the author can be read back.
+    """
+    return f"{by.id}: {clean_reason(reason)}"
+
+
+def _signer(signed: str | None) -> str | None:
+    author, colon, _ = (signed or "").partition(": ")
+    return author if colon else None
+
+
+def is_own_boundary(registry: Registry, vendor: str) -> bool:
+    """Whether a statement on record says that no other party is involved, and still stands."""
+    return any(
+        agreement.vendor == vendor
+        and agreement.kind is AgreementKind.OWN_BOUNDARY
+        and agreement.status is not AgreementStatus.TERMINATED
+        for agreement in registry.agreements.values()
+    )

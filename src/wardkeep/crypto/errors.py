@@ -1,0 +1,40 @@
+"""Everything that can go wrong with keys and sealed records, and who should do what about it.
+
+    CryptoError
+    ├── KeyFileUnsafe      the operator tightens the file's mode or owner
+    ├── KeyUnavailable     the operator brings back the root key, or names the right one
+    ├── UnknownKey         the caller asked for a record of an epoch this process holds no key for
+    ├── RecordTampered     a security officer opens an incident: the stored bytes are not what was sealed
+    ├── SignatureInvalid   the verifier's user treats what was signed as unproven
+    └── CertificateError   the operator mends the local authority's files
+
+No message carries key bytes, plaintext or anything identifiable.
+"""
+
+
+class CryptoError(Exception):
+    """Root of this package's errors; catch a subclass, by name."""
+
+
+class KeyFileUnsafe(CryptoError):  # noqa: N818 - named for the state found
+    """A key file can be read by others, or is no key file; the operator fixes it before anything starts."""
+
+
+class KeyUnavailable(CryptoError):  # noqa: N818
+    """Keys could not be unwrapped: wrong root or passphrase, damaged record; the operator brings the right one."""
+
+
+class UnknownKey(CryptoError):  # noqa: N818
+    """No key with this id is held by this process; the caller asks the keeper, or the record was shredded."""
+
+
+class RecordTampered(CryptoError):  # noqa: N818
+    """A sealed record does not open: bytes, place or key commitment differ; a security officer investigates."""
+
+
+class SignatureInvalid(CryptoError):  # noqa: N818
+    """A signature is not by this key over these bytes; whoever relied on it treats the content as unproven."""
+
+
+class CertificateError(CryptoError):
+    """The local authority's files are incomplete or unreadable; the operator restores or recreates them."""

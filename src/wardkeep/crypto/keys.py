@@ -1,0 +1,422 @@
+"""Key custody: root -> tenant -> epoch, purpose keys, and what a worker process is given.
+
+The root (a key file, a passphrase, later a KMS) wraps one tenant key. The tenant key wraps the epoch keys and the
+ledger's signing seed, and purpose keys are derived from it by HKDF-SHA256 (RFC 5869) with labelled info. A caller
+keeps `WrappedKeys` in a small file; it is useless without the root. Losing the root loses every sealed payload.
+
+Nothing here is ever logged; `repr` of every holder shows no bytes. Process memory is protected by `harden.py`.
+"""
+
+import json
+import os
+import secrets
+import stat
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from wardkeep.crypto.derive import expand, framed
+from wardkeep.crypto.errors import KeyFileUnsafe, KeyUnavailable, UnknownKey
+from wardkeep.crypto.signing import SigningKey, generate_seed, signing_key
+
+_KEY_LENGTH: Final = 32
+_NONCE_LENGTH: Final = 12
+_RECORD_VERSION: Final = 1
+
+PURPOSE_SURROGATES: Final = "surrogates"
+PURPOSE_API_KEYS: Final = "api-keys"
+PURPOSE_BLIND_INDEX: Final = "blind-index"
+PURPOSE_CONVERSATION: Final = "conversation"
+
+
+class RootKey(Protocol):
+    """Wraps and unwraps 32-byte keys, bound to `aad`; the seam for key file, passphrase, KMS, Vault and PKCS#11.
+
+    Contract: `unwrap(wrap(k, aad), aad) == k`; another `aad`, another root or a changed blob raises `KeyUnavailable`,
+    as does a holder that cannot be reached. `wrap` is randomised. `key_id` names the root without revealing it and is
+    stable over restarts. Calls may block and are made at start-up and rotation only, never on the call path.
+    """
+
+    @property
+    def key_id(self) -> str:
+        """A public name of this root."""
+        ...
+
+    def wrap(self, key: bytes, *, aad: bytes) -> bytes:
+        """Return the wrapped key."""
+        ...
+
+    def unwrap(self, blob: bytes, *, aad: bytes) -> bytes:
+        """Return the key; raises `KeyUnavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFileRoot:
+    """A root of 32 random bytes in a file that only its owner can read. Whoever copies it opens every backup."""
+
+    key_id: str
+    _key: bytes = field(repr=False)
+
+    def wrap(self, key: bytes, *, aad: bytes) -> bytes:
+        """Return `key` wrapped under the file's bytes."""
+        return _wrap(self._key, key, aad)
+
+    def unwrap(self, blob: bytes, *, aad: bytes) -> bytes:
+        """Return the key. Raises KeyUnavailable."""
+        return _unwrap(self._key, blob, aad)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassphraseParameters:
+    """Argon2id parameters (RFC 9106 section 4, second recommended option) and salt: public, kept beside the keys."""
+
+    salt: bytes
+    iterations: int = 3
+    lanes: int = 4
+    memory_kib: int = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassphraseRoot:
+    """A root derived from a passphrase by Argon2id. As strong as the passphrase, once the wrapped keys are stolen."""
+
+    key_id: str
+    parameters: PassphraseParameters
+    _key: bytes = field(repr=False)
+
+    def wrap(self, key: bytes, *, aad: bytes) -> bytes:
+        """Return `key` wrapped under the derived bytes."""
+        return _wrap(self._key, key, aad)
+
+    def unwrap(self, blob: bytes, *, aad: bytes) -> bytes:
+        """Return the key. Raises KeyUnavailable, also for a wrong passphrase."""
+        return _unwrap(self._key, blob, aad)
+
+
+def create_key_file(path: Path) -> KeyFileRoot:
+    """Write a new root key file with mode 0600 and return it.
+
+    Raises:
+        KeyFileUnsafe: the file exists; a root is never overwritten, because everything sealed under it would be lost.
+    """
+    key = secrets.token_bytes(_KEY_LENGTH)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise KeyFileUnsafe(f"{path} exists; move it away first if a new root is really meant") from error
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(key)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return _key_file_root(key)
+
+
+def load_key_file(path: Path) -> KeyFileRoot:
+    """Return the root kept in `path`.
+
+    Raises:
+        KeyUnavailable: the file is absent or cannot be read.
+        KeyFileUnsafe: group or world may access it, another user owns it, or it does not hold 32 bytes.
+    """
+    try:
+        # not blocking: a pipe in the file's place must not hang the start
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise KeyUnavailable(f"the root key file {path} cannot be opened ({error.strerror})") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyFileUnsafe(f"{path} is not a regular file")
+        if status.st_mode & 0o077:
+            mode = stat.S_IMODE(status.st_mode)
+            raise KeyFileUnsafe(f"{path} has mode {mode:04o}: others may use it; run chmod 600")
+        if status.st_uid not in (os.geteuid(), 0):
+            raise KeyFileUnsafe(f"{path} is owned by another user")
+        key = os.read(descriptor, _KEY_LENGTH + 1)
+    finally:
+        os.close(descriptor)
+    if len(key) != _KEY_LENGTH:
+        raise KeyFileUnsafe(f"{path} does not hold exactly 32 bytes; restore it from its backup")
+    return _key_file_root(key)
+
+
+def new_passphrase_parameters() -> PassphraseParameters:
+    """Return default parameters with a fresh random salt."""
+    return PassphraseParameters(salt=secrets.token_bytes(16))
+
+
+def passphrase_root(passphrase: str, parameters: PassphraseParameters) -> PassphraseRoot:
+    """Derive the root of a passphrase; costs about 0.1 s and 64 MiB by design.
+
+    Raises:
+        KeyUnavailable: the passphrase is empty.
+    """
+    if not passphrase:
+        raise KeyUnavailable("the passphrase is empty")
+    key = Argon2id(
+        salt=parameters.salt,
+        length=_KEY_LENGTH,
+        iterations=parameters.iterations,
+        lanes=parameters.lanes,
+        memory_cost=parameters.memory_kib,
+    ).derive(passphrase.encode())
+    return PassphraseRoot(key_id=_root_id("passphrase", key), parameters=parameters, _key=key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedKeys:
+    """What the caller keeps in a file: wrapped keys only. Lost with no backup, every sealed payload is lost."""
+
+    tenant: str
+    root_id: str
+    tenant_key: bytes
+    current_epoch: str
+    epochs: Mapping[str, bytes]
+    signing_seed: bytes
+    passphrase: PassphraseParameters | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring:
+    """Unwrapped keys of the keeper: never leaves its process. `repr` shows no bytes."""
+
+    tenant: str
+    epoch_id: str
+    signer: SigningKey
+    _tenant_key: bytes = field(repr=False)
+    _epochs: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataKeys:
+    """What a worker gets: the current epoch key and purpose keys; no root, tenant or signing key.
+
+    `history` holds older epoch keys and is empty except in the keeper, so a worker taken over reads no old epoch.
+    """
+
+    tenant: str
+    epoch_id: str
+    epoch_key: bytes = field(repr=False)
+    surrogate_key: bytes = field(repr=False)
+    api_key_key: bytes = field(repr=False)
+    blind_index_key: bytes = field(repr=False)
+    conversation_key: bytes = field(repr=False)
+    history: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def epoch_key_for(self, key_id: str) -> bytes:
+        """Return the key of an epoch. Raises UnknownKey."""
+        if key_id == self.epoch_id:
+            return self.epoch_key
+        key = self.history.get(key_id)
+        if key is None:
+            raise UnknownKey(f"no key for epoch {key_id} in this process")
+        return key
+
+
+def create_keyring(root: RootKey, tenant: str, passphrase: PassphraseParameters | None = None) -> WrappedKeys:
+    """Return the wrapped keys of a new tenant: tenant key, first epoch `e1` and signing seed, all random."""
+    tenant_key = secrets.token_bytes(_KEY_LENGTH)
+    return WrappedKeys(
+        tenant=tenant,
+        root_id=root.key_id,
+        tenant_key=root.wrap(tenant_key, aad=_aad(tenant, "tenant")),
+        current_epoch="e1",
+        epochs={"e1": _wrap(tenant_key, secrets.token_bytes(_KEY_LENGTH), _aad(tenant, "epoch", "e1"))},
+        signing_seed=_wrap(tenant_key, generate_seed(), _aad(tenant, "signing")),
+        passphrase=passphrase,
+    )
+
+
+def open_keyring(root: RootKey, wrapped: WrappedKeys) -> Keyring:
+    """Return the unwrapped keys.
+
+    Raises:
+        KeyUnavailable: another root wrapped them, or the record is damaged.
+    """
+    if root.key_id != wrapped.root_id:
+        raise KeyUnavailable(f"the keys are wrapped under root {wrapped.root_id}, not under {root.key_id}")
+    if wrapped.current_epoch not in wrapped.epochs:
+        raise KeyUnavailable("the key record does not hold its own current epoch")
+    tenant = wrapped.tenant
+    tenant_key = root.unwrap(wrapped.tenant_key, aad=_aad(tenant, "tenant"))
+    epochs = {name: _unwrap(tenant_key, blob, _aad(tenant, "epoch", name)) for name, blob in wrapped.epochs.items()}
+    seed = _unwrap(tenant_key, wrapped.signing_seed, _aad(tenant, "signing"))
+    return Keyring(
+        tenant=tenant,
+        epoch_id=wrapped.current_epoch,
+        signer=signing_key(seed),
+        _tenant_key=tenant_key,
+        _epochs=epochs,
+    )
+
+
+def rotate_epoch(root: RootKey, wrapped: WrappedKeys) -> WrappedKeys:
+    """Return the record with a new random current epoch; the older ones stay, for reading.
+
+    Raises:
+        KeyUnavailable: as `open_keyring`.
+    """
+    tenant_key = root.unwrap(wrapped.tenant_key, aad=_aad(wrapped.tenant, "tenant"))
+    name = f"e{1 + max(int(epoch[1:]) for epoch in wrapped.epochs)}"
+    blob = _wrap(tenant_key, secrets.token_bytes(_KEY_LENGTH), _aad(wrapped.tenant, "epoch", name))
+    return replace(wrapped, current_epoch=name, epochs={**wrapped.epochs, name: blob})
+
+
+def purpose_key(keyring: Keyring, purpose: str) -> bytes:
+    """Return the 32-byte key for one purpose; two purposes never share a key (RFC 5869 section 3.2, info)."""
+    return expand(keyring._tenant_key, b"wardkeep/purpose/1" + framed(keyring.tenant.encode(), purpose.encode()))  # noqa: SLF001
+
+
+def data_keys(keyring: Keyring, *, with_history: bool = False) -> DataKeys:
+    """Return what a worker may hold; `with_history` adds older epochs, for the keeper's own reading."""
+    epochs = keyring._epochs  # noqa: SLF001 - the keyring's only reader
+    return DataKeys(
+        tenant=keyring.tenant,
+        epoch_id=keyring.epoch_id,
+        epoch_key=epochs[keyring.epoch_id],
+        surrogate_key=purpose_key(keyring, PURPOSE_SURROGATES),
+        api_key_key=purpose_key(keyring, PURPOSE_API_KEYS),
+        blind_index_key=purpose_key(keyring, PURPOSE_BLIND_INDEX),
+        conversation_key=purpose_key(keyring, PURPOSE_CONVERSATION),
+        history={k: v for k, v in epochs.items() if k != keyring.epoch_id} if with_history else {},
+    )
+
+
+def dump_wrapped(wrapped: WrappedKeys) -> bytes:
+    """Return the record as JSON text for a small file; it holds wrapped keys only."""
+    document: dict[str, object] = {
+        "version": _RECORD_VERSION,
+        "tenant": wrapped.tenant,
+        "root_id": wrapped.root_id,
+        "tenant_key": _text(wrapped.tenant_key),
+        "current_epoch": wrapped.current_epoch,
+        "epochs": {name: _text(blob) for name, blob in wrapped.epochs.items()},
+        "signing_seed": _text(wrapped.signing_seed),
+    }
+    if (given := wrapped.passphrase) is not None:
+        document["passphrase"] = {
+            "salt": _text(given.salt),
+            "iterations": given.iterations,
+            "lanes": given.lanes,
+            "memory_kib": given.memory_kib,
+        }
+    return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def load_wrapped(raw: bytes) -> WrappedKeys:
+    """Parse what `dump_wrapped` gave.
+
+    Raises:
+        KeyUnavailable: the text is damaged or of a later version.
+    """
+    try:
+        document = json.loads(raw)
+        if document["version"] != _RECORD_VERSION:
+            raise KeyUnavailable("the key record was written by a later version")
+        given = document.get("passphrase")
+        return WrappedKeys(
+            tenant=str(document["tenant"]),
+            root_id=str(document["root_id"]),
+            tenant_key=_blob(document["tenant_key"]),
+            current_epoch=str(document["current_epoch"]),
+            epochs={str(name): _blob(text) for name, text in document["epochs"].items()},
+            signing_seed=_blob(document["signing_seed"]),
+            passphrase=None
+            if given is None
+            else PassphraseParameters(
+                salt=_blob(given["salt"]),
+                iterations=int(given["iterations"]),
+                lanes=int(given["lanes"]),
+                memory_kib=int(given["memory_kib"]),
+            ),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, Base64Error) as error:
+        raise KeyUnavailable("the key record is damaged; restore it from its backup") from error
+
+
+def dump_data_keys(keys: DataKeys) -> bytes:
+    """Return the keys in clear, for the private channel from keeper to worker only. Never written to a file."""
+    return json.dumps(
+        {
+            "tenant": keys.tenant,
+            "epoch_id": keys.epoch_id,
+            "keys": [
+                _text(key)
+                for key in (
+                    keys.epoch_key,
+                    keys.surrogate_key,
+                    keys.api_key_key,
+                    keys.blind_index_key,
+                    keys.conversation_key,
+                )
+            ],
+        }
+    ).encode()
+
+
+def load_data_keys(raw: bytes) -> DataKeys:
+    """Parse what `dump_data_keys` gave.
+
+    Raises:
+        KeyUnavailable: the message is malformed.
+    """
+    try:
+        document = json.loads(raw)
+        epoch, surrogate, api_key, blind_index, conversation = (_blob(text) for text in document["keys"])
+        return DataKeys(
+            tenant=str(document["tenant"]),
+            epoch_id=str(document["epoch_id"]),
+            epoch_key=epoch,
+            surrogate_key=surrogate,
+            api_key_key=api_key,
+            blind_index_key=blind_index,
+            conversation_key=conversation,
+        )
+    except (ValueError, KeyError, TypeError, Base64Error):
+        # `from None`: the parser's message may quote the text, and the text is key material
+        raise KeyUnavailable("the keeper's key message is malformed") from None
+
+
+def _key_file_root(key: bytes) -> KeyFileRoot:
+    return KeyFileRoot(key_id=_root_id("file", key), _key=key)
+
+
+def _root_id(kind: str, key: bytes) -> str:
+    """Name a root by a one-way tag of its own: derived, so it reveals nothing about the wrapping key."""
+    return f"{kind}:{sha256(expand(key, b'wardkeep/root-id/1')).hexdigest()[:16]}"
+
+
+def _aad(*parts: str) -> bytes:
+    return b"wardkeep/wrap/1" + framed(*(part.encode() for part in parts))
+
+
+def _wrap(wrapping: bytes, key: bytes, aad: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_LENGTH)
+    return nonce + AESGCM(wrapping).encrypt(nonce, key, aad)
+
+
+def _unwrap(wrapping: bytes, blob: bytes, aad: bytes) -> bytes:
+    try:
+        key = AESGCM(wrapping).decrypt(blob[:_NONCE_LENGTH], blob[_NONCE_LENGTH:], aad)
+    except (InvalidTag, ValueError) as error:
+        raise KeyUnavailable("a wrapped key does not open under this root") from error
+    if len(key) != _KEY_LENGTH:
+        raise KeyUnavailable("a wrapped key has the wrong length")
+    return key
+
+
+def _text(blob: bytes) -> str:
+    return b64encode(blob).decode()
+
+
+def _blob(text: str) -> bytes:
+    return b64decode(text, validate=True)

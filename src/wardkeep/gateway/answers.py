@@ -1,0 +1,80 @@
+"""Stage 8, whole answers: put the originals back where the vendor's answer has surrogates.
+
+The answer is spliced, not re-serialised, so that everything else stays byte-equal. OpenAI's tool `arguments` are JSON
+in a string: the inner document is restored and spliced as one. A signed thinking block stays byte-equal; its signature
+leaves in our wrapper.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wardkeep.gateway.safe import wrap_signature
+from wardkeep.model.document import Document, parse
+from wardkeep.model.reasons import RefusalError
+from wardkeep.model.sensitive import Secret
+from wardkeep.privacy.reidentify import restore_text
+
+
+@dataclass(slots=True)
+class _Walk:
+    restore: dict[str, str]
+    wrap: Callable[[str, str], str]
+    changes: dict[int, str]
+    ordinal: int = 0
+
+    def value(self, value: object, key: str | None) -> None:
+        if isinstance(value, dict):
+            kind = value.get("type")
+            if kind in {"thinking", "redacted_thinking"}:
+                self.signed(value)
+                return
+            for name, item in value.items():
+                self.ordinal += 1
+                self.value(item, name)
+        elif isinstance(value, list):
+            for item in value:
+                self.value(item, key)
+        elif isinstance(value, str):
+            if "[" in value:
+                new = self.json_text(value) if key == "arguments" else restore_text(value, self.restore)
+                if new != value:
+                    self.changes[self.ordinal] = new
+            self.ordinal += 1
+        elif value is not None and not isinstance(value, bool):
+            self.ordinal += 1
+
+    def signed(self, block: dict[str, object]) -> None:
+        text = str(block.get("thinking", ""))
+        for name, item in block.items():
+            self.ordinal += 1
+            if isinstance(item, str):
+                if name in {"signature", "data"} and item:
+                    self.changes[self.ordinal] = self.wrap(text, item)
+                self.ordinal += 1
+
+    def json_text(self, value: str) -> str:
+        try:
+            inner = parse(value.encode())
+        except RefusalError:
+            return restore_text(value, self.restore)
+        below = _Walk(self.restore, self.wrap, {})
+        below.value(inner.value, None)
+        return inner.replaced(below.changes).decode()
+
+
+def restore_answer(document: Document, restore: dict[str, str], conversation_key: Secret[bytes]) -> bytes:
+    """Return the answer's bytes with originals restored and signatures wrapped."""
+    walk = _Walk(restore, lambda text, signature: wrap_signature(text, signature, conversation_key), {})
+    walk.value(document.value, None)
+    return document.replaced(walk.changes)
+
+
+def usage_of(value: dict[str, object]) -> tuple[int | None, int | None]:
+    """Return (tokens in, tokens out) as the vendor reports them in either wire format."""
+    usage = value.get("usage")
+    if not isinstance(usage, dict):
+        tokens = value.get("input_tokens")
+        return (tokens if isinstance(tokens, int) else None), None
+    tokens_in = usage.get("prompt_tokens", usage.get("input_tokens"))
+    tokens_out = usage.get("completion_tokens", usage.get("output_tokens"))
+    return (tokens_in if isinstance(tokens_in, int) else None), (tokens_out if isinstance(tokens_out, int) else None)

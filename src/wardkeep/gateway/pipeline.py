@@ -1,0 +1,278 @@
+"""The road of one AI call. Read this first.
+
+    1. identify        who is asking                              identity.keys.identify      -> Identified
+    2. gather facts    what is true now                           compliance.facts (injected)  -> Facts
+    3. decide          may they, for this purpose                 policy.decide.decide         -> Permitted
+    4. de-identify     read every field, replace identifiers      gateway.safe.make_safe       -> Safe
+    5. choose route    an agreement that covers this exact call   routing.choose.choose        -> Routed
+    6. open the entry  durable before the vendor hears of it      gateway.record.Recorder      -> Opened
+    7. call            the vendor, once                           providers                    -> UpstreamResponse
+    8. re-identify     restore, record, then release              gateway.answers, streaming   -> Answer
+
+Each output type is the proof that its stage ran: a provider takes `Opened`, which only the recorder makes from
+`Routed`, which only `routing.choose` makes. A refusal at any stage takes the same recorder and leaves with its reason.
+
+Facts may change while a call is decided (a suspension, a revoked key): the sequencer rejects a request that was decided
+under older facts, and stages 1 to 5 run again, three times at the most.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable, StaleFacts
+from wardkeep.gateway.answers import restore_answer, usage_of
+from wardkeep.gateway.record import Outcome, Recorder
+from wardkeep.gateway.safe import make_safe
+from wardkeep.gateway.streaming import EventStream
+from wardkeep.identity.keys import identify
+from wardkeep.model.document import parse
+from wardkeep.model.reasons import Reason, RefusalError, Refused
+from wardkeep.model.registry import Registry
+from wardkeep.model.sensitive import Secret
+from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Routed
+from wardkeep.policy.decide import decide
+from wardkeep.privacy.detect.detector import Detector
+from wardkeep.providers.contract import Provider
+from wardkeep.routing.choose import choose
+from wardkeep.transport.errors import AnswerTooLarge, TransportError, VendorTimeout
+from wardkeep.transport.pool import UpstreamResponse
+
+_ATTEMPTS: Final = 3
+_PASSED_HEADERS: Final = frozenset({b"content-type", b"request-id", b"x-request-id", b"retry-after", b"x-should-retry"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Road:
+    """Everything one call needs, connected by `app`. `facts_now` turns a registry into a snapshot or a refusal."""
+
+    registry: Callable[[], Registry]
+    facts_now: Callable[[Registry], Facts | Refused]
+    credential_for: Callable[[Registry, str], Secret[str]]
+    detector: Detector
+    providers: dict[str, Provider]
+    recorder: Recorder
+    credential_mac_key: Secret[bytes]
+    surrogate_key: Secret[bytes]
+    refresh: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What leaves: a whole body, or pieces that are each durable in the ledger before they are yielded."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes | AsyncGenerator[bytes, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A call turned away: the refusal and, when the ledger could record it, the index."""
+
+    refused: Refused
+    index: int | None
+
+
+async def handle(road: Road, call: Call) -> Answer | Turned:
+    """Take one call along the road. Never raises for anything a caller or vendor did."""
+    for _ in range(_ATTEMPTS):
+        decided = _decide(road, call)
+        if not isinstance(decided, Routed):
+            return await _turn_away(road, call, *decided)
+        try:
+            opened = await road.recorder.open(decided)  # 6
+        except StaleFacts:
+            await road.refresh()
+            continue
+        except RefusalError as error:
+            return await _turn_away(
+                road, call, error.refused, decided.safe.permitted.identified, decided.safe.permitted
+            )
+        except LedgerTimeout:
+            return Turned(refused=Refused(reason=Reason.LEDGER_TIMEOUT), index=None)
+        except LedgerUnavailable:
+            return Turned(refused=Refused(reason=Reason.LEDGER_UNAVAILABLE), index=None)
+        return await _call(road, opened)
+    return await _turn_away(road, call, Refused(reason=Reason.FACTS_CHANGING), None, None)
+
+
+_Turn = tuple[Refused, Identified | None, Permitted | None]
+
+
+def _decide(road: Road, call: Call) -> Routed | _Turn:
+    """Run stages 1 to 5, which only compute."""
+    registry = road.registry()
+    identified = identify(call, registry, road.credential_mac_key.reveal(), call.received.wall)  # 1
+    if isinstance(identified, Refused):
+        return identified, None, None
+    facts = road.facts_now(registry)  # 2
+    if isinstance(facts, Refused):
+        return facts, identified, None
+    permitted = decide(identified, facts)  # 3
+    if isinstance(permitted, Refused):
+        return permitted, identified, None
+    safe = make_safe(permitted, road.detector, road.surrogate_key)  # 4
+    if isinstance(safe, Refused):
+        return safe, identified, permitted
+    routed = choose(safe)  # 5
+    if isinstance(routed, Refused):
+        return routed, identified, permitted
+    return routed
+
+
+async def _turn_away(
+    road: Road, call: Call, refused: Refused, identified: Identified | None, permitted: Permitted | None
+) -> Turned:
+    """Record a refusal. Before identification it is only counted: a stranger must not fill the ledger (DESIGN 11)."""
+    if identified is None:
+        return Turned(refused=refused, index=None)
+    try:
+        index = await road.recorder.refuse(call, refused, identified, permitted)
+    except (LedgerUnavailable, LedgerTimeout):
+        return Turned(refused=refused, index=None)
+    return Turned(refused=refused, index=index)
+
+
+async def _call(road: Road, opened: Opened) -> Answer | Turned:
+    """Stages 7 and 8. From here on the entry is open, and every way out closes it."""
+    routed = opened.routed
+    name = routed.deployment.credential
+    registry = routed.safe.permitted.facts.registry
+    try:
+        credential = road.credential_for(registry, name) if name is not None else None
+        upstream = await road.providers[routed.deployment.dialect].send(opened, credential)  # 7
+        if upstream.status < 400 and routed.safe.permitted.identified.call.wants_stream:  # 8
+            return await _streamed(road, opened, upstream)
+        return await _whole(road, opened, upstream)
+    except TransportError as error:
+        return await _fail(road, opened, _reason_of(error))
+    except RefusalError as error:
+        return await _fail(road, opened, error.refused.reason)
+    except (LedgerUnavailable, LedgerTimeout) as error:
+        reason = Reason.LEDGER_TIMEOUT if isinstance(error, LedgerTimeout) else Reason.LEDGER_UNAVAILABLE
+        return Turned(refused=Refused(reason=reason), index=opened.index)
+    except asyncio.CancelledError:
+        await asyncio.shield(
+            _abort(road, opened, Outcome(decision="client_disconnected", is_aborted=True, released_bytes=0))
+        )
+        raise
+
+
+def _reason_of(error: TransportError) -> Reason:
+    if isinstance(error, VendorTimeout):
+        return Reason.VENDOR_TIMEOUT
+    return Reason.VENDOR_ANSWER_TOO_LARGE if isinstance(error, AnswerTooLarge) else Reason.VENDOR_UNREACHABLE
+
+
+async def _fail(road: Road, opened: Opened, reason: Reason) -> Turned:
+    await _abort(road, opened, Outcome(decision=reason.value, is_aborted=True, released_bytes=0))
+    return Turned(refused=Refused(reason=reason), index=opened.index)
+
+
+async def _abort(road: Road, opened: Opened, outcome: Outcome) -> None:
+    """Close an entry that has no answer. When the ledger is down, recovery closes it (DESIGN section 4)."""
+    try:
+        await road.recorder.close(opened, outcome)
+    except (LedgerUnavailable, LedgerTimeout):
+        return
+
+
+async def _whole(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answer:
+    """Read the whole answer, restore it, close the entry, then release it. Vendor errors keep their shape."""
+    try:
+        raw = b"".join([chunk async for chunk in upstream.chunks()])
+    finally:
+        await upstream.close()
+    safe = opened.routed.safe
+    try:
+        document = parse(raw)
+        body = restore_answer(document, safe.restore, safe.conversation_key)
+    except RefusalError:
+        if upstream.status < 400:
+            raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
+        body, document = raw, None
+    tokens_in, tokens_out = usage_of(document.value) if document is not None else (None, None)
+    outcome = Outcome(
+        decision="answered" if upstream.status < 400 else "vendor_error",
+        body=body,
+        status=upstream.status,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+    )
+    await road.recorder.close(opened, outcome)
+    return Answer(status=upstream.status, headers=_headers(opened, upstream), body=body)
+
+
+def _headers(opened: Opened, upstream: UpstreamResponse) -> list[tuple[bytes, bytes]]:
+    """Return the vendor's headers that pass, and ours: where the proof is and what was hidden."""
+    headers = [(name, value) for name, value in upstream.headers if name in _PASSED_HEADERS]
+    hidden = ",".join(f"{kind}={count}" for kind, count in sorted(opened.routed.safe.counts.items()))
+    headers.append((b"wardkeep-ledger-index", str(opened.index).encode()))
+    headers.append((b"wardkeep-hidden", hidden.encode() or b"none"))
+    return headers
+
+
+async def _streamed(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answer:
+    safe = opened.routed.safe
+    events = EventStream(
+        restore=safe.restore,
+        conversation_key=safe.conversation_key,
+        is_anthropic=safe.permitted.identified.call.surface.is_anthropic,
+    )
+    headers = [(n, v) for n, v in _headers(opened, upstream) if n != b"content-type"]
+    headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+    if opened.routed.safe.permitted.route.buffer_whole:
+        pieces = [piece async for piece in _released(road, opened, upstream, events)]
+        return Answer(status=upstream.status, headers=headers, body=b"".join(pieces))
+    return Answer(status=upstream.status, headers=headers, body=_released(road, opened, upstream, events))
+
+
+async def _released(
+    road: Road, opened: Opened, upstream: UpstreamResponse, events: EventStream
+) -> AsyncGenerator[bytes, None]:
+    """Yield pieces of the answer, each durable before it is yielded, the last after the entry is closed.
+
+    Whatever ends the stream (the vendor, the client, the ledger), the upstream connection is closed and the entry says
+    what was released.
+    """
+    sequence = released = 0
+    outcome = Outcome(decision="client_disconnected", is_aborted=True)
+    try:
+        # What arrived while the last piece was being made durable comes as one: no timer, no added delay.
+        while data := await upstream.read():
+            piece = events.feed(data)
+            if piece:
+                await road.recorder.segment(opened, piece, sequence)
+                sequence, released = sequence + 1, released + len(piece)
+                yield piece
+        last = events.finish()
+        if not events.is_complete:
+            raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID))
+        outcome = Outcome(
+            decision="answered",
+            body=last,
+            sequence=sequence,
+            status=upstream.status,
+            tokens_in=events.tokens_in,
+            tokens_out=events.tokens_out,
+            released_bytes=released + len(last),
+        )
+        await road.recorder.close(opened, outcome)
+        outcome = Outcome(decision="closed")
+        yield last
+    except TransportError as error:
+        outcome = Outcome(decision=_reason_of(error).value, is_aborted=True)
+        raise RefusalError(Refused(reason=_reason_of(error))) from None
+    except RefusalError as error:
+        outcome = Outcome(decision=error.refused.reason.value, is_aborted=True)
+        raise
+    except (LedgerUnavailable, LedgerTimeout):
+        outcome = Outcome(decision=Reason.LEDGER_UNAVAILABLE.value, is_aborted=True)
+        raise RefusalError(Refused(reason=Reason.LEDGER_UNAVAILABLE)) from None
+    finally:
+        if outcome.is_aborted:
+            ended = Outcome(decision=outcome.decision, sequence=sequence, is_aborted=True, released_bytes=released)
+            await asyncio.shield(_abort(road, opened, ended))
+        await upstream.close()

@@ -1,0 +1,216 @@
+"""Stages 6 and 8: what is written down of a call, and when (45 CFR 164.312(b), DESIGN section 4).
+
+Order is the point: the request record is durable before the upstream connection is opened, each piece of the answer
+before it is released, and the closing record before the last piece. A refusal takes the same recorder. Headers hold
+no PHI; prompts, answers and the surrogate map are sealed beside them.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+import orjson
+
+from wardkeep.audit.entry import Draft, Kind
+from wardkeep.crypto.envelope import seal
+from wardkeep.crypto.keys import DataKeys
+from wardkeep.crypto.mac import mac, sha256
+from wardkeep.model.instant import Instant, uuid7
+from wardkeep.model.reasons import Refused
+from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
+from wardkeep.policy.decide import VERSION as POLICY_VERSION
+
+TABLE: Final = "entries"
+FIELD: Final = "payload"
+SEAL_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The limits that a request must fit when it is sequenced; one owner counts them for all workers."""
+
+    key: str
+    calls_per_minute: int
+    calls_at_once: int
+
+
+class Sequencer(Protocol):
+    """The one place that orders and makes durable: the ledger here, or the keeper's over its socket.
+
+    `append` returns the indices once every draft is durable, all of one call in one transaction; idempotent by id.
+    Raises the errors of `audit.errors` (stale facts, unavailable, timeout) and `RefusalError` when not admitted.
+    """
+
+    async def append(self, drafts: Sequence[Draft], admission: Admission | None = None) -> Sequence[int]:
+        """Make the drafts durable, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """Seals and appends what one process does. `owner` names the process, so that its open entries can be closed."""
+
+    sequencer: Sequencer
+    keys: DataKeys
+    owner: str
+    clock: Callable[[], Instant]
+
+    async def open(self, routed: Routed) -> Opened:
+        """Stage 6: make the request record durable, under the facts that were decided on."""
+        permitted = routed.safe.permitted
+        call, key = permitted.identified.call, permitted.identified.key
+        header = {
+            **self._permitted(permitted),
+            **_where(routed),
+            "decision": "permitted",
+            "sent_sha256": sha256(routed.upstream_body).hex(),
+            "detail": {
+                "owner": permitted.identified.owner.id,
+                "hidden": ",".join(f"{kind}={count}" for kind, count in sorted(routed.safe.counts.items())),
+                "features": ",".join(sorted(routed.safe.features)),
+            },
+        }
+        payload = msgspec.msgpack.encode(
+            {
+                "asked": call.document.raw,
+                "edits": routed.edits,
+                "hidden": routed.safe.restore,
+                "subject": permitted.subject,
+            }
+        )
+        draft = self._draft("request", call.id, header, payload, facts_epoch=permitted.facts.registry.epoch)
+        admission = Admission(key=key.id, calls_per_minute=key.calls_per_minute, calls_at_once=key.calls_at_once)
+        indices = await self.sequencer.append([draft], admission)
+        return Opened(routed=routed, index=indices[0])
+
+    async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
+        """Make one piece of a streamed answer durable before it is released."""
+        call = opened.routed.safe.permitted.identified.call
+        header = {"parent": call.id.hex(), "seq": sequence}
+        await self.sequencer.append([self._draft("segment", self._new_id(), header, released)])
+
+    async def close(self, opened: Opened, outcome: "Outcome") -> None:
+        """Make the closing record durable: the answer, or how it ended without one."""
+        call = opened.routed.safe.permitted.identified.call
+        header: dict[str, object] = {"parent": call.id.hex(), "seq": outcome.sequence, "decision": outcome.decision}
+        for name in ("status", "tokens_in", "tokens_out", "model"):
+            value = getattr(outcome, name)
+            if value is not None:
+                header[name] = value
+        if outcome.released_bytes is not None:
+            header["detail"] = {"released_bytes": outcome.released_bytes, "released_segments": outcome.sequence}
+        kind: Kind = "aborted" if outcome.is_aborted else "response"
+        await self.sequencer.append([self._draft(kind, self._new_id(), header, outcome.body, closes=call.id)])
+
+    async def refuse(
+        self, call: Call, refused: Refused, identified: Identified | None, permitted: Permitted | None
+    ) -> int:
+        """Record a refusal with what was asked, sealed; return its index."""
+        header: dict[str, object] = {
+            "surface": call.surface.value,
+            "decision": refused.reason.value,
+            "policy": POLICY_VERSION,
+        }
+        if permitted is not None:
+            header |= self._permitted(permitted)
+        elif identified is not None:
+            header |= {"actor": identified.actor, "workspace": identified.key.workspace}
+        payload = msgspec.msgpack.encode({"asked": call.document.raw})
+        return (await self.sequencer.append([self._draft("refusal", call.id, header, payload)]))[0]
+
+    def _permitted(self, permitted: Permitted) -> dict[str, object]:
+        return {**_who(permitted), "subject": self._blind(permitted.subject)}
+
+    def _blind(self, subject: str | None) -> str:
+        """Return the blind index of a subject handle: equal handles are found, no handle is read."""
+        return (
+            "unresolved" if subject is None else mac(self.keys.blind_index_key, b"subject", subject.encode())[:16].hex()
+        )
+
+    def _new_id(self) -> bytes:
+        return uuid7(self.clock().wall_us, secrets.token_bytes(10))
+
+    def _draft(
+        self,
+        kind: Kind,
+        entry_id: bytes,
+        header: Mapping[str, object],
+        payload: bytes,
+        *,
+        closes: bytes | None = None,
+        facts_epoch: int | None = None,
+    ) -> Draft:
+        now = self.clock()
+        sealed = seal(
+            self.keys,
+            plaintext=payload,
+            tenant=self.keys.tenant,
+            table=TABLE,
+            record_id=entry_id,
+            field=FIELD,
+            version=SEAL_VERSION,
+        )
+        body: dict[str, object] = {
+            "type": kind,
+            "id": entry_id.hex(),
+            "at": now.rfc3339,
+            "mono": now.mono_ns,
+            "boot": now.boot,
+        }
+        body |= header
+        if facts_epoch is not None:
+            body["epoch"] = facts_epoch
+        body |= {
+            "ct_sha256": sha256(sealed.ciphertext).hex(),
+            "ct_len": len(sealed.ciphertext),
+            "key": sealed.key_id,
+            "commit": sealed.commitment.hex(),
+        }
+        return Draft(
+            id=entry_id,
+            kind=kind,
+            body=orjson.dumps(body),
+            payload=sealed.ciphertext,
+            owner=self.owner,
+            closes=closes,
+            facts_epoch=facts_epoch,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a call ended. `body` is what the closing record seals: the whole answer, or the last piece of a stream."""
+
+    decision: str
+    body: bytes = b""
+    sequence: int = 0
+    is_aborted: bool = False
+    status: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    model: str | None = None
+    released_bytes: int | None = None
+
+
+def _who(permitted: Permitted) -> dict[str, object]:
+    identified = permitted.identified
+    return {
+        "actor": identified.actor,
+        "workspace": identified.key.workspace,
+        "purpose": permitted.purpose.value,
+        "surface": identified.call.surface.value,
+        "policy": permitted.facts.policy_version,
+        "route": permitted.route.model,
+    }
+
+
+def _where(routed: Routed) -> dict[str, object]:
+    deployment = routed.deployment
+    return {
+        "deployment": deployment.id,
+        "vendor": deployment.vendor,
+        "baa": routed.agreement.id,
+        "model": deployment.model,
+        "region": deployment.region,
+    }

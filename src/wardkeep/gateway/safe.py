@@ -1,0 +1,166 @@
+"""Stage 4: read every field of the request, and replace what identifies (45 CFR 164.502(b), 164.514).
+
+The grammar of the wire format walks the whole document; every text leaf of every message, tool argument, tool result,
+tool schema and history is examined in one pass, so that the same person is the same surrogate throughout. What was not
+read is refused by name; a detector that fails refuses the call.
+"""
+
+import base64
+import binascii
+from typing import Final
+
+import orjson
+
+from wardkeep.crypto.mac import is_equal, mac
+from wardkeep.model.reasons import Reason, RefusalError, Refused
+from wardkeep.model.registry import Surface
+from wardkeep.model.sensitive import Secret
+from wardkeep.model.spans import IdentifierType, Leaf
+from wardkeep.model.stages import Call, Permitted, Safe, SafeBody
+from wardkeep.model.wire import anthropic_messages, openai_chat
+from wardkeep.model.wire.grammar import Reading, Record, SignedBlock, read
+from wardkeep.privacy.deidentify import Deidentified, deidentify
+from wardkeep.privacy.detect.detector import Detector
+from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
+from wardkeep.privacy.surrogates import Surrogates
+
+_GRAMMARS: Final[dict[Surface, Record]] = {
+    Surface.OPENAI_CHAT: openai_chat.REQUEST,
+    Surface.ANTHROPIC_MESSAGES: anthropic_messages.REQUEST,
+    Surface.ANTHROPIC_COUNT_TOKENS: anthropic_messages.COUNT_TOKENS,
+}
+_WRAPPED: Final = "wk1."
+
+
+def make_safe(permitted: Permitted, detector: Detector, surrogate_key: Secret[bytes]) -> Safe | Refused:
+    """Return the call as a vendor may see it, or the reason it may not be seen."""
+    call = permitted.identified.call
+    conversation_key = _conversation_key(permitted, surrogate_key)
+    try:
+        reading = read(call.document, _GRAMMARS[call.surface])
+        _check_betas(call)
+        signed = {block.signature_ordinal: unwrap_signature(block, conversation_key) for block in reading.thinking}
+        found = deidentify(
+            _all_leaves(reading),
+            detector=detector,
+            surrogates=Surrogates(conversation_key.reveal()),
+            keep=frozenset(IdentifierType(name) for name in permitted.keeps),
+            known=_known(reading),
+        )
+    except RefusalError as error:
+        return error.refused
+    except (DetectorFailed, DetectorUnavailable):
+        return Refused(reason=Reason.DETECTOR_FAILED)
+    if found.refused:
+        return Refused(reason=_refused_kind(_all_leaves(reading), found))
+    return Safe(
+        permitted=permitted,
+        body=_body(call, reading, found, signed),
+        features=_features(call, reading),
+        restore=found.restore,
+        counts={kind.value: count for kind, count in found.counts.items()},
+        conversation_key=conversation_key,
+    )
+
+
+def _check_betas(call: Call) -> None:
+    for beta in call.betas:
+        if beta not in anthropic_messages.BETAS:
+            raise RefusalError(Refused(reason=Reason.BETA_UNLISTED, field="anthropic-beta"))
+
+
+def _features(call: Call, reading: Reading) -> frozenset[str]:
+    features = reading.features
+    if call.wants_stream:
+        features.add("stream")
+    return frozenset(features)
+
+
+def _all_leaves(reading: Reading) -> list[Leaf]:
+    leaves = [leaf for _, leaf in reading.leaves]
+    for _, embedded in reading.embedded:
+        leaves += [leaf for _, leaf in embedded.leaves]
+    return leaves
+
+
+def _known(reading: Reading) -> tuple[str, ...]:
+    _, own = reading.marks.get("wardkeep", (0, None))
+    return tuple(own.get("subject_identities", ())) if isinstance(own, dict) else ()
+
+
+def _refused_kind(leaves: list[Leaf], found: Deidentified) -> Reason:
+    is_schema = leaves[found.refused[0]].kind.name == "SCHEMA"
+    return Reason.SCHEMA_IDENTIFIES if is_schema else Reason.OPAQUE_FIELD_IDENTIFIES
+
+
+def _body(call: Call, reading: Reading, found: Deidentified, signed: dict[int, str]) -> SafeBody:
+    changes: dict[int, str] = dict(signed)
+    texts = iter(found.texts)
+    for ordinal, _ in reading.leaves:
+        text = next(texts)
+        if text is not None:
+            changes[ordinal] = text
+    for ordinal, embedded in reading.embedded:
+        inner = {place: text for place, _ in embedded.leaves if (text := next(texts)) is not None}
+        if inner:
+            changes[ordinal] = embedded.document.replaced(inner).decode()
+    is_chat = call.surface is Surface.OPENAI_CHAT
+    return SafeBody(
+        document=call.document,
+        changes=changes,
+        model_ordinal=reading.marks["model"][0],
+        # DESIGN 11: absent `store` is sent as false, so that the vendor's default never decides.
+        insert=b'"store":false' if is_chat and "store" not in call.document.value else b"",
+        without=call.document.member_range("wardkeep") if "wardkeep" in reading.marks else None,
+    )
+
+
+def _conversation_key(permitted: Permitted, surrogate_key: Secret[bytes]) -> Secret[bytes]:
+    """Return the key of this conversation's surrogates: the same over turns, workers and replicas, without state.
+
+    Scope: the caller's Wardkeep-Conversation handle, else the subject, else the first user message; always under the
+    principal, so that nobody can enter another's conversation by naming it.
+    """
+    call = permitted.identified.call
+    if call.conversation is not None:
+        scope = (b"handle", call.conversation.encode())
+    elif permitted.subject is not None:
+        scope = (b"subject", permitted.subject.encode())
+    else:
+        scope = (b"opening", _opening(call))
+    return Secret(mac(surrogate_key.reveal(), permitted.identified.actor.encode(), *scope))
+
+
+def _opening(call: Call) -> bytes:
+    messages = call.document.value.get("messages")
+    if isinstance(messages, list):
+        for message in messages:
+            if isinstance(message, dict) and message.get("role") == "user":
+                return orjson.dumps(message.get("content"))
+    return b""
+
+
+def wrap_signature(text: str, signature: str, conversation_key: Secret[bytes]) -> str:
+    """Vouch for a vendor-signed block that leaves for the client, so that it may come back unread."""
+    tag = mac(conversation_key.reveal(), b"thinking", text.encode(), signature.encode())
+    return f"{_WRAPPED}{base64.urlsafe_b64encode(tag).decode()}.{signature}"
+
+
+def unwrap_signature(block: SignedBlock, conversation_key: Secret[bytes]) -> str:
+    """Return the vendor's signature of a block we vouched for.
+
+    Raises:
+        RefusalError: the block did not leave through this conversation, or was changed since.
+    """
+    refusal = RefusalError(Refused(reason=Reason.FIELD_INVALID, field="signature"))
+    prefix, _, rest = block.signature.partition(".")
+    tag, _, signature = rest.partition(".")
+    if prefix + "." != _WRAPPED:
+        raise refusal
+    try:
+        presented = base64.urlsafe_b64decode(tag)
+    except (binascii.Error, ValueError):
+        raise refusal from None
+    if not is_equal(presented, mac(conversation_key.reveal(), b"thinking", block.text.encode(), signature.encode())):
+        raise refusal
+    return signature

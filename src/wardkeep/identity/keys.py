@@ -1,0 +1,107 @@
+"""Credentials of applications and of people on the command line: `wk_live_<id>_<secret><crc>` and `wk_user_...`.
+
+The secret is 32 symbols of base 62 (190 bits), the last six are a CRC-32 of everything before, so that a scanner tells
+a leaked key from noise and a typing error is told from a wrong key. Only an HMAC is stored; the key is shown once.
+Whoever holds a key acts as its application, within its scope, until it is revoked.
+"""
+
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from wardkeep.crypto.mac import is_equal, mac
+from wardkeep.model.reasons import Reason, Refused
+from wardkeep.model.registry import ApiKey, Person, Registry
+from wardkeep.model.sensitive import Secret
+from wardkeep.model.stages import Call, Identified
+
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SHAPE: Final = re.compile(r"wk_(live|user)_([0-9a-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
+_NOBODY: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCredential:
+    """A credential just made: `shown_once` is handed to its owner, `mac` is what is stored."""
+
+    id: str
+    mac: bytes
+    shown_once: Secret[str]
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def new_credential(kind: str, mac_key: bytes, randomness: Callable[[int], bytes]) -> NewCredential:
+    """Make a credential of `kind` "live" (application) or "user" (person)."""
+    identifier = _base62(int.from_bytes(randomness(10), "big"), 12).lower()
+    secret = "".join(_ALPHABET[byte % 62] for byte in randomness(128) if byte < 248)[:32]
+    stem = f"wk_{kind}_{identifier}_{secret}"
+    whole = stem + _base62(zlib.crc32(stem.encode()), 6)
+    return NewCredential(id=identifier, mac=credential_mac(mac_key, whole), shown_once=Secret(whole))
+
+
+def credential_mac(mac_key: bytes, credential: str) -> bytes:
+    """Return what is stored of a credential."""
+    return mac(mac_key, b"credential", credential.encode())
+
+
+def parse_credential(credential: str) -> tuple[str, str] | None:
+    """Return (kind, id) of a well-formed credential with a right checksum, else None."""
+    shape = _SHAPE.fullmatch(credential)
+    if shape is None or _base62(zlib.crc32(credential[:-6].encode()), 6) != shape.group(4):
+        return None
+    return shape.group(1), shape.group(2)
+
+
+def identify(call: Call, registry: Registry, mac_key: bytes, now: datetime) -> Identified | Refused:
+    """Stage 1: who is asking. An unknown id costs the same comparison as a wrong secret."""
+    if call.credential is None:
+        return Refused(reason=Reason.CREDENTIAL_MISSING)
+    key = find_key(call.credential, registry, mac_key, now)
+    if isinstance(key, Refused):
+        return key
+    owner = registry.people.get(key.owner)
+    if owner is None or not owner.is_active:
+        return Refused(reason=Reason.OWNER_INACTIVE)
+    return Identified(call=call, key=key, owner=owner)
+
+
+def find_key(credential: Secret[str], registry: Registry, mac_key: bytes, now: datetime) -> ApiKey | Refused:
+    """Return the live key behind a credential."""
+    presented = credential.reveal()
+    parsed = parse_credential(presented)
+    if parsed is None or parsed[0] != "live":
+        return Refused(reason=Reason.CREDENTIAL_INVALID)
+    key = registry.keys.get(parsed[1])
+    if not is_equal(credential_mac(mac_key, presented), key.mac if key is not None else _NOBODY) or key is None:
+        return Refused(reason=Reason.CREDENTIAL_INVALID)
+    if key.is_revoked:
+        return Refused(reason=Reason.CREDENTIAL_REVOKED)
+    if key.expires_at is not None and key.expires_at <= now:
+        return Refused(reason=Reason.CREDENTIAL_EXPIRED)
+    return key
+
+
+def find_person(credential: Secret[str], registry: Registry, mac_key: bytes) -> Person | Refused:
+    """Return the active person behind a personal credential (command line, admin socket)."""
+    presented = credential.reveal()
+    parsed = parse_credential(presented)
+    if parsed is None or parsed[0] != "user":
+        return Refused(reason=Reason.CREDENTIAL_INVALID)
+    stored = credential_mac(mac_key, presented)
+    found = None
+    for person in registry.people.values():
+        if person.credential_mac is not None and is_equal(stored, person.credential_mac):
+            found = person
+    if found is None:
+        return Refused(reason=Reason.CREDENTIAL_INVALID)
+    return found if found.is_active else Refused(reason=Reason.OWNER_INACTIVE)

@@ -1,0 +1,208 @@
+"""The control records that decisions read: vendors, agreements, deployments, routes, people, keys.
+
+All are values. `compliance` changes them (each change a ledger entry) and `storage` keeps them; `policy` and `routing`
+only read them. Dates without time are calendar days in the organisation's zone: an agreement expires at the end of its
+last day there (DESIGN section 6).
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """Purpose of use, HL7 v3 PurposeOfUse codes."""
+
+    TREAT = "TREAT"
+    HPAYMT = "HPAYMT"
+    HOPERAT = "HOPERAT"
+    HRESCH = "HRESCH"
+    ETREAT = "ETREAT"
+
+
+class Surface(StrEnum):
+    """An endpoint and its wire format. The value is what a BAA scope lists."""
+
+    OPENAI_CHAT = "/v1/chat/completions"
+    ANTHROPIC_MESSAGES = "/v1/messages"
+    ANTHROPIC_COUNT_TOKENS = "/v1/messages/count_tokens"
+
+    @property
+    def is_anthropic(self) -> bool:
+        """Whether the Anthropic wire format is spoken."""
+        return self is not Surface.OPENAI_CHAT
+
+
+class Role(StrEnum):
+    """Roles of people, DESIGN section 5. What each may do is `policy.roles`."""
+
+    ADMINISTRATOR = "administrator"
+    PRIVACY_OFFICER = "privacy_officer"
+    SECURITY_OFFICER = "security_officer"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    DEVELOPER = "developer"
+    CLINICIAN = "clinician"
+    NURSE = "nurse"
+    BILLING = "billing"
+    RESEARCHER = "researcher"
+
+
+class AgreementKind(StrEnum):
+    """What opens a road: a BAA with another party, or a recorded statement that no other party is involved."""
+
+    BAA = "baa"
+    OWN_BOUNDARY = "own_boundary"
+
+
+class AgreementStatus(StrEnum):
+    """Where an agreement stands. Only `ACTIVE` opens anything, and only inside its dates and scope."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    TERMINATED = "terminated"
+
+
+class Retention(StrEnum):
+    """What the vendor keeps after answering (provider-terms retention classes)."""
+
+    ZERO = "zero"
+    DAYS_UNDER_BAA = "days_under_baa"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What an agreement covers. A call must fit one scope whole: nothing is joined across scopes.
+
+    Names are exact; there are no wildcards, because a wildcard covers what nobody read. An empty set covers nothing.
+    """
+
+    platform: str
+    projects: frozenset[str]
+    endpoints: frozenset[str]
+    features: frozenset[str]
+    models: frozenset[str]
+    regions: frozenset[str]
+    purposes: frozenset[str]
+    retention: Retention
+    training_prohibited: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """A business associate agreement (45 CFR 164.504(e)), or an own-boundary statement.
+
+    `expires_on` is the last day on which it holds; None means until terminated. `document_sha256` is the signed
+    document's hash. `activated_by` is never `added_by` (two people), except under a recorded single-officer acceptance.
+    """
+
+    id: str
+    kind: AgreementKind
+    vendor: str
+    party: str
+    status: AgreementStatus
+    document_sha256: str
+    effective_on: date
+    expires_on: date | None
+    scopes: tuple[Scope, ...]
+    added_by: str
+    activated_by: str | None = None
+    status_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """A party whose systems a call may reach. `party` is the legal name its agreements must bear."""
+
+    id: str
+    party: str
+    suspended_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One place a model runs: the facts the scope is held against. The only source of upstream addresses."""
+
+    id: str
+    vendor: str
+    platform: str
+    project: str
+    dialect: str
+    base_url: str
+    model: str
+    region: str | None
+    credential: str | None = None
+    ca_file: str | None = None
+    allow_plain_http: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A model name that clients use, and the deployment that serves it, or else the first of `fallbacks` that may.
+
+    A deployment is considered only in the wire format that the client speaks, and only if it passes the same gate.
+    `requires_subject` refuses calls that name no subject. `gate` says what is durable before the client sees it:
+    every streamed segment, or the whole answer.
+    """
+
+    model: str
+    deployment: str
+    requires_subject: bool = False
+    buffer_whole: bool = False
+    fallbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A member of the workforce. `credential_mac` is the HMAC of a personal credential; the credential is not kept."""
+
+    id: str
+    roles: frozenset[Role]
+    is_active: bool
+    credential_mac: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """An application's credential, scoped; only its HMAC is kept. Empty `models` or `purposes` permit nothing."""
+
+    id: str
+    mac: bytes
+    name: str
+    owner: str
+    workspace: str
+    models: frozenset[str]
+    purposes: frozenset[Purpose]
+    default_purpose: Purpose | None
+    expires_at: datetime | None
+    is_revoked: bool = False
+    calls_per_minute: int = 6000
+    calls_at_once: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """The one organisation of this instance. `zone` is the IANA zone in which the law's days are counted."""
+
+    name: str
+    tenant: str
+    zone: str
+    officers: tuple[str, ...]
+    single_officer_accepted_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All control records at one ledger index. `epoch` is that index plus one; 0 before the first change."""
+
+    epoch: int
+    organisation: Organisation | None = None
+    vendors: dict[str, Vendor] = field(default_factory=dict)
+    agreements: dict[str, Agreement] = field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    keys: dict[str, ApiKey] = field(default_factory=dict)
+    secrets: dict[str, bytes] = field(default_factory=dict, repr=False)

@@ -1,0 +1,146 @@
+"""The proof types: what each stage of the road hands to the next (DESIGN section 2).
+
+Each type is made in one place only, so holding one proves that its stage ran: `identity.identify` makes `Identified`,
+`compliance.facts.now` makes `Facts`, `policy.decide` makes `Permitted`, `gateway.safe` makes `Safe`, `routing.choose`
+makes `Routed`, `gateway.record` makes `Opened`. `tests/unit/test_architecture.py` holds the code to that.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from wardkeep.model.document import Document, Edit
+from wardkeep.model.instant import Instant
+from wardkeep.model.registry import Agreement, ApiKey, Deployment, Person, Purpose, Registry, Route, Scope, Surface
+from wardkeep.model.sensitive import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as it arrived, framed and parsed but not believed.
+
+    `purpose`, `subject` and `conversation` are the caller's statements from the Wardkeep-* headers. `betas` are the
+    vendor beta names the request turns on.
+    """
+
+    id: bytes
+    surface: Surface
+    document: Document
+    credential: Secret[str] | None
+    received: Instant
+    purpose: str | None = None
+    subject: str | None = None
+    conversation: str | None = None
+    betas: tuple[str, ...] = ()
+    anthropic_version: str = "2023-06-01"
+
+    @property
+    def model(self) -> str | None:
+        """The model name the client asked for, if it is a string at all."""
+        name = self.document.value.get("model")
+        return name if isinstance(name, str) else None
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether the client asked for an event stream."""
+        return self.document.value.get("stream") is True and self.surface is not Surface.ANTHROPIC_COUNT_TOKENS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """Stage 1: the credential is genuine and belongs to this key and owner."""
+
+    call: Call
+    key: ApiKey
+    owner: Person
+
+    @property
+    def actor(self) -> str:
+        """The ledger's name for who asks: an opaque id."""
+        return f"key:{self.key.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Stage 2: one frozen snapshot of what is true now.
+
+    `required` names the facts that must be present to permit; a capability that does not exist yet is declared not
+    required, visibly (DESIGN section 11).
+    """
+
+    registry: Registry
+    today: date
+    now: Instant
+    policy_version: str
+    training_overdue: frozenset[str] = frozenset()
+    policies_unsigned: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset({"organisation", "agreements", "owner"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permitted:
+    """Stage 3: this caller may ask this, for this purpose, about this subject.
+
+    `subject` is the caller's opaque handle, or None when unresolved. `keeps` names the identifier classes that pass
+    unchanged by purpose (dates and ages for treatment).
+    """
+
+    identified: Identified
+    facts: Facts
+    route: Route
+    purpose: Purpose
+    subject: str | None
+    keeps: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safe:
+    """Stage 4: every field was read, identifiers are replaced. `body` is what a vendor may see; still PHI.
+
+    `restore` maps surrogate to original and lives in this call alone. `body` carries the client's model name until
+    the route is chosen.
+    """
+
+    permitted: Permitted
+    body: "SafeBody"
+    features: frozenset[str]
+    restore: dict[str, str] = field(repr=False)
+    counts: dict[str, int]
+    conversation_key: Secret[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafeBody:
+    """The document with its replacements, spliced once the upstream model name is known."""
+
+    document: Document
+    changes: dict[int, str] = field(repr=False)
+    model_ordinal: int
+    insert: bytes = b""
+    without: tuple[int, int] | None = None
+
+    def edits(self, upstream_model: str) -> list[Edit]:
+        """Return the edits that turn what was asked into what is sent."""
+        changes = self.changes
+        if upstream_model != self.document.value["model"]:
+            changes = {**changes, self.model_ordinal: upstream_model}
+        return self.document.edits(changes, insert=self.insert, without=self.without)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """Stage 5: an active agreement whose scope covers this exact call, and the deployment to send it to."""
+
+    safe: Safe
+    deployment: Deployment
+    agreement: Agreement
+    scope: Scope
+    edits: list[Edit] = field(repr=False)
+    upstream_body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Stage 6: the request record is durable in the ledger at `index`."""
+
+    routed: Routed
+    index: int

@@ -1,0 +1,173 @@
+"""Stage 4 of the road: replace identifiers in every text leaf of a request by surrogate tokens.
+
+Meets 45 CFR 164.502(b) (minimum necessary) for what a vendor sees, over the identifiers of 164.514(b)(2)(i). Pure: all
+state is in the arguments and the returned map. Does not decide what may be kept; routes do.
+"""
+
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Leaf, LeafKind, Span
+from wardkeep.privacy.detect.detector import REMAINDER, Detector, resolve
+from wardkeep.privacy.surrogates import Surrogates
+from wardkeep.privacy.tokens import TAG_LENGTH, TOKEN
+
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-.]+")
+_EXACT: Final = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)|[\w.+-]{1,64}@[\w-]{1,63}\.[A-Za-z]{2}")
+
+# A place or a web address in a tool's description is an example ("San Francisco, CA"), not somebody's.
+_HARMLESS_IN_SCHEMA: Final = frozenset(
+    {
+        "city-state",
+        "gazetteer-place",
+        "place-cue",
+        "place-preposition",
+        "url",
+        "url-bare",
+        "facility",
+        "employer",
+        "date-month",
+        "image-file",
+    }
+)
+_JUNCTION: Final = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deidentified:
+    """What came of it. The repr shows counts only: texts and map hold PHI.
+
+    `texts` has one item a leaf, None where nothing changed. `restore` maps tokens to original surfaces. `refused` are
+    the numbers of leaves that may not be rewritten and held an identifier: the caller refuses the call.
+    """
+
+    texts: list[str | None]
+    restore: dict[str, str]
+    counts: dict[IdentifierType, int]
+    refused: list[int]
+
+    def __repr__(self) -> str:
+        return f"Deidentified({sum(self.counts.values())} replaced, {len(self.refused)} refused)"
+
+
+def deidentify(
+    leaves: Sequence[Leaf],
+    *,
+    detector: Detector,
+    surrogates: Surrogates,
+    keep: AbstractSet[IdentifierType],
+    known: Sequence[str],
+) -> Deidentified:
+    """Replace what the detector finds, in all leaves alike.
+
+    Args:
+        leaves: every string of the request, in its order.
+        detector: finds identifiers.
+        surrogates: makes the tokens of this conversation.
+        keep: types that go out unchanged (dates and ages on TREAT routes, for patient safety).
+        known: terms that identify the subject.
+
+    Raises:
+        DetectorFailed: a recogniser broke; nothing may leave.
+    """
+    found = [[] if leaf.kind is LeafKind.OPAQUE else _recognise(leaf, detector) for leaf in leaves]
+    _join_neighbours(leaves, found, detector)
+    declared = detector.terms(known)
+    terms = detector.terms(known)
+    for leaf, spans in zip(leaves, found, strict=True):
+        if leaf.kind is LeafKind.TEXT:
+            terms.learn(
+                (leaf.text[s.start : s.end], s.type) for s in spans if s.rule != REMAINDER and s.type not in keep
+            )
+
+    refused: list[int] = []
+    chosen: list[list[Span]] = []
+    for number, (leaf, spans) in enumerate(zip(leaves, found, strict=True)):
+        text = leaf.text
+        if leaf.kind is LeafKind.TEXT:
+            propagated = list(terms.find(text, spans))
+            if propagated:
+                spans = resolve([*spans, *propagated], text)  # noqa: PLW2901
+            chosen.append([s for s in spans if s.type not in keep])
+            continue
+        chosen.append([])
+        if leaf.kind is LeafKind.SCHEMA:
+            hit = any(s.type not in keep and s.rule not in _HARMLESS_IN_SCHEMA for s in spans)
+        else:
+            hit = _EXACT.search(text) is not None
+        if hit or any(declared.find(text)):
+            refused.append(number)
+    return _replace(leaves, chosen, surrogates, refused)
+
+
+def _recognise(leaf: Leaf, detector: Detector) -> list[Span]:
+    if leaf.cue is None:
+        return detector.recognise(leaf.text)
+    # {"mrn": "1234567"} is read as "mrn: 1234567" would be.
+    cue = _CAMEL.sub(" ", leaf.cue) + ": "
+    shift = len(cue)
+    return [
+        Span(max(0, s.start - shift), s.end - shift, s.type, s.rule)
+        for s in detector.recognise(cue + leaf.text)
+        if s.end > shift
+    ]
+
+
+def _join_neighbours(leaves: Sequence[Leaf], found: list[list[Span]], detector: Detector) -> None:
+    """Find what two adjacent texts hold only together ("... Maria" and "Gonzalez ..."), as best it can."""
+    for number in range(1, len(leaves)):
+        left, right = leaves[number - 1], leaves[number]
+        if left.kind is not LeafKind.TEXT or right.kind is not LeafKind.TEXT or left.cue or right.cue:
+            continue
+        tail, head = left.text[-_JUNCTION:], right.text[:_JUNCTION]
+        if (
+            not tail
+            or not head
+            or not (tail[-1].isalnum() or tail[-1] in " -@'")
+            or not (head[0].isalnum() or head[0] in " -@'")
+        ):
+            continue
+        glue = " " if tail[-1].isalpha() and head[0].isupper() else ""
+        border = len(tail)
+        for span in detector.recognise(tail + glue + head):
+            if span.start < border and span.end > border + len(glue):
+                start = len(left.text) - border + span.start
+                if all(start >= s.end or s.start >= len(left.text) for s in found[number - 1]):
+                    found[number - 1].append(Span(start, len(left.text), span.type, span.rule))
+                end = span.end - border - len(glue)
+                if all(end <= s.start for s in found[number]):
+                    found[number].insert(0, Span(0, end, span.type, span.rule))
+
+
+def _replace(
+    leaves: Sequence[Leaf], chosen: Sequence[Sequence[Span]], surrogates: Surrogates, refused: list[int]
+) -> Deidentified:
+    mentions = [(s.type, leaf.text[s.start : s.end]) for leaf, spans in zip(leaves, chosen, strict=True) for s in spans]
+    if not mentions:
+        return Deidentified(texts=[None] * len(leaves), restore={}, counts={}, refused=refused)
+    taken = frozenset(
+        token.partition("-")[2][:TAG_LENGTH].lower()
+        for leaf in leaves
+        if "[" in leaf.text
+        for token in TOKEN.findall(leaf.text)
+    )
+    tokens = surrogates.assign(mentions, taken)
+    counts: dict[IdentifierType, int] = {}
+    texts: list[str | None] = []
+    for leaf, spans in zip(leaves, chosen, strict=True):
+        if not spans:
+            texts.append(None)
+            continue
+        parts: list[str] = []
+        at = 0
+        for span in spans:
+            parts += (leaf.text[at : span.start], tokens[span.type, leaf.text[span.start : span.end]])
+            at = span.end
+            counts[span.type] = counts.get(span.type, 0) + 1
+        parts.append(leaf.text[at:])
+        texts.append("".join(parts))
+    restore = {token: surface for (_, surface), token in tokens.items()}
+    return Deidentified(texts=texts, restore=restore, counts=counts, refused=refused)

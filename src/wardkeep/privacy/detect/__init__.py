@@ -1,0 +1,1 @@
+"""Detection: one recogniser a file, one engine (`detector`) that asks them all."""

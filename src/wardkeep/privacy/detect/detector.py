@@ -1,0 +1,177 @@
+"""The first detection engine: hyperscan nominates in one pass, recognisers decide, the longest find wins.
+
+Stages 1 to 3 and 5 of the design: normalise, scan, word lists, propagation over the document. There is no statistical
+model here. What is found is evidence and never proof that nothing else identifies the person.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect import (
+    account,
+    address,
+    age,
+    date,
+    disguised,
+    email,
+    facility,
+    gazetteer,
+    image,
+    ip,
+    mbi,
+    names,
+    phone,
+    provider_number,
+    record_number,
+    ssn,
+    url,
+    vin,
+)
+from wardkeep.privacy.detect.lexicon import lexicon
+from wardkeep.privacy.detect.nomination import Policy, Reading
+from wardkeep.privacy.detect.scan import Scanner
+from wardkeep.privacy.errors import DetectorFailed
+from wardkeep.privacy.normalise import normalise
+from wardkeep.privacy.propagate import Terms
+from wardkeep.privacy.tokens import TOKEN
+
+_NOMINATIONS: Final = (
+    *ssn.NOMINATIONS,
+    *record_number.NOMINATIONS,
+    *provider_number.NOMINATIONS,
+    *account.NOMINATIONS,
+    *mbi.NOMINATIONS,
+    *vin.NOMINATIONS,
+    *phone.NOMINATIONS,
+    *email.NOMINATIONS,
+    *url.NOMINATIONS,
+    *ip.NOMINATIONS,
+    *date.NOMINATIONS,
+    *age.NOMINATIONS,
+    *address.NOMINATIONS,
+    *facility.NOMINATIONS,
+    *names.NOMINATIONS,
+    *image.NOMINATIONS,
+    *disguised.NOMINATIONS,
+    disguised.ENCODED,
+)
+_ENCODED: Final = len(_NOMINATIONS) - 1
+_MAX_NESTING: Final = 2
+REMAINDER: Final = "remainder"
+
+# On equal length the more exact type wins; dates come last because routes may keep them (patient safety, DESIGN 3).
+_RANK: Final = {kind: rank for rank, kind in enumerate(IdentifierType)} | {
+    IdentifierType.SSN: -3,
+    IdentifierType.EMAIL: -2,
+    IdentifierType.MRN: -1,
+    IdentifierType.OTHER: 80,
+    IdentifierType.AGE: 90,
+    IdentifierType.DATE: 91,
+}
+
+
+class Detector:
+    """Finds identifiers in text. Pure after construction and safe for threads; build one a process and policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._strict = policy == "strict"
+        self._words = lexicon()
+        self._scanner = Scanner(_NOMINATIONS)
+
+    def find(self, text: str, known: Sequence[str] = ()) -> list[Span]:
+        """Return sorted spans that don't overlap, with mentions of what was found elsewhere in the text.
+
+        Args:
+            text: any text; offsets are its code points.
+            known: terms that identify the subject (names, numbers), masked wherever they stand.
+
+        Raises:
+            DetectorFailed: a recogniser or the scan broke; the text must not be used.
+        """
+        spans = self.recognise(text)
+        terms = self.terms(known)
+        terms.learn((text[s.start : s.end], s.type) for s in spans if s.rule != REMAINDER)
+        mentions = list(terms.find(text, spans))
+        return resolve([*spans, *mentions], text) if mentions else spans
+
+    def terms(self, known: Sequence[str] = ()) -> Terms:
+        """Return an empty memory for propagation that holds the known terms."""
+        return Terms(self._words, known)
+
+    def recognise(self, text: str) -> list[Span]:
+        """Return sorted spans that don't overlap, each found by itself, without propagation.
+
+        Raises:
+            DetectorFailed: see `find`.
+        """
+        return self._recognise(text, 0)
+
+    def _recognise(self, text: str, nesting: int) -> list[Span]:
+        if len(text) < 2:
+            return []
+        plain = normalise(text)
+        reading = Reading(plain.text, self._strict, self._words)
+        spans: list[Span] = []
+        seen: set[int] = set()
+        encoded = False
+        for number, end in self._scanner.scan(plain.text):
+            nomination = _NOMINATIONS[number]
+            if number == _ENCODED:
+                encoded = True
+                continue
+            if nomination.once and number in seen:
+                continue
+            seen.add(number)
+            try:
+                spans += nomination.examine(reading, end)
+            except (LookupError, ValueError, TypeError, RecursionError) as error:
+                raise DetectorFailed(f"the recogniser {nomination.rule} failed") from error
+        try:
+            spans += gazetteer.find(reading)
+        except (LookupError, ValueError, TypeError, RecursionError) as error:
+            raise DetectorFailed("the gazetteer failed") from error
+        if encoded and nesting < _MAX_NESTING:
+            spans += self._inside_encoded(plain.text, nesting)
+        if plain.starts:
+            spans = [Span(*plain.original(s.start, s.end), s.type, s.rule) for s in spans]
+        return resolve(spans, text)
+
+    def _inside_encoded(self, text: str, nesting: int) -> list[Span]:
+        """Scan what encoded runs hide: a hit masks the whole run, because half of one decodes to nothing."""
+        spans = []
+        for start, end, hidden in disguised.decoded_runs(text):
+            inner = self._recognise(hidden, nesting + 1)
+            if inner:
+                spans.append(Span(start, end, inner[0].type, "encoded"))
+        return spans
+
+
+def resolve(spans: list[Span], text: str) -> list[Span]:
+    """Return sorted spans that don't overlap: the longest wins, what a loser had outside the winner stays covered.
+
+    Our own tokens are left alone, so that a text with surrogates isn't masked twice.
+    """
+    if "[" in text:
+        tokens = [found.span() for found in TOKEN.finditer(text)]
+        spans = (
+            [s for s in spans if not any(s.start < stop and start < s.end for start, stop in tokens)]
+            if tokens
+            else spans
+        )
+    if len(spans) < 2:
+        return spans
+    spans.sort(key=lambda s: (s.start, s.start - s.end, _RANK[s.type]))
+    chosen = [spans[0]]
+    for span in spans[1:]:
+        last = chosen[-1]
+        if span.start >= last.end:
+            chosen.append(span)
+        elif span.end <= last.end:
+            continue
+        elif span.end - span.start > last.end - last.start:
+            chosen[-1] = Span(last.start, span.start, last.type, REMAINDER)
+            chosen.append(span)
+        else:
+            chosen.append(Span(last.end, span.end, span.type, REMAINDER))
+    return [s for s in chosen if s.rule != REMAINDER or any(map(str.isalnum, text[s.start : s.end]))]

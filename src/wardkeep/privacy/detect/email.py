@@ -1,0 +1,50 @@
+"""Electronic mail addresses (RFC 5321, RFC 6531), also written out: 45 CFR 164.514(b)(2)(i)(F)."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect.nomination import Nomination, Reading
+
+_LOCAL: Final = re.compile(r"[\w.!#$&'*+/=?^{|}~%-]{1,64}[ ]?\Z")
+_DOMAIN: Final = re.compile(r"[ ]?[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_WRITTEN: Final = re.compile(
+    r"[\w.+-]{1,64}\s?(?:\[\s?at\s?\]|\(\s?at\s?\)|\{\s?at\s?\}|\sat\s|@)\s?"
+    r"[\w-]{1,63}(?:\s?(?:\[\s?dot\s?\]|\(\s?dot\s?\)|\{\s?dot\s?\}|\sdot\s|\.)\s?[\w-]{1,63}){0,4}?"
+    r"\s?(?:\[\s?dot\s?\]|\(\s?dot\s?\)|\{\s?dot\s?\}|\sdot\s|\.)\s?(?:com|org|net|edu|gov|io|us|co|info|es|uk|de)\b",
+    re.IGNORECASE,
+)
+_DOTTED: Final = re.compile(r"(?:[\w+-]{1,40}\s(?:dot|underscore|dash)\s){1,3}\Z", re.IGNORECASE)
+
+
+def _at(reading: Reading, end: int) -> Iterable[Span]:
+    text, sign = reading.text, end - 1
+    local = _LOCAL.search(text, max(0, sign - 65), sign)
+    domain = _DOMAIN.match(text, end)
+    if local is None or domain is None or len(domain[0].rpartition(".")[2]) < 2:
+        return ()
+    start = local.start()
+    while start < sign and not text[start].isalnum():
+        start += 1
+    return (Span(start, domain.end(), IdentifierType.EMAIL, "email"),)
+
+
+def _written(reading: Reading, end: int) -> Iterable[Span]:
+    for found in _WRITTEN.finditer(reading.text, max(0, end - 140), end):
+        before = _DOTTED.search(reading.text, max(0, found.start() - 130), found.start())
+        yield Span(before.start() if before else found.start(), found.end(), IdentifierType.EMAIL, "email-written")
+
+
+NOMINATIONS: Final = (
+    Nomination(rule="email", expression="@", examine=_at),
+    Nomination(
+        rule="email-written",
+        expression=(
+            r"(?:[\[\(\{ ]at[\]\)\} ][^\n]{1,60}(?:dot[\]\)\} ]{1,2}|\. ?)|@[^\n@]{1,60}dot[\]\)\} ]{1,2})"
+            r"(?:com|org|net|edu|gov|io|us|co|info|es|uk|de)\b"
+        ),
+        examine=_written,
+        caseless=True,
+    ),
+)

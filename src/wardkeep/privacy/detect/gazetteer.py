@@ -1,0 +1,167 @@
+"""Names and places without a cue: capitalised runs that the word lists explain as a person or a place.
+
+45 CFR 164.514(b)(2)(i)(A), (B). Two signs are wanted: a given name and something that may be a surname, or a common
+given name that is no word of the language. Eponyms (Parkinson, Foley), drugs and dictionary words alone are never
+names here. States alone are not identifiers (the rule asks for what is smaller than a state).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect.lexicon import EPONYM, FIRST, FIRST_COMMON, LAST, LAST_COMMON, NAME, PLACE, SAFE
+from wardkeep.privacy.detect.nomination import Reading
+from wardkeep.privacy.detect.wording import ASCII_RUNS, DEGREES, PIECE, RUNS, SUFFIXES, WORD, names_a_thing, word_set
+
+STATES: Final = word_set(
+    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho "
+    "illinois indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota "
+    "mississippi missouri montana nebraska nevada ohio oklahoma oregon pennsylvania tennessee texas utah "
+    "vermont virginia washington wisconsin wyoming"
+) | {
+    "new hampshire", "new jersey", "new mexico", "new york", "north carolina", "north dakota", "rhode island", "south carolina",
+    "south dakota",     "west virginia", "puerto rico", "district of columbia",
+}  # fmt: skip
+_GIVEN_AFTER: Final = re.compile(rf",[ ]({WORD})(?![\w-])")
+_UNSAFE: Final = SAFE | EPONYM
+_NAMED: Final = NAME | PLACE
+_POSSESSIVE: Final = ("'s", "'S")
+_OPENERS: Final = '.!?:;\n\r"(-*\u2022>|'
+
+
+def find(reading: Reading) -> Iterator[Span]:
+    """Yield names and places among the capitalised runs of a text."""
+    words, text = reading.words, reading.text
+    get = words.get
+    for found in (ASCII_RUNS if text.isascii() else RUNS).finditer(text):
+        run = found[0]
+        if " " in run:
+            yield from _several(reading, found.start(), run)
+            continue
+        if run[-2:] in _POSSESSIVE:
+            run = run[:-2]
+        flag = get(run.lower(), 0)
+        if not flag & _NAMED or flag & _UNSAFE:
+            continue
+        if (one := _alone(reading, found.start(), found.start() + len(run), flag)) is not None:
+            yield one
+
+
+def _opens(text: str, start: int) -> bool:
+    before = text[max(0, start - 3) : start].rstrip(" \t")
+    return not before or before[-1] in _OPENERS
+
+
+def _alone(reading: Reading, start: int, end: int, flag: int) -> Span | None:
+    """Judge one capitalised word that is a name or place and no safe word."""
+    text = reading.text
+    word = text[start:end]
+    if len(word) < 3 or names_a_thing(text, end):
+        return None
+    shouted = word.isupper()
+    if flag & LAST and (given := _GIVEN_AFTER.match(text, end)):
+        other = reading.words.get(given[1].lower(), 0)
+        if other & FIRST_COMMON and not other & SAFE:
+            return Span(start, given.end(1), IdentifierType.NAME, "gazetteer-last-first")
+    if flag & FIRST_COMMON and not (shouted and len(word) < 5):
+        return Span(start, end, IdentifierType.NAME, "gazetteer-given")
+    if not reading.strict or shouted or _opens(text, start):
+        return None
+    if flag & PLACE and word.lower() not in STATES:
+        return Span(start, end, IdentifierType.LOCATION, "gazetteer-place")
+    if flag & LAST_COMMON or (flag & FIRST and flag & LAST and len(word) > 3):
+        return Span(start, end, IdentifierType.NAME, "gazetteer-surname")
+    return None
+
+
+def _several(reading: Reading, start: int, run: str) -> Iterator[Span]:
+    """Judge a run of capitalised words: find people and places inside it, left to right."""
+    words, text = reading.words, reading.text
+    # Most runs are headings and sentence openings: dictionary words only.
+    if not any(words.get(word.lower(), 0) & _NAMED for word in run.replace("'s", "").replace(".", "").split(" ")):
+        return
+    pieces = [(m.start(), m.end(), m[0]) for m in PIECE.finditer(run)]
+    flags = [words.get(word.lower(), 0) for _, _, word in pieces]
+    place = run.lower()
+    if words.get(place, 0) & PLACE:
+        if place not in STATES and not all(flag & SAFE for flag in flags):
+            yield Span(start, start + len(run), IdentifierType.LOCATION, "gazetteer-place")
+        return
+    at = 0
+    while at < len(pieces):
+        stop = _person(reading, pieces, flags, at)
+        if stop is not None:
+            begin, end = start + pieces[at][0], start + pieces[stop - 1][1]
+            if not names_a_thing(text, end):
+                yield Span(begin, end, IdentifierType.NAME, "gazetteer-name")
+            at = stop
+            continue
+        if at + 1 < len(pieces) and words.get(f"{pieces[at][2]} {pieces[at + 1][2]}".lower(), 0) & PLACE:
+            both = f"{pieces[at][2]} {pieces[at + 1][2]}".lower()
+            if both not in STATES and not flags[at] & flags[at + 1] & SAFE:
+                yield Span(start + pieces[at][0], start + pieces[at + 1][1], IdentifierType.LOCATION, "gazetteer-place")
+            at += 2
+            continue
+        flag = flags[at]
+        if flag & (NAME | PLACE) and not flag & _UNSAFE:
+            begin, end, _ = pieces[at]
+            if (one := _alone(reading, start + begin, start + end, flag)) is not None:
+                yield one
+        at += 1
+
+
+def _person(reading: Reading, pieces: list[tuple[int, int, str]], flags: list[int], at: int) -> int | None:
+    """Return the piece number after a person's name that starts at `at`, or None."""
+    flag, word = flags[at], pieces[at][2]
+    if len(word.rstrip(".")) == 1:
+        # "J. Smith": an initial and a surname.
+        following = flags[at + 1] if at + 1 < len(pieces) else 0
+        return at + 2 if word.endswith(".") and following & LAST and not following & SAFE else None
+    if word[0].islower() or word.lower() in DEGREES:
+        return None
+    given = bool(flag & FIRST) and not flag & SAFE
+    weak = bool(flag & FIRST_COMMON and flag & SAFE)
+    unknown = not flag and len(word) > 2 and not word.isupper()
+    surname = bool(flag & LAST_COMMON) and not flag & _UNSAFE
+    if not (given or weak or unknown or surname):
+        return None
+    stop = at + 1
+    end = at + 1
+    proved = False
+    while stop < len(pieces):
+        nxt, other = flags[stop], pieces[stop][2]
+        low = other.rstrip(".").lower()
+        if len(low) == 1 or other[0].islower():
+            stop += 1
+            continue
+        if low in SUFFIXES and proved:
+            end = stop = stop + 1
+            continue
+        if low in DEGREES or not _may_be_surname(nxt, other, given=given, common=bool(flag & FIRST_COMMON)):
+            break
+        plain = not nxt & SAFE
+        if given:
+            proved = True
+        elif weak:
+            proved = (
+                proved or bool(nxt & LAST and plain) or bool(reading.strict and nxt & LAST_COMMON and not nxt & EPONYM)
+            )
+        elif unknown:
+            proved = proved or bool(nxt & LAST_COMMON and not nxt & _UNSAFE)
+        else:
+            proved = (
+                proved
+                or bool(nxt & FIRST_COMMON and plain)
+                or bool(reading.strict and nxt & LAST_COMMON and not nxt & _UNSAFE)
+            )
+        end = stop = stop + 1
+    return end if proved else None
+
+
+def _may_be_surname(flag: int, word: str, *, given: bool, common: bool) -> bool:
+    if not flag:
+        return len(word) > 2 and not (word.isupper() and len(word) < 5)
+    if flag & SAFE:
+        return bool(flag & LAST_COMMON) and (common or not given)
+    return bool(flag & (NAME | EPONYM | PLACE))

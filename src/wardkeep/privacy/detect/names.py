@@ -1,0 +1,281 @@
+"""Names that a cue introduces or follows: 45 CFR 164.514(b)(2)(i)(A), of the person, relatives, employers, household.
+
+Cues are titles ("Dr."), labels ("Patient Name:"), phrases ("my name is", "wife"), and degrees after the name ("MD").
+A cue decides for capitalised words that no dictionary explains; in lower case the word lists must agree.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect.lexicon import EPONYM, FIRST, FIRST_COMMON, LAST_COMMON, NAME, SAFE, WORD
+from wardkeep.privacy.detect.nomination import Nomination, Reading
+from wardkeep.privacy.detect.wording import (
+    DEGREES,
+    LETTER,
+    NAME_WORD,
+    PIECE,
+    RUN,
+    SUFFIXES,
+    TITLES,
+    names_a_thing,
+    preceding_run,
+    word_set,
+)
+
+_TITLE_NAMES: Final = re.compile(
+    rf"\.?[ \t]{{1,3}}(?:(?:and|&|y)[ ](?:Mrs|Ms|Mr|Dr|Sra)\.?[ ])?({RUN}(?:,[ ](?:Jr|Sr|II|III|IV)\b)?)"
+)
+_TITLE_LOWER: Final = re.compile(rf"\.?[ ]{{1,2}}({LETTER}{{2,24}}(?:[ ]{LETTER}{{2,24}})?)")
+_LABEL: Final = re.compile(
+    rf"""[ \t"'*_\[(]{{0,6}}(?:(?:Dr|Mrs?|Ms|Miss|Prof|Sra?|D|D\xf1a)\.?[ ])*"""
+    rf"({RUN}(?:,[ ]{{0,2}}{NAME_WORD}(?:[ ]{NAME_WORD}){{0,3}})?)"
+)
+_LABEL_LOWER: Final = re.compile(
+    rf"""[ \t"'*_\[(]{{0,6}}(?:(?:dr|mrs?|ms)\.?[ ])?({LETTER}{{2,24}}(?:[ ,]{{1,2}}{LETTER}{{1,24}}){{0,3}})"""
+)
+_AFTER_PHRASE: Final = re.compile(
+    rf"(?:[ \t,:*]|\n){{1,4}}(?:(?:is|was|named|called|name|a|the|Dr|Mrs?|Ms|Miss|Prof|patient|pt|nurse)\.?[ ]){{0,3}}"
+    rf"({RUN})"
+)
+_AFTER_PHRASE_LOWER: Final = re.compile(
+    rf"[ ,:]{{1,3}}(?:(?:is|was|named|called|name|dr|mrs?|ms)\.?[ ]){{0,2}}"
+    rf"({LETTER}{{2,24}}(?:[ ]{LETTER}{{2,24}}){{0,2}})"
+)
+_UNABBREVIATED: Final = ("doctor", "nurse", "miss", "fessor", "verend", "don")
+_PARTICLES: Final = word_set("de la del los las van von der di da dos do al el bin le")
+# Keys of data about things, not people.
+_OTHER_NAMES: Final = re.compile(
+    r"(?:drug|medication|medicine|file|brand|generic|test|lab|procedure|facility|hospital|tool|function|field"
+    r"|column|table|display|host|domain|event"
+    r"|product|device|trade|common|scientific|allergen|disease|condition|diagnosis|code|module|class|method"
+    r"|model|database|db|schema|variable"
+    r"|parameter|project|branch|image|server|service|resource|category|group|panel|vaccine|specimen|organism"
+    r"|path)s?[\s_-]{0,2}names?\W{0,6}\Z",
+    re.IGNORECASE,
+)
+_SPLIT: Final = re.compile(r"[\s,]+")
+
+
+def _flag(reading: Reading, word: str) -> int:
+    return reading.words.get(word.lower(), 0)
+
+
+def _is_initial(word: str) -> bool:
+    return len(word.rstrip(".")) == 1
+
+
+def _is_safe(reading: Reading, word: str) -> bool:
+    """Whether a word is explained without a person: a dictionary or medical word that is no name of note."""
+    flag = _flag(reading, word)
+    return bool(flag & SAFE) and not flag & (FIRST_COMMON | LAST_COMMON)
+
+
+def _may_open(reading: Reading, first: str, second: str, *, trusted: bool) -> bool:
+    """Whether a name can begin with this capitalised word after a cue."""
+    if _is_initial(first):
+        return True
+    flag = _flag(reading, first)
+    if flag & SAFE:
+        if trusted and flag & NAME:
+            return True
+        other = _flag(reading, second) if second else 0
+        return bool(flag & NAME and other & NAME) and not (other & SAFE and not other & LAST_COMMON)
+    if trusted:
+        return True
+    if not flag:
+        return not (first.isupper() and len(first) <= 5)  # an abbreviation
+    return bool(flag & NAME) or not flag & EPONYM
+
+
+def _extent(reading: Reading, run: str, *, trusted: bool) -> tuple[int, int] | None:
+    """Return the part of a capitalised run that is the name, or None. A trusted cue needs no name in the word lists."""
+    pieces = [(m.start(), m.end(), m[0]) for m in PIECE.finditer(run)]
+    while pieces and pieces[0][2].rstrip(".").lower() in TITLES:
+        pieces.pop(0)
+    if not pieces:
+        return None
+    if trusted and len(pieces) > 1 and pieces[0][2].lower() in _PARTICLES:
+        after = _extent(reading, run[pieces[1][0] :], trusted=True)
+        return (pieces[0][0], pieces[1][0] + after[1]) if after else None
+    if not _may_open(reading, pieces[0][2], pieces[1][2] if len(pieces) > 1 else "", trusted=trusted):
+        return None
+    end = pieces[0][1]
+    for start, stop, word in pieces[1:]:
+        low = word.rstrip(".").lower()
+        if low in DEGREES and not (_flag(reading, word) & NAME and run.isupper()):
+            break
+        if word[0].islower() or low in SUFFIXES or _is_initial(word):
+            end = stop if low in SUFFIXES or _is_initial(word) else end
+            continue
+        flag = _flag(reading, word)
+        if flag & SAFE and not flag & (FIRST_COMMON | LAST_COMMON):
+            break
+        if "," in run[end:start] and ((flag & WORD and not flag & FIRST) or (word.isupper() and not run.isupper())):
+            break
+        end = stop
+    if run[end : end + 1] == "." and _is_initial(run[max(0, end - 1) : end]):
+        end += 1
+    return pieces[0][0], end
+
+
+def _spans(reading: Reading, start: int, run: str, rule: str, *, trusted: bool) -> Iterable[Span]:
+    part = _extent(reading, run, trusted=trusted)
+    if part is None or part[1] - part[0] < 2:
+        return ()
+    return (Span(start + part[0], start + part[1], IdentifierType.NAME, rule),)
+
+
+def _lower_spans(reading: Reading, start: int, run: str, rule: str, *, sure: bool) -> Iterable[Span]:
+    """Judge words in lower case: the word lists must know a name, or the cue must be sure and the word unexplained."""
+    if not run[0].islower():
+        return ()
+    end = 0
+    position = 0
+    for number, word in enumerate(_SPLIT.split(run)):
+        at = run.index(word, position)
+        position = at + len(word)
+        flag = _flag(reading, word)
+        if number == 0:
+            known = flag & FIRST_COMMON or (sure and (flag & NAME or not flag) and len(word) > 2)
+            if flag & SAFE or not known:
+                return ()
+        elif flag & SAFE or not (flag & NAME or (sure and not flag and len(word) > 2)):
+            break
+        end = position
+    return (Span(start, start + end, IdentifierType.NAME, rule),)
+
+
+def _title(reading: Reading, end: int) -> Iterable[Span]:
+    text = reading.text
+    if text[end : end + 1] == "." and text[max(0, end - 6) : end].lower().endswith(_UNABBREVIATED):
+        return ()
+    found = _TITLE_NAMES.match(text, end)
+    if found:
+        return _spans(
+            reading,
+            found.start(1),
+            found[1],
+            "name-title",
+            trusted=not text[max(0, end - 2) : end].isupper() or found[1].isupper(),
+        )
+    lower = _TITLE_LOWER.match(text, end)
+    if lower is None or text[end - 2 : end].isupper():
+        return ()
+    return _lower_spans(reading, lower.start(1), lower[1], "name-title", sure=True)
+
+
+def _label(reading: Reading, end: int) -> Iterable[Span]:
+    if _OTHER_NAMES.search(reading.text, max(0, end - 32), end):
+        return ()
+    found = _LABEL.match(reading.text, end)
+    if found:
+        return _spans(reading, found.start(1), found[1], "name-label", trusted=True)
+    lower = _LABEL_LOWER.match(reading.text, end)
+    return _lower_spans(reading, lower.start(1), lower[1], "name-label", sure=True) if lower else ()
+
+
+def _phrase(*, sure: bool) -> Callable[[Reading, int], Iterable[Span]]:
+    def examine(reading: Reading, end: int) -> Iterable[Span]:
+        found = _AFTER_PHRASE.match(reading.text, end)
+        if found:
+            if names_a_thing(reading.text, found.end(1)):
+                return ()
+            return _spans(reading, found.start(1), found[1], "name-phrase", trusted=sure)
+        lower = _AFTER_PHRASE_LOWER.match(reading.text, end)
+        return _lower_spans(reading, lower.start(1), lower[1], "name-phrase", sure=False) if lower else ()
+
+    return examine
+
+
+def _preposition(reading: Reading, end: int) -> Iterable[Span]:
+    # The match ends after a blank and the capital, which keeps every "for the" from being nominated.
+    return _phrase(sure=False)(reading, end - 2)
+
+
+def _degree(reading: Reading, end: int) -> Iterable[Span]:
+    text = reading.text
+    at = max(text.rfind(" ", 0, end), text.rfind(",", 0, end))
+    while at > 0 and text[at - 1] in " ,":
+        at -= 1
+    begin = preceding_run(text, at, 5)
+    run = text[begin:at]
+    if run.endswith(")") or not run:
+        return ()
+    pieces = [(m.start(), m[0]) for m in PIECE.finditer(run)]
+    while (
+        pieces
+        and (_is_safe(reading, pieces[0][1]) or pieces[0][1].rstrip(".").lower() in TITLES | DEGREES)
+        and not _is_initial(pieces[0][1])
+    ):
+        pieces.pop(0)
+    if not pieces or not any(_flag(reading, word) & NAME or not _flag(reading, word) for _, word in pieces):
+        return ()
+    if len(pieces) == 1 and _flag(reading, pieces[0][1]) & SAFE:
+        return ()
+    return (Span(begin + pieces[0][0], at, IdentifierType.NAME, "name-degree"),)
+
+
+NOMINATIONS: Final = (
+    Nomination(
+        rule="name-title",
+        expression=r"\b(?:dr|doctor|mr|mrs|ms|miss|mx|prof|professor|rev|reverend|nurse|sr|sra|srta|dra|don|do\xf1a)\b",
+        examine=_title,
+        caseless=True,
+    ),
+    Nomination(
+        rule="name-label",
+        expression=(
+            r"(?:name(?:\(s\))?s?|\b(?:patient|pt|provider|physician|attending|surgeon|assistant|anesthesiologist"
+            r"|nurse|pcp|author|by|signed|attn|attention"
+            r"|from|to|cc|spouse|wife|husband|mother|father|guardian|parent|son|daughter|sibling|brother|sister"
+            r"|caregiver|contact|next of kin|nok"
+            r"|proxy|resident|fellow|doctor|clinician|therapist|consultant|practitioner|insured|subscriber|guarantor"
+            r"|policyholder|caller|user|employer"
+            r"|member|beneficiary|claimant|recipient|sender|client|witness|interpreter|partner|reviewed|transcribed"
+            r"|dictated|referring|requested"
+            r"|nombre|apellidos?|m[\xe9e]dic[oa]|paciente|doctora?|remitido por|facultativo|familiar"
+            r"|responsable))['\"\])*_]{0,3}[ \t]{0,3}(?:\([^)\n]{0,20}\) ?)?[:=|]"
+        ),
+        examine=_label,
+        caseless=True,
+    ),
+    Nomination(
+        rule="name-phrase",
+        expression=(
+            r"\b(?:name is|name's|i'm|i am|this is|named|signed by|dictated by|seen by|examined by|reviewed by"
+            r"|performed by|referred by"
+            r"|interviewed by|authored by|transcribed by|attended by|assisted by|accompanied by|ordered by|prepared by"
+            r"|spoke with|spoke to|speaking with"
+            r"|sincerely|regards|dear|contact is|contact|goes by|known as|a\.k\.a\.?|aka|married to|lives with|cared"
+            r" for by|followed by|discussed with"
+            r"|paciente|llamad[oa]|llama|firmado|fdo)\b"
+        ),
+        examine=_phrase(sure=True),
+        caseless=True,
+    ),
+    Nomination(
+        rule="name-phrase",
+        expression=(
+            r"\b(?:patient|pt|wife|husband|son|daughter|mother|father|mom|dad|brother|sister|friend|partner|neighbor"
+            r"|aunt|uncle|niece|nephew|cousin"
+            r"|grandmother|grandfather|grandma|grandpa|grandson|granddaughter|fianc[\xe9e]e?|spouse|girlfriend"
+            r"|boyfriend|roommate|caregiver|guardian"
+            r"|boss|coworker|stepmother|stepfather|hi|hello|hey|thanks|thank you|cheers|client|resident|baby|teacher"
+            r"|supervisor"
+            r"|hij[oa]|espos[oa]|madre|padre|herman[oa])\b"
+        ),
+        examine=_phrase(sure=False),
+        caseless=True,
+    ),
+    Nomination(rule="name-phrase", expression=r"\b(?i:for|about|re|with) [A-Z]", examine=_preposition),
+    Nomination(
+        rule="name-degree",
+        expression=(
+            r"[A-Za-z.],? (?:MD|M\.D\.|DO|D\.O\.|RN|R\.N\.|NP|PA-C|PhD|Ph\.D\.|LPN|DDS|PharmD|LCSW|CRNA|APRN|FNP|ARNP"
+            r"|DPM|DNP|CNM|FACS|FACC|MBBS|LVN|DVM)\b"
+        ),
+        examine=_degree,
+    ),
+)

@@ -1,0 +1,32 @@
+"""Numbers of clinicians: NPI (45 CFR 162.406) and DEA registration (21 CFR 1301); 164.514(b)(2)(i)(K)."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect import checksum
+from wardkeep.privacy.detect.nomination import Nomination, Reading
+
+_DEA: Final = re.compile(r"(?<![A-Za-z0-9])[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+def _npi(reading: Reading, end: int) -> Iterable[Span]:
+    text, start = reading.text, end - 10
+    before = text[start - 1 : start] if start else ""
+    if before.isalnum() or text[end : end + 1].isalnum() or not checksum.npi(text[start:end]):
+        return ()
+    return (Span(start, end, IdentifierType.LICENSE, "npi"),)
+
+
+def _dea(reading: Reading, end: int) -> Iterable[Span]:
+    found = _DEA.match(reading.text, max(0, end - 9))
+    if found is None or not checksum.dea(found[0]):
+        return ()
+    return (Span(found.start(), found.end(), IdentifierType.LICENSE, "dea"),)
+
+
+NOMINATIONS: Final = (
+    Nomination(rule="npi", expression=r"[12][0-9]{9}", examine=_npi),
+    Nomination(rule="dea", expression=r"[a-z][a-z9][0-9]{7}", examine=_dea, caseless=True),
+)

@@ -1,0 +1,39 @@
+"""Web locators (RFC 3986) and bare host names: 45 CFR 164.514(b)(2)(i)(N)."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect.nomination import Nomination, Reading
+
+_TOP: Final = "com|org|net|edu|gov|io|info|biz|health|ly|me|us|co|uk|es|de|fr|ca"
+_SCHEME: Final = re.compile(r"(?:(?:https?|ftp|s?ftp|file)://|www\.)[^\s<>\"')\]}]{2,2000}", re.IGNORECASE)
+_BARE: Final = re.compile(
+    rf"(?<![\w@.-])(?:[A-Za-z0-9][A-Za-z0-9-]{{0,62}}\.){{1,5}}(?:{_TOP})\b(?!\.[A-Za-z0-9])(?:[/?][^\s<>\"')\]}}]{{0,2000}})?"
+)
+
+
+def _scheme(reading: Reading, end: int) -> Iterable[Span]:
+    for found in _SCHEME.finditer(reading.text, max(0, end - 8)):
+        if found.start() < end:
+            return (Span(found.start(), found.start() + len(found[0].rstrip(".,;:!?")), IdentifierType.URL, "url"),)
+        break
+    return ()
+
+
+def _bare(reading: Reading, end: int) -> Iterable[Span]:
+    text = reading.text
+    start = end
+    while start and end - start < 80 and (text[start - 1].isalnum() or text[start - 1] in ".-"):
+        start -= 1
+    found = _BARE.match(text, start) if text[start - 1 : start] != "@" else None
+    if found is None or found.end() < end:
+        return ()
+    return (Span(start, start + len(found[0].rstrip(".,;:!?")), IdentifierType.URL, "url-bare"),)
+
+
+NOMINATIONS: Final = (
+    Nomination(rule="url", expression=r"://|www\.", examine=_scheme, caseless=True),
+    Nomination(rule="url-bare", expression=rf"[a-z0-9]\.(?:{_TOP})\b", examine=_bare, caseless=True),
+)

@@ -1,0 +1,121 @@
+"""Propagation: what was found once is found everywhere in the call, in any case, with or without a possessive.
+
+A name also propagates by its parts of three or more letters that no dictionary explains. Work is linear in the text
+whatever the number of terms.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect.lexicon import EPONYM, SAFE
+from wardkeep.privacy.detect.wording import DEGREES, PARTICLE, SUFFIXES, TITLES, names_a_thing
+
+_WORDS: Final = re.compile(r"[^\W_]+")
+_PARTS: Final = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_SKIPPED: Final = TITLES | DEGREES | SUFFIXES | frozenset(PARTICLE.strip("(?:)").replace("|", " ").split())
+
+# Dates and ages have forms of their own; repeating their text elsewhere ("5", "may") would tear harmless text apart.
+_NEVER: Final = frozenset({IdentifierType.DATE, IdentifierType.AGE})
+_FEW: Final = 16
+
+
+class Terms:
+    """What is known to identify somebody in one call. Grows by `learn`; belongs to one call and is never shared."""
+
+    def __init__(self, words: Mapping[str, int], known: Sequence[str] = ()) -> None:
+        self._words = words
+        self._terms: dict[str, IdentifierType] = {}
+        for term in known:
+            self._learn_known(term)
+
+    def _learn_known(self, term: str) -> None:
+        plain = " ".join(term.split())
+        if len(plain) < 2:
+            return
+        if "@" in plain:
+            kind = IdentifierType.EMAIL
+        else:
+            kind = IdentifierType.OTHER if any(map(str.isdigit, plain)) else IdentifierType.NAME
+        self._terms.setdefault(lowered(plain), kind)
+        if kind is IdentifierType.NAME:
+            self._learn_parts(plain)
+
+    def learn(self, found: Iterable[tuple[str, IdentifierType]]) -> None:
+        """Remember what spans covered."""
+        for surface, kind in found:
+            if kind in _NEVER or len(surface) < 3:
+                continue
+            low = lowered(surface)
+            if low in self._terms:
+                continue
+            if kind is IdentifierType.NAME:
+                if " " in low or self._is_telling(low):
+                    self._terms[low] = kind
+                if " " in low:
+                    self._learn_parts(surface)
+            elif (kind is IdentifierType.LOCATION or kind is IdentifierType.ORGANIZATION) and low.isalpha():
+                if len(low) > 3 and not self._words.get(low, 0) & (SAFE | EPONYM):
+                    self._terms[low] = kind
+            elif len(low) > 3:
+                self._terms[low] = kind
+
+    def _is_telling(self, part: str) -> bool:
+        return len(part) > 2 and part not in _SKIPPED and not self._words.get(part, 0) & SAFE
+
+    def _learn_parts(self, name: str) -> None:
+        for found in _PARTS.finditer(lowered(name)):
+            if self._is_telling(found[0]):
+                self._terms.setdefault(found[0], IdentifierType.NAME)
+
+    def find(self, text: str, spans: Sequence[Span] = ()) -> Iterator[Span]:
+        """Yield every whole-word mention of a term that begins outside `spans`. Mentions may overlap each other."""
+        if not self._terms or not text:
+            return
+        low = lowered(text)
+        covered = bytearray(len(text))
+        for span in spans:
+            covered[span.start : span.end] = b"\1" * (span.end - span.start)
+        if len(self._terms) <= _FEW:
+            for term, kind in self._terms.items():
+                at = low.find(term)
+                while at >= 0:
+                    if not covered[at] and self._stands_alone(low, at, at + len(term), kind):
+                        yield Span(at, at + len(term), kind, "propagated")
+                    at = low.find(term, at + len(term))
+            return
+        # With many terms a search for each would cost terms x text: look words up instead, longest terms first.
+        index: dict[str, list[str]] = {}
+        for term in sorted(self._terms, key=len, reverse=True):
+            opening = _WORDS.search(term)
+            if opening is not None and len(index.setdefault(opening[0], [])) < 64:
+                index[opening[0]].append(term)
+        for word in _WORDS.finditer(low):
+            for term in index.get(word[0], ()):
+                at = word.start() - term.index(word[0])
+                if (
+                    at >= 0
+                    and not covered[at]
+                    and low.startswith(term, at)
+                    and self._stands_alone(low, at, at + len(term), self._terms[term])
+                ):
+                    yield Span(at, at + len(term), self._terms[term], "propagated")
+                    break
+
+    def _stands_alone(self, low: str, start: int, end: int, kind: IdentifierType) -> bool:
+        if start and low[start - 1].isalnum() and low[start].isalnum():
+            return False
+        if low[end : end + 1].isalnum() and low[end - 1].isalnum():
+            return False
+        if kind is not IdentifierType.NAME or not self._words.get(low[start:end], 0) & EPONYM:
+            return True
+        return not names_a_thing(low, end)
+
+
+def lowered(text: str) -> str:
+    """Return the text in lower case with every character in its place (`str.lower` can change the length)."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(one if len(one := c.lower()) == 1 else c for c in text)

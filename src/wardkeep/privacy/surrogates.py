@@ -1,0 +1,145 @@
+"""Surrogate tokens: the same value gets the same token over turns, workers and processes, without shared state.
+
+A tag is the first 40 bits of HMAC-SHA256(scope key, type | canonical surface), RFC 2104. The scope key is derived per
+tenant and conversation by the caller, so tags of two conversations can't be joined. Collisions inside a call, and tags
+that already stand literally in the input, are detected and drawn again, deterministically. A token is reversible by the
+call's map: the text stays PHI (45 CFR 164.514(c) is met only by random codes in released data sets).
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType
+from wardkeep.privacy.tokens import ALPHABET
+
+_POSSESSIVE: Final = re.compile(r"['\u2019]s?\Z")
+_NOT_ALNUM: Final = re.compile(r"[\W_]+")
+_COMMA: Final = re.compile(r"\s*,\s*")
+_TITLE: Final = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\.?\s+")
+
+# Writings of one number differ by separators alone.
+_NUMBERS: Final = frozenset(
+    {
+        IdentifierType.PHONE,
+        IdentifierType.FAX,
+        IdentifierType.SSN,
+        IdentifierType.ACCOUNT,
+        IdentifierType.MRN,
+        IdentifierType.HEALTH_PLAN,
+    }
+)
+
+Mention = tuple[IdentifierType, str]
+
+
+def canonical(kind: IdentifierType, surface: str) -> str:
+    """Return what makes two surfaces the same value: case, blanks, possessive, order of `Last, First`, separators."""
+    plain = _POSSESSIVE.sub("", " ".join(surface.casefold().split()))
+    if kind in _NUMBERS:
+        return _NOT_ALNUM.sub("", plain) or plain
+    if kind is IdentifierType.NAME:
+        last, comma, first = _COMMA.sub(",", _TITLE.sub("", plain)).partition(",")
+        return f"{first} {last}" if comma and "," not in first and len(first) > 3 else plain
+    return plain
+
+
+class Surrogates:
+    """Makes the tokens of one conversation. Holds only the scope key; safe to share between threads."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, scope_key: bytes) -> None:
+        if len(scope_key) < 16:
+            raise ValueError("a scope key has at least 16 bytes")
+        # RFC 2104 section 4: the two keyed states are computed once, which is cheaper than a new HMAC for each tag.
+        padded = (
+            scope_key.ljust(64, b"\0") if len(scope_key) <= 64 else hashlib.sha256(scope_key).digest().ljust(64, b"\0")
+        )
+        self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in padded))
+        self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in padded))
+
+    def __repr__(self) -> str:
+        return "Surrogates(<hidden>)"
+
+    def tag(self, kind: IdentifierType, value: str, attempt: int = 0) -> str:
+        """Return the tag of a canonical value. `attempt` counts draws after collisions."""
+        while True:
+            message = f"{kind}|{attempt}|{value}".encode("utf-8", "surrogatepass")
+            inner, outer = self._inner.copy(), self._outer.copy()
+            inner.update(message)
+            outer.update(inner.digest())
+            bits = int.from_bytes(outer.digest()[:5])
+            tag = "".join([ALPHABET[bits >> shift & 31] for shift in range(35, -1, -5)])
+            if not tag.isdigit():
+                return tag
+            attempt += 1 << 16
+
+    def assign(self, mentions: Iterable[Mention], taken: Collection[str] = frozenset()) -> dict[Mention, str]:
+        """Return a token for each distinct mention.
+
+        Args:
+            mentions: type and exact surface, in the order of the call; the order settles variants and collisions.
+            taken: tags in lower case that stand literally in the input and must not be ours.
+        """
+        distinct = list(dict.fromkeys(mentions))
+        values = {mention: canonical(*mention) for mention in distinct}
+        persons = _persons({value for (kind, _), value in values.items() if kind is IdentifierType.NAME})
+        groups: dict[Mention, list[Mention]] = {}
+        for mention in distinct:
+            value = values[mention]
+            if mention[0] is IdentifierType.NAME:
+                value = persons.get(value, value)
+            groups.setdefault((mention[0], value), []).append(mention)
+        owner: dict[str, Mention] = {}
+        tokens: dict[Mention, str] = {}
+        for key, members in groups.items():
+            attempt = 0
+            while (tag := self.tag(*key, attempt)) in taken or owner.setdefault(tag, key) != key:
+                attempt += 1
+            # The whole person owns the bare token, whatever mention came first.
+            members.sort(key=lambda mention: values[mention] != key[1])
+            for number, mention in enumerate(members):
+                tokens[mention] = f"[{key[0]}-{tag}{_variant(number)}]"
+        return tokens
+
+
+def _variant(number: int) -> str:
+    """Return nothing for the first mention, then `.b` to `.z`, `.ba` and so on, so that surfaces restore exactly."""
+    if number == 0:
+        return ""
+    letters = ""
+    while number:
+        number, rest = divmod(number, 26)
+        letters = chr(ord("a") + rest) + letters
+    return f".{letters}"
+
+
+def _persons(names: Collection[str]) -> dict[str, str]:
+    """Map a partial name to the one fuller name of the call that it can mean. What could mean two people maps"""
+    """ to none."""
+    if len(names) < 2:
+        return {}
+    parts = {name: frozenset(_NOT_ALNUM.sub(" ", name).split()) for name in names}
+    by_part: dict[str, list[str]] = {}
+    for name in sorted(names):
+        for part in parts[name]:
+            by_part.setdefault(part, []).append(name)
+    persons: dict[str, str] = {}
+    for name in names:
+        if not parts[name]:
+            continue
+        rarest = min((by_part[part] for part in parts[name]), key=len)
+        if len(rarest) > _MAX_NAMESAKES:
+            continue
+        wider = [other for other in rarest if parts[name] < parts[other]]
+        # "A Smith" inside "A B Smith" inside "A B Smith Jr": only names that nothing else contains are whole people.
+        whole = [other for other in wider if not any(parts[other] < parts[third] for third in wider)]
+        if len(whole) == 1 and not (parts[whole[0]] - parts[name]) & _GENERATIONS:
+            persons[name] = whole[0]
+    return persons
+
+
+_MAX_NAMESAKES: Final = 64
+_GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv", "senior", "junior"})

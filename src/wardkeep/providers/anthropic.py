@@ -1,0 +1,35 @@
+"""Anthropic's protocol. `base_url` is the bare origin, as in the SDK: `https://api.anthropic.com`."""
+
+from dataclasses import dataclass
+
+from wardkeep.model.sensitive import Secret
+from wardkeep.model.stages import Opened
+from wardkeep.transport.pool import Pool, UpstreamRequest, UpstreamResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Anthropic:
+    """`Provider` for `POST {base_url}/v1/messages` and `/v1/messages/count_tokens`."""
+
+    pool: Pool
+
+    async def send(self, opened: Opened, credential: Secret[str] | None) -> UpstreamResponse:
+        """Return the vendor's answer with its body unread."""
+        routed = opened.routed
+        call = routed.safe.permitted.identified.call
+        headers: list[tuple[str, str | Secret[str]]] = [
+            ("content-type", "application/json"),
+            ("anthropic-version", call.anthropic_version),
+        ]
+        if call.betas:
+            headers.append(("anthropic-beta", ",".join(call.betas)))
+        if credential is not None:
+            headers.append(("x-api-key", credential))
+        return await self.pool.open(
+            UpstreamRequest(
+                method="POST",
+                url=f"{routed.deployment.base_url}{call.surface.value}",
+                headers=tuple(headers),
+                body=routed.upstream_body,
+            )
+        )

@@ -1,0 +1,32 @@
+"""OpenAI's protocol, also spoken by on-premises servers (vLLM, Ollama, llama.cpp).
+
+`base_url` ends in the version, as in the SDKs: `https://us.api.openai.com/v1`.
+"""
+
+from dataclasses import dataclass
+
+from wardkeep.model.sensitive import Secret
+from wardkeep.model.stages import Opened
+from wardkeep.transport.pool import Pool, UpstreamRequest, UpstreamResponse
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAI:
+    """`Provider` for `POST {base_url}/chat/completions`."""
+
+    pool: Pool
+
+    async def send(self, opened: Opened, credential: Secret[str] | None) -> UpstreamResponse:
+        """Return the vendor's answer with its body unread."""
+        routed = opened.routed
+        headers: list[tuple[str, str | Secret[str]]] = [("content-type", "application/json")]
+        if credential is not None:
+            headers.append(("authorization", Secret(f"Bearer {credential.reveal()}")))
+        return await self.pool.open(
+            UpstreamRequest(
+                method="POST",
+                url=f"{routed.deployment.base_url}/chat/completions",
+                headers=tuple(headers),
+                body=routed.upstream_body,
+            )
+        )

@@ -1,0 +1,141 @@
+"""Stage 5: the deployment behind the route, if an active agreement covers this exact call.
+
+Pure. The gate is asked for every deployment that could be tried, fallbacks included. An agreement opens nothing by its
+existence: status, dates in the organisation's zone, legal party, and one scope that holds the platform, project,
+endpoint, model, region, purpose, every feature used, zero retention and no training, all at once.
+"""
+
+from datetime import date
+from typing import Final
+
+from wardkeep.model.document import apply
+from wardkeep.model.reasons import Reason, Refused
+from wardkeep.model.registry import Agreement, AgreementKind, AgreementStatus, Deployment, Registry, Retention, Scope
+from wardkeep.model.stages import Routed, Safe
+
+_CLOSED: Final = {
+    AgreementStatus.DRAFT: Reason.BAA_NOT_ACTIVE,
+    AgreementStatus.SUSPENDED: Reason.BAA_SUSPENDED,
+    AgreementStatus.TERMINATED: Reason.BAA_TERMINATED,
+}
+# When several agreements with a vendor refuse, the one nearest to opening names the reason.
+_NEARNESS: Final = (
+    Reason.BAA_MISSING,
+    Reason.BAA_TERMINATED,
+    Reason.BAA_NOT_ACTIVE,
+    Reason.BAA_EXPIRED,
+    Reason.BAA_NOT_YET_EFFECTIVE,
+    Reason.BAA_SUSPENDED,
+    Reason.SCOPE_PARTY,
+    Reason.SCOPE_PLATFORM,
+    Reason.SCOPE_PROJECT,
+    Reason.SCOPE_ENDPOINT,
+    Reason.SCOPE_MODEL,
+    Reason.SCOPE_REGION,
+    Reason.SCOPE_FEATURE,
+    Reason.SCOPE_PURPOSE,
+    Reason.SCOPE_RETENTION,
+    Reason.SCOPE_TRAINING,
+)
+_RANK: Final = {reason: rank for rank, reason in enumerate(_NEARNESS)}
+
+
+def choose(safe: Safe) -> Routed | Refused:
+    """Return the route with the agreement and scope that open it, or the reason that it stays closed."""
+    permitted = safe.permitted
+    registry, call = permitted.facts.registry, permitted.identified.call
+    first: Refused | None = None
+    for name in (permitted.route.deployment, *permitted.route.fallbacks):
+        deployment = registry.deployments.get(name)
+        if deployment is None or (deployment.dialect == "anthropic") != call.surface.is_anthropic:
+            continue
+        opened = agreement_for(
+            registry,
+            deployment,
+            on=permitted.facts.today,
+            endpoint=call.surface.value,
+            features=safe.features,
+            purpose=permitted.purpose.value,
+        )
+        if isinstance(opened, Refused):
+            first = first or opened
+        elif deployment.credential is not None and deployment.credential not in registry.secrets:
+            first = first or Refused(reason=Reason.CREDENTIAL_UNAVAILABLE)
+        else:
+            return _routed(safe, deployment, *opened)
+    return first or Refused(reason=Reason.SURFACE_MISMATCH, field="model")
+
+
+def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Scope) -> Routed:
+    call = safe.permitted.identified.call
+    edits = safe.body.edits(deployment.model)
+    return Routed(
+        safe=safe,
+        deployment=deployment,
+        agreement=agreement,
+        scope=scope,
+        edits=edits,
+        upstream_body=apply(call.document.raw, edits),
+    )
+
+
+def agreement_for(
+    registry: Registry, deployment: Deployment, *, on: date, endpoint: str, features: frozenset[str], purpose: str
+) -> tuple[Agreement, Scope] | Refused:
+    """Return the agreement and the one scope that cover the call on a day, or the reason nearest to opening."""
+    vendor = registry.vendors.get(deployment.vendor)
+    if vendor is None:
+        return Refused(reason=Reason.BAA_MISSING)
+    if vendor.suspended_because is not None:
+        return Refused(reason=Reason.VENDOR_SUSPENDED)
+    if deployment.region is None:
+        return Refused(reason=Reason.REGION_UNKNOWN)
+    nearest = Reason.BAA_MISSING
+    for agreement in registry.agreements.values():
+        if agreement.vendor != deployment.vendor:
+            continue
+        reason = _standing(agreement, on)
+        if reason is None and agreement.kind is AgreementKind.BAA and agreement.party != vendor.party:
+            reason = Reason.SCOPE_PARTY
+        if reason is None:
+            for scope in agreement.scopes:
+                misfit = _misfit(scope, deployment, endpoint, features, purpose)
+                if misfit is None:
+                    return agreement, scope
+                nearest = _nearer(nearest, misfit)
+            continue
+        nearest = _nearer(nearest, reason)
+    return Refused(reason=nearest)
+
+
+def _nearer(one: Reason, other: Reason) -> Reason:
+    return one if _RANK[one] >= _RANK[other] else other
+
+
+def _standing(agreement: Agreement, on: date) -> Reason | None:
+    """Return why the agreement as a whole is closed on a day. It holds through its last day."""
+    if agreement.status is not AgreementStatus.ACTIVE:
+        return _CLOSED[agreement.status]
+    if on < agreement.effective_on:
+        return Reason.BAA_NOT_YET_EFFECTIVE
+    if agreement.expires_on is not None and on > agreement.expires_on:
+        return Reason.BAA_EXPIRED
+    return None
+
+
+def _misfit(
+    scope: Scope, deployment: Deployment, endpoint: str, features: frozenset[str], purpose: str
+) -> Reason | None:
+    """Return the first term of the scope that this call falls outside of."""
+    tests = (
+        (scope.platform == deployment.platform, Reason.SCOPE_PLATFORM),
+        (deployment.project in scope.projects, Reason.SCOPE_PROJECT),
+        (endpoint in scope.endpoints, Reason.SCOPE_ENDPOINT),
+        (deployment.model in scope.models, Reason.SCOPE_MODEL),
+        (deployment.region in scope.regions, Reason.SCOPE_REGION),
+        (features <= scope.features, Reason.SCOPE_FEATURE),
+        (purpose in scope.purposes, Reason.SCOPE_PURPOSE),
+        (scope.retention is Retention.ZERO, Reason.SCOPE_RETENTION),
+        (scope.training_prohibited, Reason.SCOPE_TRAINING),
+    )
+    return next((reason for holds, reason in tests if not holds), None)

@@ -1,0 +1,285 @@
+"""Bootstrap settings from `<home>/wardkeep.toml`, and the real clock.
+
+Only what is needed before the control tables can be read: addresses, TLS, the root key's source, limits, log format
+(DESIGN section 11). Everything else is a control record, each change of which is a ledger entry. An unknown key is
+refused with its line, because a misspelt safeguard is a missing one; a key that looks like a secret is refused,
+because files are copied into tickets and backups.
+"""
+
+import ipaddress
+import re
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+import msgspec
+
+from wardkeep.model.instant import Instant
+
+FILE_NAME: Final = "wardkeep.toml"
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_SECRET_KEY: Final = re.compile(r"(?i)passw|passphrase$|secret|token|credential|api_?key|private")
+_SECRET_VALUE: Final = re.compile(r"wk_(live|user)_|\bsk-|PRIVATE KEY|\bAKIA")
+_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
+_LARGEST_PORT: Final = 65_535
+_LARGEST_BODY: Final = 64 * 1024 * 1024
+
+
+class SettingsInvalid(Exception):  # noqa: N818 - named for the state found
+    """The settings file is wrong. The operator mends the line that the sentence names."""
+
+
+class TlsMode(StrEnum):
+    """`auto`: plain HTTP on loopback only, TLS on every other address. `off` is refused elsewhere."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where the faces listen. `hosts` are the names that clients may call us by (rebinding, RFC 9112 section 3.2)."""
+
+    host: str = "127.0.0.1"
+    data_port: int = 8787
+    console_port: int = 8788
+    operations_port: int = 8789
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Certificate of the listening side; paths are relative to the home directory."""
+
+    mode: TlsMode = TlsMode.AUTO
+    certificate: str = "tls/server.crt"
+    key: str = "tls/server.key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Where the root key comes from: `file:PATH` (relative to home) or `passphrase-env:NAME`.
+
+    Whoever reads that file or variable, and the wrapped keys, opens every sealed payload.
+    """
+
+    root: str = "file:root.key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds that keep the gateway available. Raising them costs memory a request."""
+
+    max_body_bytes: int = 4 * 1024 * 1024
+    header_seconds: int = 10
+    body_seconds: int = 30
+    keep_alive_seconds: int = 15
+    connections: int = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """How the process logs. No setting makes it log content."""
+
+    format: LogFormat = LogFormat.JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one instance. `workers` 0 means one a core."""
+
+    home: Path
+    workers: int = 0
+    listen: Listen = field(default_factory=Listen)
+    tls: Tls = field(default_factory=Tls)
+    keys: Keys = field(default_factory=Keys)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
+
+    @property
+    def is_tls_on(self) -> bool:
+        """Whether the listening side speaks TLS (45 CFR 164.312(e)(1)): always, except on loopback."""
+        if self.tls.mode is TlsMode.AUTO:
+            return not is_loopback(self.listen.host)
+        return self.tls.mode is TlsMode.ON
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger store."""
+        return self.home / "ledger.db"
+
+    @property
+    def ledger_public_key_path(self) -> Path:
+        """The key that verifies the ledger's checkpoints; copy it elsewhere."""
+        return self.home / "ledger.pub"
+
+    @property
+    def control_path(self) -> Path:
+        """The control store."""
+        return self.home / "control.db"
+
+    @property
+    def wrapped_keys_path(self) -> Path:
+        """The wrapped tenant and epoch keys: useless without the root, and everything is lost without them."""
+        return self.home / "keys.json"
+
+    @property
+    def run_directory(self) -> Path:
+        """Where sockets and the process id live."""
+        return self.home / "run"
+
+    @property
+    def admin_socket_path(self) -> Path:
+        """The socket that the command line talks to."""
+        return self.run_directory / "admin.sock"
+
+    @property
+    def credentials_directory(self) -> Path:
+        """Where `init` puts the officers' credentials, until they are moved to their owners."""
+        return self.home / "credentials"
+
+    def path(self, name: str) -> Path:
+        """Return a configured path: relative ones are inside the home directory."""
+        return self.home / name
+
+
+def load(home: Path) -> Settings:
+    """Return the settings of a home directory.
+
+    Raises:
+        SettingsInvalid: the file is absent, is not TOML, or has an unknown, secret-looking or impossible value.
+    """
+    path = home / FILE_NAME
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise SettingsInvalid(
+            f"{path} cannot be read ({error.strerror}). "
+            f"Run `wardkeep init --home {home}` first, or name the right --home."
+        ) from error
+    except UnicodeDecodeError:
+        raise SettingsInvalid(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
+    return parse(text, home)
+
+
+def parse(text: str, home: Path) -> Settings:
+    """Return the settings in a TOML text. Raises SettingsInvalid, naming the line."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(f"{FILE_NAME} is not valid TOML: {error}.") from None
+    _refuse_secrets(document, text)
+    _refuse_unknown(document, Settings, text)
+    try:
+        settings = msgspec.convert({**document, "home": str(home)}, Settings, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise SettingsInvalid(
+            f"{FILE_NAME}: {error}. The defaults are in the comments that `wardkeep init` writes."
+        ) from None
+    _check(settings)
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        # Without it, monotonic times of different boots cannot be told apart, and say so.
+        return "unknown"
+
+
+def clock() -> Instant:
+    """Return one reading of the real clocks."""
+    return Instant(time.time_ns() // 1000, time.monotonic_ns(), _boot_id())
+
+
+def _path(wanted: type, value: Any) -> Any:
+    if wanted is Path:
+        return Path(value)
+    raise NotImplementedError
+
+
+def _refuse_unknown(document: Mapping[str, Any], model: Any, text: str, section: str = "") -> None:
+    hints = get_type_hints(model)
+    known = {each.name for each in fields(model)} - {"home"}
+    for key, value in document.items():
+        where = f"{section}{key}"
+        if key not in known:
+            raise SettingsInvalid(
+                f"{FILE_NAME}{_line(text, key)}: `{where}` is not a setting. Known here: {', '.join(sorted(known))}."
+            )
+        if is_dataclass(hints[key]):
+            if not isinstance(value, dict):
+                raise SettingsInvalid(f"{FILE_NAME}{_line(text, key)}: `{where}` is a section; write [{where}].")
+            _refuse_unknown(value, hints[key], text, f"{where}.")
+
+
+def _refuse_secrets(document: Mapping[str, Any], text: str) -> None:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            _refuse_secrets(value, text)
+        elif _SECRET_KEY.search(key) or (isinstance(value, str) and _SECRET_VALUE.search(value)):
+            raise SettingsInvalid(
+                f"{FILE_NAME}{_line(text, key)}: this looks like a secret, and secrets never stand in this file. "
+                "Give the root by `keys.root`, and vendor credentials by `wardkeep route add --credential-file`."
+            )
+
+
+def _line(text: str, key: str) -> str:
+    """Return `, line N` of the first line that sets or opens the key."""
+    pattern = re.compile(rf"""\s*(\[+\s*(.*\.)?)?["']?{re.escape(key)}["']?\s*(=|\]|\.)""")
+    for number, line in enumerate(text.splitlines(), 1):
+        if pattern.match(line):
+            return f", line {number}"
+    return ""
+
+
+def _check(settings: Settings) -> None:
+    listen, limits = settings.listen, settings.limits
+    ports = (listen.data_port, listen.console_port, listen.operations_port)
+    _demand(all(0 <= port <= _LARGEST_PORT for port in ports), "listen ports are 0 (any) to 65535")
+    chosen = [port for port in ports if port]
+    _demand(len(set(chosen)) == len(chosen), "the three listen ports are different")
+    _demand(bool(listen.hosts), "listen.hosts names at least one host")
+    _demand(all(_HOST.fullmatch(name) for name in listen.hosts), "listen.hosts are lower-case names without port")
+    _demand(0 <= settings.workers <= 256, "workers is 0 (one a core) to 256")
+    _demand(1024 <= limits.max_body_bytes <= _LARGEST_BODY, "limits.max_body_bytes is 1024 to 67108864")
+    seconds = (limits.header_seconds, limits.body_seconds, limits.keep_alive_seconds)
+    _demand(all(1 <= value <= 600 for value in seconds), "limits in seconds are 1 to 600")
+    _demand(1 <= limits.connections <= 100_000, "limits.connections is 1 to 100000")
+    source, _, rest = settings.keys.root.partition(":")
+    _demand(source in {"file", "passphrase-env"} and bool(rest), "keys.root is `file:PATH` or `passphrase-env:NAME`")
+    _demand(
+        settings.tls.mode is not TlsMode.OFF or is_loopback(listen.host),
+        "tls.mode `off` is for loopback only; PHI is encrypted in transit (45 CFR 164.312(e)(1))",
+    )
+
+
+def _demand(holds: bool, rule: str) -> None:  # noqa: FBT001 - a predicate and its sentence
+    if not holds:
+        raise SettingsInvalid(f"{FILE_NAME}: {rule}. Correct the value and start again.")

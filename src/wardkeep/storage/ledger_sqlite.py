@@ -1,0 +1,303 @@
+"""The ledger's file: entries, the signed head, kept checkpoints, and requests not yet closed.
+
+One connection, used by one thread. `commit` writes a whole batch in one transaction with one fsync. Rows go in as a
+few multi-row statements of fixed sizes: every statement gives up and regains the interpreter lock, and beside a busy
+event loop each regain may wait a switch interval, so 64 single inserts would cost 64 waits.
+
+Entries are only ever inserted. `open_requests` and `head` follow from them and are rebuilt by no one: they change in
+the transaction that changes the entries.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+import apsw
+
+from wardkeep.storage._sqlite import acquire_lock, close, connect, translated
+from wardkeep.storage.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+APPLICATION_ID: Final = 0x57444B4C  # "WDKL"
+USER_VERSION: Final = 1
+
+# The payload stands last: reading a header or signature then never walks a large payload's overflow pages.
+_SCHEMA: Final = """
+CREATE TABLE entries(
+  idx INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  header BLOB NOT NULL,
+  leaf_hash BLOB NOT NULL,
+  signature BLOB,
+  payload BLOB
+);
+CREATE TABLE head(
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  size INTEGER NOT NULL,
+  frontier BLOB NOT NULL,
+  facts_epoch INTEGER NOT NULL,
+  signatures BLOB NOT NULL,
+  note BLOB NOT NULL
+);
+CREATE TABLE checkpoints(size INTEGER PRIMARY KEY, frontier BLOB NOT NULL, note BLOB NOT NULL);
+CREATE TABLE open_requests(id BLOB PRIMARY KEY, idx INTEGER NOT NULL, owner TEXT NOT NULL, opened TEXT NOT NULL)
+  WITHOUT ROWID;
+"""
+
+_COPY_PAGES: Final = 1024  # 8 MiB: some ten milliseconds in which nothing is committed
+_CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
+_ENTRY_SQL: Final = {n: "INSERT INTO entries VALUES" + ",".join(["(?,?,?,?,?,?)"] * n) for n in _CHUNKS}
+_OPEN_SQL: Final = {n: "INSERT OR IGNORE INTO open_requests VALUES" + ",".join(["(?,?,?,?)"] * n) for n in _CHUNKS}
+_CLOSE_SQL: Final = {n: f"DELETE FROM open_requests WHERE id IN ({','.join('?' * n)})" for n in _CHUNKS}  # noqa: S608
+_KNOWN_SQL: Final = {
+    n: f"SELECT id, idx, leaf_hash, header FROM entries WHERE id IN ({','.join('?' * n)})"  # noqa: S608 - only question marks
+    for n in _CHUNKS
+}
+
+EntryRow: TypeAlias = tuple[int, bytes, bytes, bytes, bytes | None, bytes | None]
+"""(idx, id, header, leaf_hash, signature, payload), a row of `entries`."""
+
+OpenRow: TypeAlias = tuple[bytes, int, str, str]
+"""(id, idx, owner, opened), a row of `open_requests`."""
+
+KnownRow: TypeAlias = tuple[bytes, int, bytes, bytes]
+"""(id, idx, leaf_hash, header) of an entry that is already there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadRow:
+    """The log's head: what the next entry is chained to. `signatures` is the running hash over batch signatures."""
+
+    size: int
+    frontier: bytes
+    facts_epoch: int
+    signatures: bytes
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRow:
+    """A kept signed note, with the compact range it covers so that start-up needs no earlier entry."""
+
+    size: int
+    frontier: bytes
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One transaction."""
+
+    entries: Sequence[EntryRow]
+    opened: Sequence[OpenRow]
+    closed: Sequence[bytes]
+    head: HeadRow
+    checkpoint: CheckpointRow | None
+
+
+class LedgerFile:
+    """The open ledger file. Every method may block on the disk and raises StoreUnavailable or StoreDamaged."""
+
+    __slots__ = ("_connection", "_lock")
+
+    def __init__(self, path: Path, *, vfs: str | None = None) -> None:
+        """Open or create. `vfs` names another SQLite VFS: fault injection uses it.
+
+        Raises:
+            StoreInUse: another process has it open.
+            StoreMismatch: another program's file or version, or an unsafe SQLite library.
+        """
+        self._lock: int | None = acquire_lock(path)
+        try:
+            self._connection = connect(
+                path, application_id=APPLICATION_ID, user_version=USER_VERSION, schema=_SCHEMA, vfs=vfs
+            )
+        except BaseException:
+            self._release()
+            raise
+
+    def head(self) -> HeadRow | None:
+        """Return the head, or None for a ledger with no entry."""
+        with translated():
+            row = self._connection.execute("SELECT size, frontier, facts_epoch, signatures, note FROM head").get
+        if row is None:
+            return None
+        size, frontier, facts_epoch, signatures, note = row
+        return HeadRow(size=size, frontier=frontier, facts_epoch=facts_epoch, signatures=signatures, note=note)
+
+    def latest_checkpoint(self) -> CheckpointRow | None:
+        """Return the newest kept checkpoint."""
+        with translated():
+            row = self._connection.execute(
+                "SELECT size, frontier, note FROM checkpoints ORDER BY size DESC LIMIT 1"
+            ).get
+        return None if row is None else CheckpointRow(size=row[0], frontier=row[1], note=row[2])
+
+    def row_count_from(self, start: int) -> int:
+        """Return how many rows have an index of `start` or more."""
+        with translated():
+            count = self._connection.execute("SELECT count(*) FROM entries WHERE idx >= ?", (start,)).get
+        return int(count)
+
+    def known(self, ids: Sequence[bytes]) -> list[KnownRow]:
+        """Return those of the given entry ids that are stored."""
+        found: list[KnownRow] = []
+        with translated():
+            for chunk in _chunks(ids):
+                found += self._connection.execute(_KNOWN_SQL[len(chunk)], chunk)
+        return found
+
+    def rows(self, start: int, stop: int) -> list[EntryRow]:
+        """Return the entries with start <= idx < stop, in order."""
+        with translated():
+            return list(
+                self._connection.execute(
+                    "SELECT idx, id, header, leaf_hash, signature, payload FROM entries WHERE idx >= ? AND idx < ? "
+                    "ORDER BY idx",
+                    (start, stop),
+                )
+            )
+
+    def headers_of_kind(self, kind: str, start: int) -> list[bytes]:
+        """Return the headers of one entry kind from `start` on; reads no payload."""
+        with translated():
+            return [
+                row[0]
+                for row in self._connection.execute(
+                    "SELECT header FROM entries WHERE idx >= ? AND instr(substr(header, 1, 200), ?)",
+                    (start, b'"type":"%b"' % kind.encode()),
+                )
+            ]
+
+    def open_requests(self) -> list[OpenRow]:
+        """Return the requests that no response or aborted entry has closed, oldest first."""
+        with translated():
+            return list(self._connection.execute("SELECT id, idx, owner, opened FROM open_requests ORDER BY idx"))
+
+    def commit(self, batch: Batch) -> None:
+        """Write one batch in one transaction; durable when it returns.
+
+        Raises:
+            StoreUnavailable: nothing was committed, or the outcome is unknown: reopen and read the head.
+        """
+        execute = self._connection.execute
+        head = batch.head
+        with translated():
+            try:
+                execute("BEGIN IMMEDIATE")
+                for chunk in _chunks(batch.entries):
+                    execute(_ENTRY_SQL[len(chunk)], [value for row in chunk for value in row])
+                for opened in _chunks(batch.opened):
+                    execute(_OPEN_SQL[len(opened)], [value for row in opened for value in row])
+                for closed in _chunks(batch.closed):
+                    execute(_CLOSE_SQL[len(closed)], closed)
+                execute(
+                    "INSERT OR REPLACE INTO head VALUES(1,?,?,?,?,?)",
+                    (head.size, head.frontier, head.facts_epoch, head.signatures, head.note),
+                )
+                if (kept := batch.checkpoint) is not None:
+                    execute("INSERT OR IGNORE INTO checkpoints VALUES(?,?,?)", (kept.size, kept.frontier, kept.note))
+                execute("COMMIT")
+            except apsw.Error:
+                self._roll_back()
+                raise
+
+    def keep_checkpoint(self, kept: CheckpointRow) -> None:
+        """Keep one more checkpoint, outside a batch."""
+        with translated():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO checkpoints VALUES(?,?,?)", (kept.size, kept.frontier, kept.note)
+            )
+
+    def probe(self) -> None:
+        """Write and sync something that changes nothing. Raises StoreUnavailable while the disk does not take it."""
+        with translated():
+            try:
+                # setting the version always writes page 1, also in a ledger with no entry
+                self._connection.execute(f"BEGIN IMMEDIATE; PRAGMA user_version = {USER_VERSION}; COMMIT")
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            except apsw.Error:
+                self._roll_back()
+                raise
+
+    def begin_copy(self, target: Path) -> "Copying":
+        """Begin a consistent copy to a new file. Raises StoreUnavailable when the target exists or cannot be made."""
+        return Copying(self._connection, target)
+
+    def close(self) -> None:
+        """Release file and lock. Safe to call twice."""
+        if self._lock is not None:
+            close(self._connection)
+            self._release()
+
+    def _roll_back(self) -> None:
+        """Leave no transaction open; SQLite may already have rolled back by itself."""
+        if not self._connection.in_transaction:
+            return
+        try:
+            self._connection.execute("ROLLBACK")
+        except apsw.Error:
+            # The caller closes this connection and reads the truth from the disk again, so nothing rests on this.
+            return
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+class Copying:
+    """A copy under way (the online backup interface), in portions: commits between two portions are part of it."""
+
+    __slots__ = ("_backup", "_connection", "_target")
+
+    def __init__(self, source: apsw.Connection, target: Path) -> None:
+        """Create the target with mode 0600 and begin."""
+        self._target = target
+        try:
+            os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreUnavailable(f"the copy cannot be created ({error.strerror})") from error
+        with translated():
+            self._connection = apsw.Connection(str(target))
+            self._connection.pragma("synchronous", 0)  # `sync` does it once, away from the writer
+            self._backup = self._connection.backup("main", source, "main")
+
+    def step(self) -> bool:
+        """Copy one portion; return whether the copy is complete."""
+        with translated():
+            return self._backup.step(_COPY_PAGES)
+
+    def close(self) -> None:
+        """Finish and release the target; the copy is a plain file without a write-ahead log."""
+        with translated():
+            self._backup.finish()
+            self._connection.pragma("journal_mode", "delete")
+        close(self._connection)
+
+    def sync(self) -> None:
+        """Make the copy durable; takes as long as the disk needs. Raises StoreUnavailable."""
+        try:
+            descriptor = os.open(self._target, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreUnavailable(f"the copy cannot be made durable ({error.strerror})") from error
+
+
+def _chunks(items: Sequence[T]) -> list[Sequence[T]]:
+    """Cut into the fixed sizes that have a prepared statement: at most seven sizes stay in the statement cache."""
+    out: list[Sequence[T]] = []
+    at = 0
+    left = len(items)
+    for size in _CHUNKS:
+        while left >= size:
+            out.append(items[at : at + size])
+            at += size
+            left -= size
+    return out

@@ -1,0 +1,63 @@
+"""TLS for both directions: what we serve with and what we demand of vendors (45 CFR 164.312(e)).
+
+TLS 1.3 only (RFC 8446): it has no renegotiation, no compression and no cipher without forward secrecy, so there is
+nothing left to switch off. Certificates are always verified towards vendors; there is no option not to.
+"""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+_VERSIONS: Final = {"1.3": ssl.TLSVersion.TLSv1_3, "1.2": ssl.TLSVersion.TLSv1_2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """A server's certificate chain and key, and optionally the authority its callers must present a certificate of."""
+
+    certificate: Path
+    key: Path
+    client_authority: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsDemands:
+    """What a vendor's connection must offer. `authority` (PEM) replaces the public roots by a private one.
+
+    `minimum` of 1.2 is for vendors that have nothing newer; it gives up the guarantees named above.
+    """
+
+    minimum: Literal["1.3", "1.2"] = "1.3"
+    authority: Path | None = None
+    client_identity: Path | None = None
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """Build the context to serve with. Raises OSError or ssl.SSLError when a file is missing or does not fit."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # No tickets: their key would live as long as the process and decrypt nothing but still link a caller's sessions,
+    # and with several workers a resumption would mostly miss.
+    context.num_tickets = 0
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(files.certificate, files.key)
+    if files.client_authority is not None:
+        context.load_verify_locations(files.client_authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def vendor_context(demands: TlsDemands) -> ssl.SSLContext:
+    """Build the context to call a vendor with. Raises OSError or ssl.SSLError when a file is missing or does not fit.
+
+    With an `authority` only that one is trusted; otherwise the system's public roots are.
+    """
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=demands.authority)
+    context.minimum_version = _VERSIONS[demands.minimum]
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    if demands.client_identity is not None:
+        context.load_cert_chain(demands.client_identity)
+    return context

