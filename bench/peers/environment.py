@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peers.contract import Unavailable
@@ -50,25 +50,26 @@ def python_env_first(env_dir: Path, candidates: Sequence[Sequence[str]], *, repo
     raise Unavailable("; ".join(failures))
 
 
-def node_env(env_dir: Path, packages: Sequence[str], *, report: str) -> str:
-    """A directory with npm `packages`, install scripts off; returns the version of the one named `report`.
+def node_env(env_dir: Path, package: str, version: str, *, overrides: Mapping[str, str]) -> str:
+    """A directory with one npm `package`, install scripts off; returns its version.
 
-    Raises `Unavailable` when there is no Node, or with npm's last error line.
+    `overrides` holds dependencies of it at a version of ours. Raises `Unavailable` when there is no Node, or with
+    npm's last error line.
     """
     if shutil.which("npm") is None or shutil.which("node") is None:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise Unavailable("node and npm are not installed")
         _run(["apt-get", "update", "-qq"])
         _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "nodejs", "npm"])
-    wanted = json.dumps(sorted(packages))
+    wanted = json.dumps({"private": True, "dependencies": {package: version}, "overrides": dict(overrides)})
     stamp = env_dir / _STAMP
     if not (stamp.exists() and stamp.read_text() == wanted):
         shutil.rmtree(env_dir, ignore_errors=True)
         env_dir.mkdir(parents=True)
-        flags = ["--ignore-scripts", "--no-audit", "--no-fund"]
-        _run(["npm", "install", *flags, "--prefix", str(env_dir), *packages])
+        (env_dir / "package.json").write_text(wanted)
+        _run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(env_dir)])
         stamp.write_text(wanted)
-    manifest = env_dir / "node_modules" / report / "package.json"
+    manifest = env_dir / "node_modules" / package / "package.json"
     return str(json.loads(manifest.read_text())["version"])
 
 

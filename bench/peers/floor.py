@@ -21,7 +21,17 @@ def start(upstream_url: str, place: Place) -> Running:
         [
             str(place.env_dir / "bin" / "uvicorn"),
             *("passthrough:app", "--app-dir", str(_SERVICES), "--host", "127.0.0.1", "--port", str(port)),
-            *("--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--no-access-log", "--log-level", "error"),
+            *(
+                "--loop",
+                "uvloop",
+                "--http",
+                "httptools",
+                "--lifespan",
+                "off",
+                "--no-access-log",
+                "--log-level",
+                "error",
+            ),
         ],
         log=place.run_dir / "uvicorn.log",
         cwd=place.run_dir,

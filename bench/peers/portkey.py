@@ -1,7 +1,8 @@
 """Portkey's open-source gateway (Node). Routing only; upstream and provider are chosen by request headers.
 
-`@hono/node-server` is held at 1.14.2: with a later one, which the package's own range allows, every streamed answer
-fails with `TypeError: immutable` (Portkey-AI/gateway issue 1389).
+`@hono/node-server` is held at 1.13.5, the version of the project's own lock file. With 1.14.2 and later, which the
+package's range allows, every streamed answer fails with `TypeError: immutable` (Portkey-AI/gateway issue 1389); with
+1.13.5 it does not start on Node 24 (pull request 1605), which the report then says.
 """
 
 import shutil
@@ -17,7 +18,7 @@ VERSION = "1.15.2"
 
 def install(env_dir: Path) -> str:
     """Install the npm package without its install scripts."""
-    return node_env(env_dir, [f"{PACKAGE}@{VERSION}", "@hono/node-server@1.14.2"], report=PACKAGE)
+    return node_env(env_dir, PACKAGE, VERSION, overrides={"@hono/node-server": "1.13.5"})
 
 
 def start(upstream_url: str, place: Place) -> Running:

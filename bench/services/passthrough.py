@@ -33,7 +33,9 @@ class _Connection(asyncio.Protocol):
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's own class, which does not inherit from asyncio's
+        self.transport = cast(
+            "asyncio.Transport", transport
+        )  # uvloop's own class, which does not inherit from asyncio's
 
     def data_received(self, data: bytes) -> None:
         self.data += data

@@ -210,3 +210,30 @@ async def test_stopping_flushes_an_answer_that_is_still_on_its_way():
         writer.close()
         assert head.startswith(b"HTTP/1.1 200 ")
         assert len(body) == 16 << 20
+
+
+async def test_an_application_that_reads_late_is_not_the_senders_fault():
+    async with serving(body_seconds=0.1, body_grace_seconds=0.05, body_bytes_per_second=10_000_000) as wire:
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        writer.write(b"POST /lazy HTTP/1.1\r\n" + HOST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000)
+        waiting = asyncio.create_task(read_answer(reader))
+        done, _ = await asyncio.wait({waiting}, timeout=0.4)
+        assert not done
+        wire.release.set()
+        head, answer = await waiting
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert answer == b"3000000"
+
+
+async def test_a_refusal_in_the_body_stops_the_call_while_the_caller_stays():
+    async with serving(max_body_bytes=1000, linger_seconds=PATIENCE_SECONDS) as wire:
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        writer.write(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+        await asyncio.wait_for(wire.entered.wait(), PATIENCE_SECONDS)
+        writer.write(b"7d0\r\n" + b"x" * 2000)
+        head, _ = await read_answer(reader)
+        assert head.startswith(b"HTTP/1.1 413 ")
+        await asyncio.wait_for(wire.gone.wait(), 1.0)
+        assert wire.server.open_connections == 1
+        writer.close()

@@ -50,7 +50,7 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 @asynccontextmanager
 async def serving(*, tls: TlsFiles | None = None, **limits: float) -> AsyncIterator[Wire]:
     """Serve an application that answers with the body's length; `/wait` waits, `/stream` never ends, `/fail` raises,
-    `/early` answers unread, `/flood` sends for ever, `/large` sends 16 MiB."""
+    `/early` answers unread, `/lazy` waits before it reads, `/flood` sends for ever, `/large` sends 16 MiB."""
     refused: Counter[Reason] = Counter()
     failed: list[tuple[str, str]] = []
 
@@ -58,10 +58,19 @@ async def serving(*, tls: TlsFiles | None = None, **limits: float) -> AsyncItera
         refused[reason] += 1
 
     async def app(scope, receive, send):
+        try:
+            await application(scope, receive, send)
+        except asyncio.CancelledError:
+            wire.gone.set()
+            raise
+
+    async def application(scope, receive, send):
         wire.scopes.append(scope)
         wire.entered.set()
         if scope["path"] == "/fail":
             raise ValueError("what the caller sent")
+        if scope["path"] == "/lazy":
+            await wire.release.wait()
         if scope["path"] == "/early":
             await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
             await send({"type": "http.response.body", "body": b"no"})

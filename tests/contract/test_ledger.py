@@ -4,8 +4,8 @@ import asyncio
 
 import msgspec
 import pytest
-
 from tests.unit.audit.samples import draft, keyring, open_ledger
+
 from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import (
     ControlNotApplied,

@@ -1,6 +1,5 @@
 """Builds the road of one process from keys, facts and a sequencer."""
 
-import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.providers.anthropic import Anthropic
 from wardkeep.providers.openai import OpenAI
-from wardkeep.transport.errors import RequestUnsendableError
 from wardkeep.transport.pool import Origin, Pool
 from wardkeep.transport.tls import TlsDemands
 
@@ -56,18 +54,9 @@ def allow_origins(pool: Pool, registry: Registry) -> tuple[str, ...]:
 
     One wrong address closes its own deployment, not the others.
     """
-    good: list[Origin] = []
-    bad: list[str] = []
-    for deployment in registry.deployments.values():
-        origin = _origin(deployment)
-        try:
-            Pool([origin])
-        except (RequestUnsendableError, OSError, ssl.SSLError):
-            bad.append(deployment.id)
-        else:
-            good.append(origin)
-    pool.set_origins(good)
-    return tuple(bad)
+    origins = {deployment.id: _origin(deployment) for deployment in registry.deployments.values()}
+    refused = pool.set_origins(origins.values())
+    return tuple(name for name, origin in origins.items() if origin in refused)
 
 
 def _origin(deployment: Deployment) -> Origin:

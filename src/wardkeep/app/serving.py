@@ -118,7 +118,9 @@ class _Instance:
         control = control_app(
             control=home.control, reader=reader, keys=home.keys, clock=self.clock, tenant=home.keyring.tenant
         )
-        operations = OperationsFace(readiness=lambda: self._readiness(home), counts=self._counts, gauges=lambda: _gauges(home))
+        operations = OperationsFace(
+            readiness=lambda: self._readiness(home), counts=self._counts, gauges=lambda: _gauges(home)
+        )
         servers = [
             make_server(control, sockets=[console_socket], guard=guard, tls=tls),
             make_server(control, sockets=[admin_socket], guard=guard),
@@ -145,7 +147,8 @@ class _Instance:
         running = [asyncio.create_task(server.run()) for server in servers]
         scheme = "https" if tls is not None else "http"
         addresses = Addresses(
-            data=_address(scheme, data_socket), console=_address(scheme, console_socket),
+            data=_address(scheme, data_socket),
+            console=_address(scheme, console_socket),
             operations=_address(scheme, operations_socket),
         )
         await self._until_ready(servers, stopping)
@@ -171,7 +174,13 @@ class _Instance:
             await asyncio.sleep(0.01)
 
     def _data_server(
-        self, home: Opened, sequencer: LocalSequencer, newest: int, data_socket: Listener, guard: Guard, tls: TlsFiles | None
+        self,
+        home: Opened,
+        sequencer: LocalSequencer,
+        newest: int,
+        data_socket: Listener,
+        guard: Guard,
+        tls: TlsFiles | None,
     ) -> Server:
         pool = Pool([])
         take_origins(pool, home.control.registry)
@@ -182,19 +191,34 @@ class _Instance:
             await asyncio.sleep(0)
 
         road = build_road(
-            keys=home.keys, sequencer=sequencer, owner=owner_name(), clock=self.clock,
-            registry=lambda: home.control.registry, refresh=refresh, newest_entry_us=newest,
-            detector=Detector(_POLICY), pool=pool,
+            keys=home.keys,
+            sequencer=sequencer,
+            owner=owner_name(),
+            clock=self.clock,
+            registry=lambda: home.control.registry,
+            refresh=refresh,
+            newest_entry_us=newest,
+            detector=Detector(_POLICY),
+            pool=pool,
         )
-        return make_server(data_face(self.settings, road, self.clock, self.metrics), sockets=[data_socket], guard=guard, tls=tls)
+        return make_server(
+            data_face(self.settings, road, self.clock, self.metrics), sockets=[data_socket], guard=guard, tls=tls
+        )
 
     async def _keep_worker(self, data_socket: Listener, stopping: asyncio.Event) -> None:
         """Keep one worker running: a dead one is replaced, and what it left open was closed when its line broke."""
         while not stopping.is_set():
             owner = owner_name()
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "wardkeep.app.worker_main",
-                "--home", str(self.settings.home), "--fd", str(data_socket.fileno()), "--owner", owner,
+                sys.executable,
+                "-m",
+                "wardkeep.app.worker_main",
+                "--home",
+                str(self.settings.home),
+                "--fd",
+                str(data_socket.fileno()),
+                "--owner",
+                owner,
                 pass_fds=[data_socket.fileno()],
             )
             self.alive[owner] = process
@@ -252,8 +276,15 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     link.on_registry(lambda registry: take_origins(pool, registry))
     metrics = Metrics()
     road = build_road(
-        keys=keys, sequencer=link, owner=owner, clock=clock, registry=link.registry, refresh=link.refresh,
-        newest_entry_us=newest, detector=detector, pool=pool,
+        keys=keys,
+        sequencer=link,
+        owner=owner,
+        clock=clock,
+        registry=link.registry,
+        refresh=link.refresh,
+        newest_entry_us=newest,
+        detector=detector,
+        pool=pool,
     )
     face = data_face(settings, road, clock, metrics)
     server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics), tls=tls_files(settings))

@@ -80,7 +80,8 @@ class Ledger(Protocol):
     `append_control` applies is visible before any later entry is durable.
     Failures: `StaleFacts` (a control entry is newer than the draft's facts), `LedgerUnavailable` (not written),
     `LedgerTimeout` (no answer within the deadline; the entry may appear later, and a request among them is then closed
-    as aborted). After a failure the next append tries again; no restart is needed.
+    as aborted). After a failure the next append tries again; no restart is needed. Reads fail too while the store
+    takes no write: the log's end is only believed once everything read from it is also on the disk.
     Concurrency: any number of tasks and event loops may append at once.
     """
 
@@ -184,6 +185,7 @@ class SqliteLedger:
         self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
         # The writer thread alone sets what follows; other threads only read single references.
         self._busy_since: float | None = None
+        self._missed: float | None = None  # set by the callers' side: the job that a deadline passed in
         self._healthy = False
         self._failure = ""
         self._unapplied: int | None = None
@@ -320,8 +322,9 @@ class SqliteLedger:
             raise LedgerTimeout("the ledger's disk does not answer") from error
 
     def _hangs(self) -> bool:
+        """Whether the job under way is too old, or a caller has run into its deadline while it was under way."""
         since = self._busy_since
-        return since is not None and time.monotonic() - since > self._deadline
+        return since is not None and (since == self._missed or time.monotonic() - since > self._deadline)
 
     def _refuse_while_hanging(self) -> None:
         if self._closed or self._hangs():
@@ -346,6 +349,8 @@ class SqliteLedger:
         while waiting and (waiting[0][1].done() or waiting[0][0] <= now):
             future = waiting.popleft()[1]
             if not future.done():
+                # Names the job by its start, so that the mark means nothing once that job has returned.
+                self._missed = self._busy_since
                 future.set_exception(LedgerTimeout("the ledger did not commit in time"))
         if waiting:
             loop.call_later(waiting[0][0] - now, self._expire, loop)

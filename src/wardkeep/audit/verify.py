@@ -126,6 +126,7 @@ class _Walk:
     last_signed: int = -1
     last_signature: bytes = b""
     signed_at: dict[int, bytes] = field(default_factory=dict)
+    fitting: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +258,7 @@ def _check(database: str, key: PublicKey | None, kept: bytes | None, walk: _Walk
             raise _Bad("checkpoint", None, "the given checkpoint is not signed by this log's key")
         stated = _Stated(head=head, notes=notes, given=given, key=key)
         roots = _walk_entries(connection, walk, stack, stated)
+        _check_notes(connection, stated, roots, walk)
         _check_end(stated, walk.size)
         _check_head_size(head, walk.size)
         if head is not None:
@@ -324,19 +326,29 @@ def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million tur
                     walk.signed_at[size] = signature
                 stack.size = size
                 roots[size] = stack.root()
-                if notes[size][0] != b"".join(hashes):
-                    raise _Bad("checkpoint", None, f"the kept checkpoint of size {size} carries another tree")
+                if notes[size][0] == b"".join(hashes):
+                    walk.fitting.add(size)
             elif size == given_size:
                 stack.size = size
                 roots[size] = stack.root()
     finally:
         walk.size = stack.size = size
         walk.previous = previous
-    for noted, (_, note) in notes.items():
-        parsed = _parse_note(note)
-        if noted in roots and (parsed is None or parsed.size != noted or parsed.root != roots[noted]):
-            raise _Bad("checkpoint", None, f"the kept checkpoint of size {noted} states another tree")
     return roots
+
+
+def _check_notes(connection: sqlite3.Connection, stated: _Stated, roots: dict[int, bytes], walk: _Walk) -> None:
+    """Compare every kept checkpoint with the tree; where a signed one differs, the entries are what is wrong."""
+    for size in sorted(stated.notes):
+        note = stated.notes[size][1]
+        parsed = _parse_note(note)
+        if size not in roots or (parsed is not None and parsed.size == size and parsed.root == roots[size]):
+            if size in roots and size not in walk.fitting:
+                raise _Bad("checkpoint", None, f"the kept checkpoint of size {size} carries another tree")
+            continue
+        if stated.key is not None and stated.head is not None and _note_holds(note, parsed, stated.key):
+            _find_bad_signature(connection, stated.head, stated.key, walk)
+        raise _Bad("checkpoint", None, f"the kept checkpoint of size {size} states another tree")
 
 
 def _check_end(stated: _Stated, size: int) -> None:

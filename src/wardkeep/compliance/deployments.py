@@ -91,8 +91,10 @@ def add_route(registry: Registry, by: Person, *, route: Route) -> tuple[Change, 
     require(by, Permission.ROUTE_CHANGE)
     if clean_model(route.model, "model name") in registry.routes:
         raise taken("route", "Remove it first (`wardkeep route remove`), or choose another model name.")
-    if route.deployment not in registry.deployments:
+    if not {route.deployment, *route.fallbacks} <= registry.deployments.keys():
         raise unknown("deployment", "wardkeep route list")
+    if len({route.deployment, *route.fallbacks}) != 1 + len(route.fallbacks):
+        raise invalid("list of fallbacks", "of different deployments")
     return (Change(kind=Kind.ROUTES, id=route.model, record=route),)
 
 

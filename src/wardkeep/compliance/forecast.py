@@ -52,9 +52,9 @@ def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
     return Forecast(
         on=on,
         routes=tuple(
-            _forecast(registry, route, endpoint, purpose, on)
+            _forecast(registry, route, surface, purpose, on)
             for _, route in sorted(registry.routes.items())
-            for endpoint in _endpoints(registry.deployments.get(route.deployment))
+            for surface in _surfaces(registry, route)
             for purpose in _purposes(registry, route)
         ),
         expiring=tuple(
@@ -67,40 +67,52 @@ def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
     )
 
 
-def _forecast(registry: Registry, route: Route, endpoint: str, purpose: str, on: date) -> RouteForecast:
-    deployment = registry.deployments.get(route.deployment)
-    agreement, reason = None, None
-    if deployment is None:
-        reason = Reason.MODEL_UNKNOWN
-    else:
-        opened = agreement_for(registry, deployment, on=on, endpoint=endpoint, features=frozenset(), purpose=purpose)
+def _forecast(registry: Registry, route: Route, surface: Surface, purpose: str, on: date) -> RouteForecast:
+    """Ask the gate for each deployment in the order that a call would, as `routing.choose.choose` does."""
+    name, agreement, reason = route.deployment, None, Reason.MODEL_UNKNOWN
+    for deployment in reversed(_candidates(registry, route, surface)):
+        opened = agreement_for(
+            registry, deployment, on=on, endpoint=surface.value, features=frozenset(), purpose=purpose
+        )
         if isinstance(opened, Refused):
-            reason = opened.reason
+            if agreement is None:
+                name, reason = deployment.id, opened.reason
+        elif deployment.credential is not None and deployment.credential not in registry.secrets:
+            if agreement is None:
+                name, reason = deployment.id, Reason.CREDENTIAL_UNAVAILABLE
         else:
-            agreement = opened[0].id
-            if deployment.credential is not None and deployment.credential not in registry.secrets:
-                reason = Reason.CREDENTIAL_UNAVAILABLE
+            name, agreement = deployment.id, opened[0].id
     return RouteForecast(
         model=route.model,
-        deployment=route.deployment,
-        endpoint=endpoint,
+        deployment=name,
+        endpoint=surface.value,
         purpose=purpose,
         agreement=agreement,
-        reason=reason,
+        reason=None if agreement is not None else reason,
     )
 
 
-def _endpoints(deployment: Deployment | None) -> tuple[str, ...]:
-    wants_anthropic = deployment is not None and deployment.dialect == "anthropic"
-    return tuple(surface.value for surface in Surface if surface.is_anthropic == wants_anthropic)
+def _candidates(registry: Registry, route: Route, surface: Surface) -> list[Deployment]:
+    found = (registry.deployments.get(name) for name in (route.deployment, *route.fallbacks))
+    return [
+        deployment
+        for deployment in found
+        if deployment is not None and (deployment.dialect == "anthropic") == surface.is_anthropic
+    ]
+
+
+def _surfaces(registry: Registry, route: Route) -> list[Surface]:
+    """Return the endpoints that some deployment of the route serves; one that serves none is shown closed."""
+    return [surface for surface in Surface if _candidates(registry, route, surface)] or [Surface.OPENAI_CHAT]
 
 
 def _purposes(registry: Registry, route: Route) -> list[str]:
-    deployment = registry.deployments.get(route.deployment)
+    found = (registry.deployments.get(name) for name in (route.deployment, *route.fallbacks))
+    vendors = {deployment.vendor for deployment in found if deployment is not None}
     named = {
         purpose
         for agreement in registry.agreements.values()
-        if deployment is not None and agreement.vendor == deployment.vendor
+        if agreement.vendor in vendors
         for scope in agreement.scopes
         for purpose in scope.purposes
     }

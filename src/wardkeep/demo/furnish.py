@@ -34,9 +34,18 @@ def furnish(
         instance.api(FIRST, "POST", "vendors", {"id": vendor, "party": party, "reason": "demonstration"})
         agree(instance, vendor, AGREEMENTS[vendor], names, expires_on=expires_on, today=today)
     for model in names:
-        add_deployment(instance, f"n-{model}", OPENAI_VENDOR, "openai", vendors.openai_url, model, vendors.openai_key, vendors)
         add_deployment(
-            instance, f"m-{model}", ANTHROPIC_VENDOR, "anthropic", vendors.anthropic_url, model, vendors.anthropic_key, vendors
+            instance, f"n-{model}", OPENAI_VENDOR, "openai", vendors.openai_url, model, vendors.openai_key, vendors
+        )
+        add_deployment(
+            instance,
+            f"m-{model}",
+            ANTHROPIC_VENDOR,
+            "anthropic",
+            vendors.anthropic_url,
+            model,
+            vendors.anthropic_key,
+            vendors,
         )
         add_route(instance, model, f"n-{model}", f"m-{model}")
     return create_key(instance, names)

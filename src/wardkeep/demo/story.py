@@ -28,7 +28,15 @@ from wardkeep.demo.vendor import SimulatorProcess
 
 ZONE: Final = "America/New_York"
 DAYS_AHEAD: Final = 40
-IDENTIFIERS: Final = ("Rosalind Okafor", "Okafor", "555-201-7788", "524-71-3345", "MRN 40718265", "40718265", "r.okafor@example.org")
+IDENTIFIERS: Final = (
+    "Rosalind Okafor",
+    "Okafor",
+    "555-201-7788",
+    "524-71-3345",
+    "MRN 40718265",
+    "40718265",
+    "r.okafor@example.org",
+)
 NOTE: Final = (
     "Patient Rosalind Okafor (MRN 40718265, SSN 524-71-3345), 62 y/o, called from 555-201-7788; "
     "mail r.okafor@example.org. Seen 03/14/2026 for Parkinson disease; carbidopa-levodopa 25-100 mg TID continued. "
@@ -103,19 +111,26 @@ def _set_up(story: Story, instance: Instance, vendor: SimulatorProcess, today: d
     instance.init(zone=ZONE)
     instance.start()
     where = Vendors(
-        openai_url=vendor.openai_url, anthropic_url=vendor.url, openai_key=vendor.openai_key, anthropic_key=vendor.anthropic_key
+        openai_url=vendor.openai_url,
+        anthropic_url=vendor.url,
+        openai_key=vendor.openai_key,
+        anthropic_key=vendor.anthropic_key,
     )
     key = furnish(instance, where, ["sim-echo"], expires_on=last_day, today=today)
     listed = instance.api(SECOND, "GET", "agreements")["agreements"]
-    story.claim("the agreement was recorded by one officer and activated by another",
-                all(a["status"] == "active" and a["added_by"] != a["activated_by"] for a in listed))
+    story.claim(
+        "the agreement was recorded by one officer and activated by another",
+        all(a["status"] == "active" and a["added_by"] != a["activated_by"] for a in listed),
+    )
     return key
 
 
 def _governed_call(story: Story, instance: Instance, vendor: SimulatorProcess, key: str) -> None:
     story.heading("2. A clinical note goes in through the OpenAI format")
     story.say(f"  the clinician sends:   {NOTE}")
-    status, headers, answer = _post(instance, key, {"model": "sim-echo", "messages": [{"role": "user", "content": NOTE}]})
+    status, headers, answer = _post(
+        instance, key, {"model": "sim-echo", "messages": [{"role": "user", "content": NOTE}]}
+    )
     story.claim("the call was answered (200)", status == 200)
     seen = vendor.seen()[-1].body
     prompt = json.loads(seen)["messages"][0]["content"]
@@ -124,21 +139,31 @@ def _governed_call(story: Story, instance: Instance, vendor: SimulatorProcess, k
         if identifier.encode() in seen:
             raise ClaimFalse(f"an identifier of class {IDENTIFIERS.index(identifier)} reached the vendor")
     story.claim(f"the vendor received none of the {len(IDENTIFIERS)} identifiers, in any field", True)
-    story.claim("dates, ages, doses and laboratory values reached it unchanged (a treatment route)",
-                all(kept in prompt for kept in KEPT))
-    story.claim("the vendor was told not to store anything (store: false was added)", json.loads(seen)["store"] is False)
+    story.claim(
+        "dates, ages, doses and laboratory values reached it unchanged (a treatment route)",
+        all(kept in prompt for kept in KEPT),
+    )
+    story.claim(
+        "the vendor was told not to store anything (store: false was added)", json.loads(seen)["store"] is False
+    )
     text = answer["choices"][0]["message"]["content"]
     story.say(f"  the clinician reads:   {text}")
     story.claim("the right name is restored in the answer", "Rosalind Okafor" in text and not _TOKEN.search(text))
     index = int(headers["wardkeep-ledger-index"])
     entry = instance.api(SECOND, "GET", f"ledger/entries?from={index}&to={index + 1}")["entries"][0]
-    story.claim(f"ledger entry {index} names the agreement that was checked ({entry['baa']}), the purpose and the decision",
-                entry["baa"] == "baa-northwind" and entry["purpose"] == "TREAT" and entry["decision"] == "permitted")
-    story.claim("the entry holds no identifier (prompts are sealed beside it)",
-                not any(identifier in json.dumps(entry) for identifier in IDENTIFIERS))
+    story.claim(
+        f"ledger entry {index} names the agreement that was checked ({entry['baa']}), the purpose and the decision",
+        entry["baa"] == "baa-northwind" and entry["purpose"] == "TREAT" and entry["decision"] == "permitted",
+    )
+    story.claim(
+        "the entry holds no identifier (prompts are sealed beside it)",
+        not any(identifier in json.dumps(entry) for identifier in IDENTIFIERS),
+    )
     opened = instance.api(SECOND, "POST", f"ledger/entries/{index}/open", {"reason": "demonstration of reading"})
-    story.claim("an officer can open it with a reason, and that reading is itself an entry",
-                "Rosalind Okafor" in json.dumps(opened["content"]) and opened["read_index"] > index)
+    story.claim(
+        "an officer can open it with a reason, and that reading is itself an entry",
+        "Rosalind Okafor" in json.dumps(opened["content"]) and opened["read_index"] > index,
+    )
 
 
 def _streamed_call(story: Story, instance: Instance, vendor: SimulatorProcess, key: str) -> None:
@@ -154,8 +179,10 @@ def _streamed_call(story: Story, instance: Instance, vendor: SimulatorProcess, k
         raw = answer.read().decode()
     events = [json.loads(line[6:]) for line in raw.splitlines() if line.startswith("data: ")]
     text = "".join(e["delta"].get("text", "") for e in events if e["type"] == "content_block_delta")
-    story.claim("names are restored although every surrogate was cut into single bytes",
-                "Rosalind Okafor" in text and not _TOKEN.search(text))
+    story.claim(
+        "names are restored although every surrogate was cut into single bytes",
+        "Rosalind Okafor" in text and not _TOKEN.search(text),
+    )
     seen = vendor.seen()[-1].body
     story.claim("this vendor, too, received none of the identifiers", not any(i.encode() in seen for i in IDENTIFIERS))
 
@@ -170,8 +197,10 @@ def _expired(story: Story, home: Path, vendor: SimulatorProcess, key: str, last_
         status, _, refusal = _post(later, key, {"model": "sim-echo", "messages": [{"role": "user", "content": NOTE}]})
     error = refusal["error"]
     story.say(f"  the application reads: {error['message']}")
-    story.claim("the call is refused (403 baa_expired), with what, why and how to mend it",
-                status == 403 and error["code"] == "baa_expired" and error["what"] and error["why"] and error["fix"])
+    story.claim(
+        "the call is refused (403 baa_expired), with what, why and how to mend it",
+        status == 403 and error["code"] == "baa_expired" and error["what"] and error["why"] and error["fix"],
+    )
     story.claim("the refusal echoes nothing of the prompt", not any(i in json.dumps(refusal) for i in IDENTIFIERS))
     story.claim("the refusal is in the ledger as well", isinstance(error["ledger_index"], int))
     story.claim("the vendor was not called", len(vendor.seen()) == before)
@@ -182,15 +211,20 @@ def _ledger(story: Story, home: Path, directory: Path) -> None:
     public = home / "ledger.pub"
     whole = verify(home / "ledger.db", public_key=public)
     story.claim(f"all {whole.size} entries verify against the signed head", whole.ok and whole.size > 10)
-    story.claim("no identifier is in any file of the instance",
-                not any(i.encode() in f.read_bytes() for f in home.rglob("*") if f.is_file() for i in IDENTIFIERS))
+    story.claim(
+        "no identifier is in any file of the instance",
+        not any(i.encode() in f.read_bytes() for f in home.rglob("*") if f.is_file() for i in IDENTIFIERS),
+    )
     copy = directory / "flipped.db"
     shutil.copyfile(home / "ledger.db", copy)
     target = whole.size // 2
     flip_one_bit(copy, target)
     damaged = verify(copy, public_key=public)
-    story.claim(f"one flipped bit in entry {target} is found and named (first bad index {damaged.first_bad_index}, "
-                f"damage: {damaged.damage})", not damaged.ok and damaged.first_bad_index == target)
+    story.claim(
+        f"one flipped bit in entry {target} is found and named (first bad index {damaged.first_bad_index}, "
+        f"damage: {damaged.damage})",
+        not damaged.ok and damaged.first_bad_index == target,
+    )
 
 
 def flip_one_bit(path: Path, index: int) -> None:

@@ -36,7 +36,7 @@ from wardkeep.policy.decide import decide
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.providers.contract import Provider
 from wardkeep.routing.choose import choose
-from wardkeep.transport.errors import AnswerTooLarge, TransportError, VendorTimeout
+from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, TransportError, VendorTimeout
 from wardkeep.transport.pool import UpstreamResponse
 
 _ATTEMPTS: Final = 3
@@ -161,9 +161,15 @@ async def _call(road: Road, opened: Opened) -> Answer | Turned:
 
 
 def _reason_of(error: TransportError) -> Reason:
-    if isinstance(error, VendorTimeout):
-        return Reason.VENDOR_TIMEOUT
-    return Reason.VENDOR_ANSWER_TOO_LARGE if isinstance(error, AnswerTooLarge) else Reason.VENDOR_UNREACHABLE
+    match error:
+        case VendorTimeout():
+            return Reason.VENDOR_TIMEOUT
+        case AnswerTooLarge():
+            return Reason.VENDOR_ANSWER_TOO_LARGE
+        case AnswerInvalid():
+            return Reason.VENDOR_ANSWER_INVALID
+        case _:
+            return Reason.VENDOR_UNREACHABLE
 
 
 async def _fail(road: Road, opened: Opened, reason: Reason) -> Turned:

@@ -12,6 +12,7 @@ from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Leaf, LeafKind, Span
 from wardkeep.privacy.detect.detector import REMAINDER, Detector, resolve
+from wardkeep.privacy.propagate import Terms
 from wardkeep.privacy.surrogates import Surrogates
 from wardkeep.privacy.tokens import TAG_LENGTH, TOKEN
 
@@ -91,7 +92,7 @@ def deidentify(
             propagated = list(terms.find(text, spans))
             if propagated:
                 spans = resolve([*spans, *propagated], text)  # noqa: PLW2901
-            chosen.append([s for s in spans if s.type not in keep])
+            chosen.append([_named_alike(s, text, terms) for s in spans if s.type not in keep])
             continue
         chosen.append([])
         if leaf.kind is LeafKind.SCHEMA:
@@ -101,6 +102,14 @@ def deidentify(
         if hit or any(declared.find(text)):
             refused.append(number)
     return _replace(leaves, chosen, surrogates, refused)
+
+
+def _named_alike(span: Span, text: str, terms: Terms) -> Span:
+    """Give a number that nothing explains here the type it has elsewhere in the call, and so the same token."""
+    if span.type is not IdentifierType.OTHER:
+        return span
+    kind = terms.kind_of(text[span.start : span.end])
+    return span if kind is None else Span(span.start, span.end, kind, span.rule)
 
 
 def _recognise(leaf: Leaf, detector: Detector) -> list[Span]:
@@ -122,6 +131,8 @@ def _join_neighbours(leaves: Sequence[Leaf], found: list[list[Span]], detector: 
         left, right = leaves[number - 1], leaves[number]
         if left.kind is not LeafKind.TEXT or right.kind is not LeafKind.TEXT or left.cue or right.cue:
             continue
+        if " " not in left.text and " " not in right.text:
+            continue  # keys and single words: a name split there carries its cue in the key
         tail, head = left.text[-_JUNCTION:], right.text[:_JUNCTION]
         if (
             not tail

@@ -48,7 +48,7 @@ class Terms:
             if kind in _NEVER or len(surface) < 3:
                 continue
             low = lowered(surface)
-            if low in self._terms:
+            if self._terms.get(low, IdentifierType.OTHER) is not IdentifierType.OTHER:
                 continue
             if kind is IdentifierType.NAME:
                 if " " in low or self._is_telling(low):
@@ -61,6 +61,10 @@ class Terms:
             elif len(low) > 3:
                 self._terms[low] = kind
 
+    def kind_of(self, surface: str) -> IdentifierType | None:
+        """Return the type under which a surface was learned, if it was."""
+        return self._terms.get(lowered(surface))
+
     def _is_telling(self, part: str) -> bool:
         return len(part) > 2 and part not in _SKIPPED and not self._words.get(part, 0) & SAFE
 
@@ -70,38 +74,38 @@ class Terms:
                 self._terms.setdefault(found[0], IdentifierType.NAME)
 
     def find(self, text: str, spans: Sequence[Span] = ()) -> Iterator[Span]:
-        """Yield every whole-word mention of a term that begins outside `spans`. Mentions may overlap each other."""
+        """Yield every whole-word mention of a term outside `spans`. Mentions may overlap each other."""
         if not self._terms or not text:
             return
         low = lowered(text)
         covered = bytearray(len(text))
         for span in spans:
             covered[span.start : span.end] = b"\1" * (span.end - span.start)
-        if len(self._terms) <= _FEW:
-            for term, kind in self._terms.items():
-                at = low.find(term)
-                while at >= 0:
-                    if not covered[at] and self._stands_alone(low, at, at + len(term), kind):
-                        yield Span(at, at + len(term), kind, "propagated")
-                    at = low.find(term, at + len(term))
-            return
-        # With many terms a search for each would cost terms x text: look words up instead, longest terms first.
-        index: dict[str, list[str]] = {}
-        for term in sorted(self._terms, key=len, reverse=True):
+        for start, end, kind in self._few(low) if len(self._terms) <= _FEW else self._many(low):
+            if not (covered[start] and covered[end - 1]) and self._stands_alone(low, start, end, kind):
+                yield Span(start, end, kind, "propagated")
+
+    def _few(self, low: str) -> Iterator[tuple[int, int, IdentifierType]]:
+        for term, kind in self._terms.items():
+            at = low.find(term)
+            while at >= 0:
+                yield at, at + len(term), kind
+                at = low.find(term, at + len(term))
+
+    def _many(self, low: str) -> Iterator[tuple[int, int, IdentifierType]]:
+        """Look words up instead: with many terms a search for each would cost terms x text."""
+        # A first word is tried with each distinct (length, offset) of its terms, which stay few.
+        index: dict[str, set[tuple[int, int]]] = {}
+        for term in self._terms:
             opening = _WORDS.search(term)
-            if opening is not None and len(index.setdefault(opening[0], [])) < 64:
-                index[opening[0]].append(term)
+            if opening is not None:
+                index.setdefault(opening[0], set()).add((len(term), opening.start()))
         for word in _WORDS.finditer(low):
-            for term in index.get(word[0], ()):
-                at = word.start() - term.index(word[0])
-                if (
-                    at >= 0
-                    and not covered[at]
-                    and low.startswith(term, at)
-                    and self._stands_alone(low, at, at + len(term), self._terms[term])
-                ):
-                    yield Span(at, at + len(term), self._terms[term], "propagated")
-                    break
+            for length, before in index.get(word[0], ()):
+                at = word.start() - before
+                kind = self._terms.get(low[at : at + length]) if at >= 0 else None
+                if kind is not None:
+                    yield at, at + length, kind
 
     def _stands_alone(self, low: str, start: int, end: int, kind: IdentifierType) -> bool:
         if start and low[start - 1].isalnum() and low[start].isalnum():

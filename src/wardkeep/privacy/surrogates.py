@@ -117,8 +117,7 @@ def _variant(number: int) -> str:
 
 
 def _persons(names: Collection[str]) -> dict[str, str]:
-    """Map a partial name to the one fuller name of the call that it can mean. What could mean two people maps"""
-    """ to none."""
+    """Map a partial name to the one fuller name of the call that it can mean; one that fits two people is left out."""
     if len(names) < 2:
         return {}
     parts = {name: frozenset(_NOT_ALNUM.sub(" ", name).split()) for name in names}

@@ -10,7 +10,7 @@ Nothing here decides who may do what, reads a body, or keeps any content of a re
 """
 
 import re
-from asyncio import AbstractEventLoop, CancelledError, Event, Transport
+from asyncio import AbstractEventLoop, CancelledError, Event, Task, Transport
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -326,13 +326,14 @@ class _Cycle(RequestResponseCycle):
     """One request and its answer. Unlike its parent it never logs an exception: tracebacks quote what was sent."""
 
     guard: Guard
+    task: Task[None] | None = None
 
     async def run_asgi(self, app: ASGI3Application) -> None:
         kind, place = "", ""
         try:
             await app(self.scope, self.receive, self.send)
         except CancelledError:
-            # The server is stopping and the grace is over.
+            # The caller is gone, or the server is stopping and the grace is over.
             self.transport.abort()
             raise
         except Exception as error:  # noqa: BLE001 - the HTTP edge: whatever failed, the caller gets one refusal
@@ -399,6 +400,20 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self._limits.max_connections:
             self._refuse(Refused(reason=Reason.CONCURRENCY_LIMITED))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop a call that nobody waits for any more: its upstream connection is cut, its ledger entry closed."""
+        cycle = self.cycle
+        super().connection_lost(exc)
+        if isinstance(cycle, _Cycle) and not cycle.response_complete and cycle.task is not None:
+            cycle.task.cancel()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        task = self.loop.create_task(cycle.run_asgi(app))
+        if isinstance(cycle, _Cycle):
+            cycle.task = task
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def data_received(self, data: bytes) -> None:
         """Read bytes according to the phase. Refuses; raises nothing."""

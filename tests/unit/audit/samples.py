@@ -15,7 +15,6 @@ from wardkeep.crypto.keys import (
     Keyring,
     PassphraseParameters,
     create_keyring,
-    data_keys,
     open_keyring,
     passphrase_root,
 )
@@ -50,7 +49,13 @@ def draft(
             ciphertext, key, commit = payload, "e1", "0" * 64
         else:
             out = seal(
-                keys, plaintext=payload, tenant="tenant-0", table="entries", record_id=entry_id, field="payload", version=1
+                keys,
+                plaintext=payload,
+                tenant="tenant-0",
+                table="entries",
+                record_id=entry_id,
+                field="payload",
+                version=1,
             )
             ciphertext, key, commit = out.ciphertext, out.key_id, out.commitment.hex()
         sealed = {

@@ -3,8 +3,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-
 from tests.unit.audit.samples import draft
+
 from wardkeep.audit.entry import (
     ZERO_HASH,
     Header,

@@ -201,6 +201,9 @@ def test_routes_are_added_once_to_what_exists_and_removed():
     assert refused(lambda: deployments.add_route(held, OPERATOR, route=route)) == "already_exists"
     lost = Route(model="x", deployment="nope")
     assert refused(lambda: deployments.add_route(held, OPERATOR, route=lost)) == "not_found"
+    for fallbacks, code in ((("nope",), "not_found"), (("openai-us",), "value_invalid")):
+        doubtful = Route(model="x", deployment="openai-us", fallbacks=fallbacks)
+        assert refused(lambda doubtful=doubtful: deployments.add_route(held, OPERATOR, route=doubtful)) == code
     spaced = Route(model="a b", deployment="openai-us")
     assert refused(lambda: deployments.add_route(held, OPERATOR, route=spaced)) == "value_invalid"
     held = after(held, deployments.remove_route(held, OPERATOR, model="fast"))

@@ -64,3 +64,26 @@ def test_no_routes_no_forecast():
         routes={name: Route(model=name, deployment="openai-us") for name in ("b", "a")},
     )
     assert [row.model for row in what_breaks_on(two, TODAY, today=TODAY).routes] == ["a", "a", "b", "b"]
+
+
+def test_a_fallback_keeps_a_road_open_and_is_named():
+    other = deployment(id="second", vendor="other")
+    held = working_registry(
+        deployments={"openai-us": deployment(), "second": other},
+        routes={"chat": Route(model="chat", deployment="second", fallbacks=("openai-us",))},
+    )
+    rows = what_breaks_on(held, TODAY, today=TODAY).routes
+    assert {(row.deployment, row.agreement, row.reason) for row in rows} == {("openai-us", "baa-1", None)}
+    closed = what_breaks_on(held, date(2028, 1, 1), today=TODAY).routes
+    assert {(row.deployment, row.reason) for row in closed} == {("second", Reason.BAA_MISSING)}
+
+
+def test_each_wire_format_has_its_own_candidates():
+    spoken = deployment(id="second", dialect="anthropic")
+    held = working_registry(
+        deployments={"openai-us": deployment(), "second": spoken},
+        routes={"chat": Route(model="chat", deployment="openai-us", fallbacks=("second",))},
+    )
+    found = reasons(held, TODAY)
+    assert found["chat", "/v1/chat/completions", "TREAT"] is None
+    assert found["chat", "/v1/messages", "TREAT"] is Reason.SCOPE_ENDPOINT

@@ -1,7 +1,7 @@
 import apsw
 import pytest
-
 from tests.unit.storage.faulty_disk import FaultyDisk
+
 from wardkeep.storage import _sqlite
 from wardkeep.storage.control_sqlite import NOTHING_APPLIED, ControlFile
 from wardkeep.storage.errors import StoreDamaged, StoreInUse, StoreMismatch, StoreUnavailable
@@ -22,6 +22,11 @@ def batch(*numbers, opened=(), closed=(), checkpoint=None):
         head=head(numbers[-1] + 1),
         checkpoint=checkpoint,
     )
+
+
+def commit_many(file):
+    for first in range(1, 200, 10):
+        file.commit(batch(*range(first, first + 10)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,8 +107,7 @@ class TestLedgerFile:
         file.commit(batch(0))
         disk.fault, disk.skip = fault, skip
         with pytest.raises(StoreUnavailable):
-            for first in range(1, 200, 10):
-                file.commit(batch(*range(first, first + 10)))
+            commit_many(file)
         disk.fault = ""
         file.close()
         file = LedgerFile(tmp_path / "l.db", vfs=disk.name)

@@ -60,12 +60,12 @@ _ENCODED: Final = len(_NOMINATIONS) - 1
 _MAX_NESTING: Final = 2
 REMAINDER: Final = "remainder"
 
-# On equal length the more exact type wins; dates come last because routes may keep them (patient safety, DESIGN 3).
+# On equal length the more exact type wins. Dates come late because routes may keep them (patient safety, DESIGN 3).
 _RANK: Final = {kind: rank for rank, kind in enumerate(IdentifierType)} | {
     IdentifierType.SSN: -3,
     IdentifierType.EMAIL: -2,
     IdentifierType.MRN: -1,
-    IdentifierType.OTHER: 80,
+    IdentifierType.OTHER: 92,
     IdentifierType.AGE: 90,
     IdentifierType.DATE: 91,
 }

@@ -20,12 +20,13 @@ STATES: Final = word_set(
     "mississippi missouri montana nebraska nevada ohio oklahoma oregon pennsylvania tennessee texas utah "
     "vermont virginia washington wisconsin wyoming"
 ) | {
-    "new hampshire", "new jersey", "new mexico", "new york", "north carolina", "north dakota", "rhode island", "south carolina",
-    "south dakota",     "west virginia", "puerto rico", "district of columbia",
-}  # fmt: skip
+    *("new hampshire", "new jersey", "new mexico", "new york", "north carolina", "north dakota", "rhode island"),
+    *("south carolina", "south dakota", "west virginia", "puerto rico", "district of columbia"),
+}
 _GIVEN_AFTER: Final = re.compile(rf",[ ]({WORD})(?![\w-])")
 _UNSAFE: Final = SAFE | EPONYM
 _NAMED: Final = NAME | PLACE
+_LONGEST_NAME: Final = 8
 _POSSESSIVE: Final = ("'s", "'S")
 _OPENERS: Final = '.!?:;\n\r"(-*\u2022>|'
 
@@ -129,7 +130,7 @@ def _person(reading: Reading, pieces: list[tuple[int, int, str]], flags: list[in
     stop = at + 1
     end = at + 1
     proved = False
-    while stop < len(pieces):
+    while stop < min(len(pieces), at + _LONGEST_NAME):
         nxt, other = flags[stop], pieces[stop][2]
         low = other.rstrip(".").lower()
         if len(low) == 1 or other[0].islower():

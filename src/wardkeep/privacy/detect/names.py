@@ -166,11 +166,23 @@ def _title(reading: Reading, end: int) -> Iterable[Span]:
     return _lower_spans(reading, lower.start(1), lower[1], "name-title", sure=True)
 
 
+def _is_whole_value(reading: Reading, end: int, run: str) -> bool:
+    """Whether a label's value is two or three capitalised words and nothing else: then dictionary words count too."""
+    if reading.text[end : end + 1] not in {"", "\n", "\r", '"', ";"} or not 0 < run.count(" ") < 3 or "," in run:
+        return False
+    first, *others = run.split(" ")
+    return _may_open(reading, first, others[0], trusted=True) and not any(
+        w.lower() in DEGREES for w in [first, *others]
+    )
+
+
 def _label(reading: Reading, end: int) -> Iterable[Span]:
     if _OTHER_NAMES.search(reading.text, max(0, end - 32), end):
         return ()
     found = _LABEL.match(reading.text, end)
     if found:
+        if _is_whole_value(reading, found.end(1), found[1]):
+            return (Span(found.start(1), found.end(1), IdentifierType.NAME, "name-label"),)
         return _spans(reading, found.start(1), found[1], "name-label", trusted=True)
     lower = _LABEL_LOWER.match(reading.text, end)
     return _lower_spans(reading, lower.start(1), lower[1], "name-label", sure=True) if lower else ()

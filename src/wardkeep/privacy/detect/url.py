@@ -15,11 +15,16 @@ _BARE: Final = re.compile(
 
 
 def _scheme(reading: Reading, end: int) -> Iterable[Span]:
-    for found in _SCHEME.finditer(reading.text, max(0, end - 8)):
-        if found.start() < end:
-            return (Span(found.start(), found.start() + len(found[0].rstrip(".,;:!?")), IdentifierType.URL, "url"),)
-        break
-    return ()
+    text, start = reading.text, end - 3
+    if text[start] == ":":
+        while start and end - start < 9 and text[start - 1].isalpha():
+            start -= 1
+    else:
+        start = end - 4
+    found = _SCHEME.match(text, start)
+    if found is None:
+        return ()
+    return (Span(start, start + len(found[0].rstrip(".,;:!?")), IdentifierType.URL, "url"),)
 
 
 def _bare(reading: Reading, end: int) -> Iterable[Span]:

@@ -17,7 +17,10 @@ PARTICLE: Final = (
     r"(?:de la|de las|de los|del|de|da|dos|do|di|van der|van den|van de|van|von der|von|bin|al|el|la|le|ter|y)"
 )
 NAME_WORD: Final = rf"(?:{CAPITAL}\.(?=[\s,A-Z]|$)|{WORD})"
-RUN: Final = rf"{NAME_WORD}(?:[ ](?:{PARTICLE}[ ])?{NAME_WORD})*"
+# Bounded, so that many cues before one long run cost no more than the cues.
+RUN: Final = rf"{NAME_WORD}(?:[ ](?:{PARTICLE}[ ])?{NAME_WORD}){{0,6}}"
+
+_APOSTROPHES: Final = frozenset("'\u2019")
 
 # Looser than RUN for speed (possessives stay in): it only selects what `PIECE` then takes apart.
 _CAPITALISED: Final = rf"{CAPITAL}[\w'-]*"
@@ -48,7 +51,9 @@ EPONYM_HEADS: Final = word_set(
 
 def names_a_thing(text: str, end: int) -> bool:
     """Whether what follows a surname makes it an eponym ("Foley catheter", "Crohn's disease")."""
-    rest = text[end : end + 40].lstrip("'\u2019 sS").split(maxsplit=1)
+    if text[end : end + 1] in _APOSTROPHES and text[end + 1 : end + 2] in {"s", "S"}:
+        end += 2
+    rest = text[end : end + 40].split(maxsplit=1)
     return bool(rest) and rest[0].strip(".,;:)").lower() in EPONYM_HEADS
 
 

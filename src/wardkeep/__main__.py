@@ -1,0 +1,5 @@
+"""`python -m wardkeep`: the command line."""
+
+from wardkeep.cli.main import run
+
+run()

@@ -1,0 +1,90 @@
+"""`wardkeep user`: people, their roles and their access (45 CFR 164.308(a)(3)-(4))."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wardkeep.cli._client import client
+from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_table, report
+from wardkeep.cli._shown_once import hand_over
+
+Person = Annotated[str, typer.Argument(metavar="ID", help="The person's id.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the credential to this file (0600), not the screen.")]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="People, their roles and their access.")
+    group.command("add")(add)
+    group.command("list")(list_people)
+    group.command("roles")(roles)
+    group.command("credential")(credential)
+    group.command("disable")(disable)
+    root.add_typer(group, name="user")
+
+
+def add(
+    *,
+    home: Home,
+    person: Person,
+    role: Annotated[list[str], typer.Option("--role", help="A role; repeat for several.")],
+    acting: As = None,
+    reason: Reason = "enrolled",
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Enrol a person with explicit roles; their credential is shown once."""
+    made = client(home, acting).post("people", id=person, roles=role, reason=reason)
+    hand_over(made, out, json=json, done=f"{person} is enrolled (ledger entry {made['ledger_index']}).")
+
+
+def list_people(*, home: Home, acting: As = None, json: Json = False) -> None:
+    """List people and their roles."""
+    people = client(home, acting).get("people")["people"]
+    if json:
+        print_json(people)
+        return
+    rows = [(each["id"], each["roles"], each["is_active"], each["has_credential"]) for each in people]
+    print_table(("id", "roles", "active", "credential"), rows, empty="Nobody is enrolled.")
+
+
+def roles(
+    *,
+    home: Home,
+    person: Person,
+    reason: Reason,
+    role: Annotated[list[str], typer.Option("--role", help="A role from now on; repeat for several.")],
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Replace a person's roles."""
+    done = client(home, acting).post("people", person, "roles", roles=role, reason=reason)
+    report(done, f"{person} has the roles {', '.join(sorted(role))}", json=json)
+
+
+def credential(
+    *,
+    home: Home,
+    person: Person,
+    reason: Reason,
+    acting: As = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Give a person a new credential; the old one is worthless at once."""
+    made = client(home, acting).post("people", person, "credential", reason=reason)
+    hand_over(made, out, json=json, done=f"{person} has a new credential (ledger entry {made['ledger_index']}).")
+
+
+def disable(
+    *,
+    home: Home,
+    person: Person,
+    reason: Reason,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """End a person's access, and that of the keys they own."""
+    done = client(home, acting).post("people", person, "disable", reason=reason)
+    report(done, f"{person} has no access any more", json=json)

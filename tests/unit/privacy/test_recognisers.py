@@ -1,0 +1,165 @@
+"""One table of positive and negative vectors a recogniser. All values are invented or published test numbers."""
+
+from itertools import pairwise
+
+import pytest
+
+from wardkeep.model.spans import IdentifierType as T
+from wardkeep.privacy.detect.detector import Detector
+
+POSITIVE = [
+    # type, text, what must be covered
+    (T.SSN, "SSN 219-09-9999 on file", "219-09-9999"),
+    (T.SSN, "her social security number is 219 09 9998", "219 09 9998"),
+    (T.SSN, "last digits: ssn ending in 9999", "9999"),
+    (T.SSN, "ssn: 219099999", "219099999"),
+    (T.LICENSE, "billing under 1234567893 today", "1234567893"),  # CMS's published NPI example
+    (T.LICENSE, "prescriber AB1234563 signed", "AB1234563"),
+    (T.ACCOUNT, "card 4111 1111 1111 1111", "4111 1111 1111 1111"),
+    (T.ACCOUNT, "paid with 5500-0000-0000-0004", "5500-0000-0000-0004"),
+    (T.ACCOUNT, "IBAN GB82 WEST 1234 5698 7654 32", "GB82 WEST 1234 5698 7654 32"),
+    (T.HEALTH_PLAN, "beneficiary 1EG4-TE5-MK73 today", "1EG4-TE5-MK73"),  # CMS's published MBI example
+    (T.HEALTH_PLAN, "Member ID: XJB882191402", "XJB882191402"),
+    (T.VEHICLE, "drives 1HGCM82633A004352", "1HGCM82633A004352"),
+    (T.VEHICLE, "license plate: 7ABC123", "7ABC123"),
+    (T.PHONE, "(415) 555-0134 after five", "(415) 555-0134"),
+    (T.PHONE, "415.555.0134 x22", "415.555.0134 x22"),
+    (T.PHONE, "+44 20 7946 0958", "+44 20 7946 0958"),
+    (T.PHONE, "call 555-0134", "555-0134"),
+    (T.PHONE, "phone 4155550134", "4155550134"),
+    (T.FAX, "Fax: 415-555-0199", "415-555-0199"),
+    (T.EMAIL, "write to a.b+c@mail.example.org now", "a.b+c@mail.example.org"),
+    (T.URL, "see https://portal.example.org/p/81?x=1.", "https://portal.example.org/p/81?x=1"),
+    (T.URL, "or www.example.org/me", "www.example.org/me"),
+    (T.IP, "from 203.0.113.77 at night", "203.0.113.77"),
+    (T.IP, "from 2001:db8::8a2e:370:7334 at night", "2001:db8::8a2e:370:7334"),
+    (T.DEVICE, "mac 00:1B:44:11:3A:B7", "00:1B:44:11:3A:B7"),
+    (T.DEVICE, "pacemaker serial no. PJN-204417-S", "PJN-204417-S"),
+    (T.MRN, "MRN: 00482913", "00482913"),
+    (T.MRN, "medical record number is MR-48-29-13", "MR-48-29-13"),
+    (T.MRN, '{\\"mrn\\": \\"A482913\\"}', "A482913"),
+    (T.MRN, "mrn_4829134", "4829134"),
+    (T.ACCOUNT, "Account #: 590002153", "590002153"),
+    (T.OTHER, "employee 5519-2214", "5519-2214"),
+    (T.DATE, "on 03/14/2024", "03/14/2024"),
+    (T.DATE, "on 14.03.2024", "14.03.2024"),
+    (T.DATE, "since 2024-03-14T08:30:00Z", "2024-03-14T08:30:00Z"),
+    (T.DATE, "March 14th, 2024 visit", "March 14th, 2024"),
+    (T.DATE, "the 14th of March", "14th of March"),
+    (T.DATE, "14 de marzo de 2024", "14 de marzo de 2024"),
+    (T.DATE, "14-Mar-24", "14-Mar-24"),
+    (T.DATE, "DOB 19700714", "19700714"),
+    (T.DATE, "seen 3/14 again", "3/14"),
+    (T.AGE, "a 94-year-old man", "94"),
+    (T.AGE, "Age: 91", "91"),
+    (T.LOCATION, "lives at 7391 Elm Plaza Suite 137, Dover, DE 19901", "7391 Elm Plaza Suite 137, Dover, DE 19901"),
+    (T.LOCATION, "PO Box 1182, Dover, DE 19901", "PO Box 1182, Dover, DE 19901"),
+    (T.LOCATION, "lives in South Elmview, UT and", "South Elmview, UT"),
+    (T.LOCATION, "ZIP 19901", "19901"),
+    (T.ORGANIZATION, "sent to Lakeview Regional Hospital today", "Lakeview Regional Hospital"),
+    (T.ORGANIZATION, "from University Hospital of Springfield.", "University Hospital of Springfield"),
+    (T.PHOTO, "see face_front.jpg", "face_front.jpg"),
+    (T.BIOMETRIC, "fingerprint id 88213", "88213"),
+]
+
+NAMES = [
+    ("Dr. Brewer will call", "Brewer"),
+    ("Patient Name: Xiomara Quillfeather", "Xiomara Quillfeather"),
+    ("Name: Nielsen, Erin   Account", "Nielsen, Erin"),
+    ("PATIENT: John R. Davis, SSN", "John R. Davis"),
+    ("signed by Crystal Love, MD on", "Crystal Love"),
+    ("his wife Anna agreed", "Anna"),
+    ("my name is sarah connor", "sarah connor"),
+    ("pt jane doe 45f", "jane doe"),
+    ("dr smith wants labs", "smith"),
+    ("Grace Kim was seen", "Grace Kim"),
+    ("Mr. Small was last seen", "Small"),
+    ("Seen by Maria de la Cruz RN", "Maria de la Cruz"),
+    ("Nombre: Pedro\nApellidos: De Miguel Rivera", "De Miguel Rivera"),
+    ("Then O'Brien, Patrick arrived", "O'Brien, Patrick"),
+    ("James Parkinson was admitted", "James Parkinson"),
+]
+
+HARMLESS = [
+    "Parkinson's disease, Crohn's disease and Hodgkin lymphoma were excluded.",
+    "A Foley catheter and a Jackson-Pratt drain were placed; Bell's palsy resolved.",
+    "Down syndrome, Baker cyst, Murphy's sign, Glasgow Coma Scale 15, Apgar score 9.",
+    "Metoprolol 25 mg BID, Lasix 40 mg, Tylenol 650 mg PRN, Lipitor, Xarelto and Ozempic.",
+    "BP 120/80, HR 72, RR 16, SpO2 98%, T 98.6 F, WBC 12.5, Na 140, K 4.1, A1c 7.2, EF 55%.",
+    "Strength 5/5, reflexes 2/4, a 3/6 systolic murmur, Gleason 3+4=7, platelets 250000.",
+    "A 57-year-old woman with hypertension and type 2 diabetes denies chest pain.",
+    "CHIEF COMPLAINT: Back pain.\n\nHISTORY OF PRESENT ILLNESS\n\nREVIEW OF SYSTEMS: Negative.",
+    "ICD-10 E11.9, CPT 99213, LOINC 4548-4, HLA-B27 negative, CA 19-9 normal, SARS-CoV-2 PCR.",
+    "Follow up in two weeks. May increase the dose. March on the spot. Will call.",
+    "Return to the Emergency Department or the Pain Clinic if worse.",
+]
+
+
+def covered(detector: Detector, text: str, wanted: str, kind: T | None = None) -> bool:
+    at = text.index(wanted)
+    inside = {i for s in detector.find(text) if kind is None or s.type is kind for i in range(s.start, s.end)}
+    return all(i in inside for i in range(at, at + len(wanted)) if text[i].isalnum())
+
+
+@pytest.mark.parametrize(("kind", "text", "wanted"), POSITIVE)
+def test_an_identifier_of_each_class_is_found(strict, kind, text, wanted):
+    assert covered(strict, text, wanted, kind)
+
+
+@pytest.mark.parametrize(("text", "wanted"), NAMES)
+@pytest.mark.parametrize("policy", ["strict", "balanced"])
+def test_a_name_is_found(request, policy, text, wanted):
+    assert covered(request.getfixturevalue(policy), text, wanted, T.NAME)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+@pytest.mark.parametrize("policy", ["strict", "balanced"])
+def test_harmless_text_stays_whole(request, policy, text):
+    assert request.getfixturevalue(policy).find(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ratio 666-12-3456 was",  # area never issued
+        "code 219-00-1234 was",  # group never issued
+        "billing under 1234567890 today",  # wrong NPI check digit
+        "prescriber AB1234567 signed",  # wrong DEA check digit
+        "paid 4111 1111 1111 1112 here",  # wrong Luhn digit
+        "drives 1HGCM82643A004352",  # wrong VIN check digit
+        "GB83 WEST 1234 5698 7654 32",  # wrong IBAN check digits
+        "took 12:30:45 and 10:20",  # times, not addresses
+        "dose 300.400.500.600 mg",  # no octets
+        "score 45/67 and 13/45",
+    ],
+)
+def test_a_wrong_checksum_is_not_an_identifier_by_itself(balanced, text):
+    assert balanced.find(text) == []
+
+
+def test_strict_masks_numbers_that_nothing_explains(strict, balanced):
+    text = "then 48291377 followed"
+    assert [s.rule for s in strict.find(text)] == ["unexplained-number"]
+    assert balanced.find(text) == []
+
+
+def test_an_eponym_stays_while_the_person_of_that_name_is_masked(strict):
+    text = "Mr. Foley has a Foley catheter. Foley was well."
+    assert [(s.start, s.end) for s in strict.find(text)] == [(4, 9), (32, 37)]
+
+
+def test_known_terms_are_found_in_any_case_and_with_a_possessive(balanced):
+    text = "the qwertz protocol; QWERTZ's ward; qwertzy"
+    assert [text[s.start : s.end] for s in balanced.find(text, known=("Qwertz",))] == ["qwertz", "QWERTZ"]
+
+
+def test_a_mention_without_a_cue_is_found_once_the_name_is_known(balanced):
+    text = "Ms. Quillfeather came. Later quillfeather left, and QUILLFEATHER's son too."
+    assert [text[s.start : s.end].lower() for s in balanced.find(text)] == ["quillfeather"] * 3
+
+
+def test_spans_are_sorted_and_disjoint(strict):
+    text = "Dr. Ann Lee, MD, 7391 Ann Lee Plaza, Dover, DE 19901, ann.lee@example.org, MRN 4829137, 03/14/2024"
+    spans = strict.find(text)
+    assert all(a.end <= b.start for a, b in pairwise(spans))
+    assert len(spans) >= 5
