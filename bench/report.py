@@ -105,9 +105,11 @@ def render(facts: Facts, runs: Sequence[Run]) -> str:
     lines = [
         "# Gateways side by side",
         "",
-        f"{facts.taken_at}; {facts.machine}. {plan['rounds']} round(s) of {plan['seconds']} s a peer and scenario, "
-        f"alternating, median shown; chat of {facts.request_bytes} bytes; upstream: nginx on loopback with a fixed "
-        "answer. CPU is user + system time of the peer's whole process tree divided by its answers.",
+        (
+            f"{facts.taken_at}; {facts.machine}. {plan['rounds']} round(s) of {plan['seconds']} s a peer and scenario, "
+            f"alternating, median shown; chat of {facts.request_bytes} bytes; upstream: nginx on loopback with a fixed "
+            "answer. CPU is user + system time of the peer's whole process tree divided by its answers."
+        ),
         "",
     ]
     scenarios = sorted({(run.streamed, run.connections) for run in runs})
@@ -168,8 +170,10 @@ def _privacy(facts: Facts) -> list[str]:
     lines = [
         "## What the upstream received",
         "",
-        f"One call a peer against a recording upstream: which of {facts.identifiers} identifiers of the invented "
-        "patient arrived in clear. A check of the set-up, not a measure of detection.",
+        (
+            f"One call a peer against a recording upstream: which of {facts.identifiers} identifiers of the invented "
+            "patient arrived in clear. A check of the set-up, not a measure of detection."
+        ),
         "",
         *_head(["peer", "version", "in clear"]),
     ]
@@ -189,15 +193,23 @@ def _conditions(facts: Facts, runs: Sequence[Run]) -> list[str]:
         return ["No run gave a figure."]
     busiest = max(good, key=lambda run: run.generator_share)
     foreign = [run.foreign_cores for run in good]
+    busiest_title = facts.titles[busiest.peer]
+    stolen = max(run.stolen_cores for run in good)
     return [
         "## Conditions",
         "",
-        f"- Every counted answer was a whole 200 from the upstream, and the upstream counted the same number of calls; "
-        f"{sum(1 for run in runs if run.fault)} of {len(runs)} runs gave no figure.",
-        f"- Other processes of the machine used {statistics.median(foreign):.2f} cores in the median and "
-        f"{max(foreign):.2f} at most; {max(run.stolen_cores for run in good):.2f} cores at most were stolen by its host.",
-        f"- The load generator used at most {busiest.generator_share:.2f} of a core ({facts.titles[busiest.peer]}); it and "
-        "nginx share the machine's cores with the peer, so requests a second are lower than with a client elsewhere.",
+        (
+            "- Every counted answer was a whole 200 from the upstream, and the upstream counted as many calls; "
+            f"{sum(1 for run in runs if run.fault)} of {len(runs)} runs gave no figure."
+        ),
+        (
+            f"- Other processes of the machine used {statistics.median(foreign):.2f} cores in the median and "
+            f"{max(foreign):.2f} at most; {stolen:.2f} cores at most were stolen by its host."
+        ),
+        (
+            f"- The load generator used at most {busiest.generator_share:.2f} of a core ({busiest_title}); it and nginx "
+            "share the machine's cores with the peer, so requests a second are lower than with a client elsewhere."
+        ),
     ]
 
 

@@ -174,7 +174,9 @@ def add_words(flags: dict[str, int], own: dict[str, set[str]], lower: set[str], 
         flags[word] = (flags[word] | LAST | LAST_COMMON) & ~WORD
 
 
-def add_medicine(flags: dict[str, int], own: dict[str, set[str]], lower: set[str]) -> None:
+def add_medicine(  # noqa: C901, PLR0912 (one source after another)
+    flags: dict[str, int], own: dict[str, set[str]], lower: set[str]
+) -> None:
     """Flag ICD-10-CM's words: capitalised inside a description is an eponym, lower case is medical vocabulary."""
     data = files("simple_icd_10_cm") / "data"
     codes = (data / "code-list-April-2026.txt").read_text(encoding="utf-8", errors="replace")

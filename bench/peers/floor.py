@@ -11,7 +11,8 @@ _SERVICES = Path(__file__).resolve().parent.parent / "services"
 
 def install(env_dir: Path) -> str:
     """Install the server."""
-    return python_env(env_dir, ["uvicorn==0.54.0", "httptools==0.9.0", "uvloop==0.23.0"], report="uvicorn")
+    version = python_env(env_dir, ["uvicorn==0.54.0", "httptools==0.9.0", "uvloop==0.23.0"], report="uvicorn")
+    return f"uvicorn {version}"
 
 
 def start(upstream_url: str, place: Place) -> Running:

@@ -63,14 +63,14 @@ def wait_until(is_ready: Callable[[], bool], *, spawned: Spawned, seconds: float
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if spawned.process.poll() is not None:
-            raise NotReadyError(f"ended with status {spawned.process.returncode} while starting, see {spawned.log}")
+            raise NotReadyError(f"ended with status {spawned.process.returncode} while starting, see {_name(spawned)}")
         try:
             if is_ready():
                 return
         except OSError:
             pass  # not listening yet; asked again until the deadline
         time.sleep(0.1)
-    raise NotReadyError(f"did not answer 200 within {seconds:.0f} s, see {spawned.log}")
+    raise NotReadyError(f"did not answer 200 within {seconds:.0f} s, see {_name(spawned)}")
 
 
 def stop(spawned: Spawned) -> None:
@@ -83,6 +83,11 @@ def stop(spawned: Spawned) -> None:
         spawned.process.wait(timeout=5)
         return
     _signal_group(spawned, signal.SIGKILL)  # workers that outlived their leader
+
+
+def _name(spawned: Spawned) -> str:
+    """The log as the report names it: where the checkout lies is nobody's business."""
+    return "/".join(spawned.log.parts[-2:])
 
 
 def _signal_group(spawned: Spawned, number: signal.Signals) -> None:

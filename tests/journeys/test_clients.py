@@ -137,11 +137,10 @@ class TestOpenAI:
         )
         assert_whole(json.loads(answer.choices[0].message.content)["summary"])
 
-    def test_embeddings(self, client):
-        answer = client.embeddings.create(model="sim-embed", input=[NOTE, "chest pain", NOTE])
-        vectors = [one.embedding for one in answer.data]
-        assert vectors[0] == vectors[2] != vectors[1]
-        assert all(isinstance(value, float) for value in vectors[0])
+    def test_an_endpoint_that_is_not_listed_is_refused(self, sdk, client):
+        with pytest.raises(sdk.NotFoundError) as caught:
+            client.embeddings.create(model="sim-echo", input=[NOTE])
+        assert caught.value.body["code"] == "path_unknown"
 
     def test_models(self, client):
         assert {"sim-echo", "sim-tools"} <= {one.id for one in client.models.list()}
@@ -241,7 +240,9 @@ class TestAnthropic:
         else:
             asked = client.messages.create(messages=messages, **fields)
         thinking, use = asked.content
-        assert_whole(thinking.thinking)
+        # A block the vendor signed stays byte-equal, surrogates included; it may come back only as it left.
+        assert "[NAME-" in thinking.thinking
+        assert "Gonzalez" not in thinking.thinking
         assert use.input == ARGUMENTS
         result = {"type": "tool_result", "tool_use_id": use.id, "content": [{"type": "text", "text": RESULT}]}
         messages += [asked.to_param(), {"role": "user", "content": [result]}]
@@ -366,19 +367,6 @@ class TestLangChain:
     def test_structured_output_by_messages(self, anthropic):
         schema = {"title": "record", "description": "A record."} | PARAMETERS
         assert anthropic("sim-tools").with_structured_output(schema).invoke(LABELLED) == ARGUMENTS
-
-    def test_embeddings(self, gateway):
-        package = pytest.importorskip("langchain_openai")
-        # Without the length check it sends text; with it, token numbers of a tokeniser that it would have to download.
-        embeddings = package.OpenAIEmbeddings(
-            model="sim-embed",
-            base_url=f"{gateway.url}/v1",
-            api_key=gateway.api_key,
-            max_retries=0,
-            check_embedding_ctx_length=False,
-        )
-        first, second, again = embeddings.embed_documents([NOTE, "chest pain", NOTE])
-        assert first == again != second
 
     def test_errors_are_the_clients_own(self, openai, anthropic):
         sdk = pytest.importorskip("openai")

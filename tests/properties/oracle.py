@@ -306,7 +306,9 @@ def _standing(registry: Registry, asked: Asked, agreement: Agreement, vendor: Ve
         zone = registry.organisation.zone
         if asked.at < start_of_day(zone, agreement.effective_on):
             yield Reason.BAA_NOT_YET_EFFECTIVE
-        if agreement.expires_on is not None and asked.at >= start_of_day(zone, agreement.expires_on + timedelta(days=1)):
+        if agreement.expires_on is not None and asked.at >= start_of_day(
+            zone, agreement.expires_on + timedelta(days=1)
+        ):
             yield Reason.BAA_EXPIRED
     if vendor is None or agreement.party != vendor.party:
         yield Reason.SCOPE_PARTY

@@ -16,8 +16,8 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.properties.oracle import ZONES, Asked, Verdict, judge, shown_day, start_of_day
+
 from wardkeep.compliance.facts import FactsSource
 from wardkeep.gateway.safe import make_safe
 from wardkeep.identity.keys import NewCredential, identify, new_credential
@@ -120,7 +120,19 @@ _DAYS = (
 )
 _AROUND = tuple(
     timedelta(microseconds=us)
-    for us in (0, -1, 1, -1_000_000, 1_000_000, -2_000_000, 999_999, 30_000_000, -3_600_000_000, 3_599_999_999, 3_600_000_000)
+    for us in (
+        0,
+        -1,
+        1,
+        -1_000_000,
+        1_000_000,
+        -2_000_000,
+        999_999,
+        30_000_000,
+        -3_600_000_000,
+        3_599_999_999,
+        3_600_000_000,
+    )
 )
 _HOURS = tuple(timedelta(hours=h, minutes=m) for h in range(24) for m in (0, 29))
 
@@ -168,8 +180,20 @@ def _wider(pick: Pick, scope: Scope) -> Scope:
 
 _NEAR_MISSES: dict[str, tuple[frozenset[str], ...]] = {
     "projects": (frozenset(), frozenset({"Project-1"}), frozenset({"*"}), frozenset({"project-10", "project-"})),
-    "endpoints": (frozenset(), frozenset({"/v1/responses"}), frozenset({"*"}), frozenset({"/v1/"}), frozenset({"v1/messages"})),
-    "models": (frozenset(), frozenset({"alias"}), frozenset({"model-a-latest", "model-"}), frozenset({"*"}), frozenset({"MODEL-A"})),
+    "endpoints": (
+        frozenset(),
+        frozenset({"/v1/responses"}),
+        frozenset({"*"}),
+        frozenset({"/v1/"}),
+        frozenset({"v1/messages"}),
+    ),
+    "models": (
+        frozenset(),
+        frozenset({"alias"}),
+        frozenset({"model-a-latest", "model-"}),
+        frozenset({"*"}),
+        frozenset({"MODEL-A"}),
+    ),
     "regions": (frozenset(), frozenset({"eu"}), frozenset({"US"}), frozenset({"us-east-1"}), frozenset({"*", ""})),
     "purposes": (frozenset(), frozenset({"HRESCH"}), frozenset({"treat"}), frozenset({"*"}), frozenset({"TREAT "})),
 }
@@ -217,14 +241,18 @@ def _damaged(pick: Pick, agreement: Agreement, day: date) -> Agreement:
             return replace(
                 agreement,
                 effective_on=pick.one_of((agreement.effective_on, day, day + timedelta(days=1))),
-                expires_on=pick.one_of((day - timedelta(days=1), day, day - timedelta(days=366), agreement.effective_on)),
+                expires_on=pick.one_of(
+                    (day - timedelta(days=1), day, day - timedelta(days=366), agreement.effective_on)
+                ),
             )
         case "party":
             # an own-boundary statement's party: see test_own_boundary_statement_bears_the_vendors_legal_name
             wrong = pick.one_of(("Party One Ltd", "party one", "Party Two", "", "Party One "))
             return replace(agreement, kind=AgreementKind.BAA, party=wrong)
         case "vendor":
-            vendor, party = pick.one_of((("v2", "Party Two"), ("v2", "Party One"), ("V1", "Party One"), ("", "Party One")))
+            vendor, party = pick.one_of(
+                (("v2", "Party Two"), ("v2", "Party One"), ("V1", "Party One"), ("", "Party One"))
+            )
             return replace(agreement, kind=AgreementKind.BAA, vendor=vendor, party=party)
         case _:
             return replace(agreement, scopes=())
@@ -265,7 +293,9 @@ def _key(pick: Pick, at: datetime, number: int) -> ApiKey:
         workspace="default",
         models=frozenset(pick.one_of((("alias", "alias-2"),) * 40 + (("alias-2", "model-a"), ()))),
         purposes=frozenset(
-            pick.one_of(((Purpose.TREAT, Purpose.HPAYMT), (Purpose.TREAT,), (Purpose.TREAT, Purpose.HPAYMT, Purpose.HRESCH), ()))
+            pick.one_of(
+                ((Purpose.TREAT, Purpose.HPAYMT), (Purpose.TREAT,), (Purpose.TREAT, Purpose.HPAYMT, Purpose.HRESCH), ())
+            )
             if pick.one_of((False,) * 9 + (True,))
             else (Purpose.TREAT, Purpose.HPAYMT)
         ),
@@ -322,7 +352,9 @@ def _said(pick: Pick, surface: Surface, features: frozenset[str]) -> tuple[dict[
                 {"messages": [*said, {"role": "tool", "content": "none", "tool_call_id": "call_1"}]},
                 {"tools": [{"type": "custom", "custom": {"name": "lookup"}}], "tool_choice": "auto"},
             ),
-            "json_schema": ({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}},),
+            "json_schema": (
+                {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}},
+            ),
             "json_mode": ({"response_format": {"type": "json_object"}},),
             "logprobs": ({"logprobs": True}, {"logprobs": True, "top_logprobs": 3}),
             "prompt_caching": ({"prompt_cache_key": "shift-7"},),
@@ -337,7 +369,11 @@ def _said(pick: Pick, surface: Surface, features: frozenset[str]) -> tuple[dict[
                 {"tools": [tool]},
                 {"tools": [{"type": "custom", **tool}], "tool_choice": {"type": "any"}},
                 {"messages": [*said, {"role": "assistant", "content": [use]}]},
-                {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "none"}]}]},
+                {
+                    "messages": [
+                        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "none"}]}
+                    ]
+                },
             ),
             "json_schema": (
                 {"output_config": {"format": {"type": "json_schema", "schema": schema}}},
@@ -401,10 +437,10 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
         region=pick.one_of(("us", "eu", None)),
         credential=pick.one_of(("c1", None, "c2")),
     )
-    owner = Person(
-        id="owner-1", roles=frozenset({Role.DEVELOPER}), is_active=pick.one_of((True,) * 59 + (False,))
+    owner = Person(id="owner-1", roles=frozenset({Role.DEVELOPER}), is_active=pick.one_of((True,) * 59 + (False,)))
+    purpose = pick.one_of(
+        (None, "TREAT", "HPAYMT", "TREAT", None) if pick.one_of((True,) * 25 + (False,)) else _PURPOSES
     )
-    purpose = pick.one_of((None, "TREAT", "HPAYMT", "TREAT", None) if pick.one_of((True,) * 25 + (False,)) else _PURPOSES)
     asked_model = pick.one_of(("alias",) * 100 + ("alias-2", "model-a", "ALIAS", "nothing"))
     subject = pick.one_of(("patient-1", None, "unknown", "multiple"))
     routes = {
@@ -445,8 +481,12 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
         subject=subject,
         features=features,
         at=at,
-        overdue=frozenset(pick.one_of((("owner-1",), ("owner-2",), ()))) if pick.one_of((False,) * 19 + (True,)) else frozenset(),
-        unsigned=frozenset(pick.one_of((("owner-1",), ("owner-2",), ()))) if pick.one_of((False,) * 19 + (True,)) else frozenset(),
+        overdue=frozenset(pick.one_of((("owner-1",), ("owner-2",), ())))
+        if pick.one_of((False,) * 19 + (True,))
+        else frozenset(),
+        unsigned=frozenset(pick.one_of((("owner-1",), ("owner-2",), ())))
+        if pick.one_of((False,) * 19 + (True,))
+        else frozenset(),
     )
     call = Call(
         id=bytes(16),
@@ -553,9 +593,7 @@ def test_no_wrong_open_and_no_wrong_close_in_ten_thousand_worlds() -> None:
     # every reason that these stages can give was met: a border that is never approached is not tested
     met = {Reason(name.removeprefix("reason:")) for name in seen if name.startswith("reason:")}
     expected = {
-        reason
-        for reason in Reason
-        if reason.value.startswith(("baa_", "scope_", "credential_", "purpose_"))
+        reason for reason in Reason if reason.value.startswith(("baa_", "scope_", "credential_", "purpose_"))
     } | {
         Reason.OWNER_INACTIVE,
         Reason.ROUTE_NOT_PERMITTED,
@@ -655,7 +693,9 @@ def plain(base: World, zone: str, at: datetime) -> World:
         region="us",
     )
     agreement = replace(
-        _agreement(pick, "baa", date(2020, 1, 1), (_full_scope(deployment, Surface.OPENAI_CHAT, frozenset({"tools"})),)),
+        _agreement(
+            pick, "baa", date(2020, 1, 1), (_full_scope(deployment, Surface.OPENAI_CHAT, frozenset({"tools"})),)
+        ),
         kind=AgreementKind.BAA,
         expires_on=None,
     )
@@ -717,7 +757,10 @@ def test_two_scopes_that_together_cover_a_call_do_not_open_it(one: int, other: i
     (name, value), (name_2, value_2) = _TERMS[one], _TERMS[other]
     first, second = (replace(agreement.scopes[0], **{n: v}) for n, v in ((name, value), (name_2, value_2)))
     if apart:
-        agreements = {"a": replace(agreement, id="a", scopes=(first,)), "b": replace(agreement, id="b", scopes=(second,))}
+        agreements = {
+            "a": replace(agreement, id="a", scopes=(first,)),
+            "b": replace(agreement, id="b", scopes=(second,)),
+        }
     else:
         agreements = {"baa": replace(agreement, scopes=(first, second))}
     it = replace(it, registry=replace(it.registry, agreements=agreements))
@@ -779,7 +822,9 @@ def test_own_boundary_statement_bears_the_vendors_legal_name() -> None:
     check(replace(it, registry=replace(it.registry, agreements={"baa": wrong})))
 
 
-@pytest.mark.xfail(strict=True, reason="inference_geo names the region that really processes; nothing holds it against the scope")
+@pytest.mark.xfail(
+    strict=True, reason="inference_geo names the region that really processes; nothing holds it against the scope"
+)
 def test_a_geography_named_in_the_body_is_held_against_the_scope() -> None:
     it = _plain_noon()
     deployment = replace(it.registry.deployments["d1"], dialect="anthropic", region="eu")
@@ -790,7 +835,9 @@ def test_a_geography_named_in_the_body_is_held_against_the_scope() -> None:
     assert _spoken(it, {"max_tokens": 5, "inference_geo": "us"})[0] != "open"
 
 
-@pytest.mark.xfail(strict=True, reason="a history in the legacy spelling of tools is not counted as the feature `tools`")
+@pytest.mark.xfail(
+    strict=True, reason="a history in the legacy spelling of tools is not counted as the feature `tools`"
+)
 @pytest.mark.parametrize(
     "message",
     [

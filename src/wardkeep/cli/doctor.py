@@ -10,9 +10,11 @@ import socket
 import ssl
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -99,8 +101,9 @@ def _sqlite() -> Finding:
 
 
 def _hardening() -> Finding:
-    """Try on this process what the server does at its start; the server's own state is in its log."""
-    report = harden_process(lock_memory=True)
+    """Try what the server does at its start, on a process of its own, which ends at once."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        report = other.submit(harden_process).result()
     held = {"no dumps": report.dumpable_off, "no core files": report.core_off, "memory locked": report.memory_locked}
     detail = ", ".join(f"{name}: {'yes' if holds else 'no'}" for name, holds in held.items())
     if all(held.values()):

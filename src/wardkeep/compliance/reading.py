@@ -14,11 +14,14 @@ import msgspec
 from wardkeep.audit.ledger import Head, Ledger
 from wardkeep.compliance.entries import EntryMaker, peek
 from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.records import Kind
 from wardkeep.compliance.terms import clean_reason, invalid, require
 from wardkeep.model.registry import Person
 from wardkeep.policy.roles import Permission
 
 MOST_HEADERS: Final = 500
+
+_HIDDEN: Final = "<hidden>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +100,27 @@ class AuditReader:
 def _presented(kind: str, plaintext: bytes) -> object:
     """Return the payload as JSON can carry it: control and read are JSON, requests MessagePack, answers text."""
     try:
-        if kind in {"control", "read"}:
+        if kind == "control":
+            return _without_secrets(msgspec.json.decode(plaintext))
+        if kind == "read":
             return msgspec.json.decode(plaintext)
         if kind in {"request", "refusal"}:
             return _printable(msgspec.msgpack.decode(plaintext))
     except msgspec.DecodeError:
         return _printable(plaintext)
     return _printable(plaintext)
+
+
+def _without_secrets(payload: Any) -> Any:
+    """Return a control payload without credential MACs and sealed vendor credentials: a reader has no use for them."""
+    changes = payload.get("changes", []) if isinstance(payload, dict) else []
+    for change in changes:
+        record = change["record"]
+        if change["kind"] == Kind.SECRETS and record is not None:
+            change["record"] = _HIDDEN
+        elif isinstance(record, dict):
+            record.update({name: _HIDDEN for name in ("mac", "credential_mac") if record.get(name) is not None})
+    return payload
 
 
 def _printable(value: Any) -> Any:

@@ -14,10 +14,11 @@ from typing import Final
 from wardkeep.model.spans import IdentifierType
 from wardkeep.privacy.tokens import ALPHABET
 
-_POSSESSIVE: Final = re.compile(r"['\u2019]s?\Z")
+_POSSESSIVES: Final = ("'s", "\u2019s")
 _NOT_ALNUM: Final = re.compile(r"[\W_]+")
-_COMMA: Final = re.compile(r"\s*,\s*")
-_TITLE: Final = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\.?\s+")
+
+# Ten bits are two symbols.
+_PAIRS: Final = tuple(a + b for a in ALPHABET for b in ALPHABET)
 
 # Writings of one number differ by separators alone.
 _NUMBERS: Final = frozenset(
@@ -36,12 +37,15 @@ Mention = tuple[IdentifierType, str]
 
 def canonical(kind: IdentifierType, surface: str) -> str:
     """Return what makes two surfaces the same value: case, blanks, possessive, order of `Last, First`, separators."""
-    plain = _POSSESSIVE.sub("", " ".join(surface.casefold().split()))
+    plain = " ".join(surface.casefold().split())
+    if plain.endswith(_POSSESSIVES):
+        plain = plain[:-2]
     if kind in _NUMBERS:
         return _NOT_ALNUM.sub("", plain) or plain
-    if kind is IdentifierType.NAME:
-        last, comma, first = _COMMA.sub(",", _TITLE.sub("", plain)).partition(",")
-        return f"{first} {last}" if comma and "," not in first and len(first) > 3 else plain
+    if kind is IdentifierType.NAME and "," in plain:
+        last, _, first = plain.partition(",")
+        first = first.strip()
+        return f"{first} {last.rstrip()}" if "," not in first and len(first) > 3 else plain
     return plain
 
 
@@ -71,7 +75,7 @@ class Surrogates:
             inner.update(message)
             outer.update(inner.digest())
             bits = int.from_bytes(outer.digest()[:5])
-            tag = "".join([ALPHABET[bits >> shift & 31] for shift in range(35, -1, -5)])
+            tag = _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
             if not tag.isdigit():
                 return tag
             attempt += 1 << 16

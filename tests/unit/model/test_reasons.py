@@ -24,7 +24,9 @@ def test_an_explanation_says_what_why_and_how_to_mend_it(reason: Reason) -> None
 
 def test_a_retried_status_is_a_passing_trouble() -> None:
     # SDKs retry 408, 409, 429 and 5xx by themselves; a decision must not be one of these
-    decisions = {r for r in Reason if r.value.startswith(("baa_", "scope_", "purpose_", "field_", "credential_", "json_"))}
+    decisions = {
+        r for r in Reason if r.value.startswith(("baa_", "scope_", "purpose_", "field_", "credential_", "json_"))
+    }
     assert all(EXPLANATIONS[r].status in {400, 401, 403} for r in decisions)
 
 

@@ -45,12 +45,12 @@ def test_no_way_of_printing_shows_it(holder: Secret[str]) -> None:
 
 def test_a_logger_does_not_show_it(holder: Secret[str]) -> None:
     stream = io.StringIO()
-    logger = logging.Logger("sensitive", logging.DEBUG)
+    logger = logging.Logger("sensitive", logging.DEBUG)  # noqa: LOG001 - of its own, so that no other handler hears it
     logger.addHandler(logging.StreamHandler(stream))
     logger.error("%s %r", holder, holder, extra={"held": holder})
     logger.error(holder)
     try:
-        raise ValueError(holder)
+        raise ValueError(holder)  # noqa: TRY301 - the traceback is the point
     except ValueError:
         logger.exception("failed")
         stream.write(traceback.format_exc())

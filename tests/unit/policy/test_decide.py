@@ -33,7 +33,10 @@ CALL = Call(
 REGISTRY = Registry(
     epoch=1,
     organisation=Organisation(name="Clinic", tenant="t", zone="Etc/UTC", officers=()),
-    routes={"alias": Route(model="alias", deployment="d1"), "strict": Route(model="strict", deployment="d1", requires_subject=True)},
+    routes={
+        "alias": Route(model="alias", deployment="d1"),
+        "strict": Route(model="strict", deployment="d1", requires_subject=True),
+    },
 )
 FACTS = Facts(registry=REGISTRY, today=date(2026, 1, 1), now=CALL.received, policy_version=VERSION)
 
@@ -79,7 +82,11 @@ def test_each_rule_has_its_reason(result: Permitted | Refused, reason: Reason) -
 def test_a_permission_carries_what_was_decided() -> None:
     permitted = asked(replace(CALL, purpose="TREAT", subject="handle-1"))
     assert isinstance(permitted, Permitted)
-    assert (permitted.purpose, permitted.subject, permitted.route) == (Purpose.TREAT, "handle-1", REGISTRY.routes["alias"])
+    assert (permitted.purpose, permitted.subject, permitted.route) == (
+        Purpose.TREAT,
+        "handle-1",
+        REGISTRY.routes["alias"],
+    )
 
 
 @pytest.mark.parametrize("subject", ["unknown", "multiple"])

@@ -6,7 +6,7 @@ from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import Person, Role
 from wardkeep.policy.roles import GRANTS, Permission, permit
 
-# One row a permission: the roles that have it. Written out again here, so that a change of the product is a change of two.
+# One row a permission: the roles that have it. Written out again, so that no grant changes in one place only.
 TABLE: dict[Permission, set[Role]] = {
     Permission.AGREEMENT_ADD: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
     Permission.AGREEMENT_ACTIVATE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
@@ -15,7 +15,13 @@ TABLE: dict[Permission, set[Role]] = {
     Permission.ROUTE_CHANGE: {Role.ADMINISTRATOR, Role.OPERATOR},
     Permission.KEY_CHANGE: {Role.ADMINISTRATOR, Role.SECURITY_OFFICER},
     Permission.PERSON_CHANGE: {Role.ADMINISTRATOR, Role.SECURITY_OFFICER},
-    Permission.REGISTRY_READ: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER, Role.OPERATOR, Role.AUDITOR},
+    Permission.REGISTRY_READ: {
+        Role.ADMINISTRATOR,
+        Role.PRIVACY_OFFICER,
+        Role.SECURITY_OFFICER,
+        Role.OPERATOR,
+        Role.AUDITOR,
+    },
     Permission.LEDGER_READ: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER, Role.AUDITOR},
     Permission.LEDGER_OPEN: {Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
 }

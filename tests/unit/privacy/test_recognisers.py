@@ -163,3 +163,12 @@ def test_spans_are_sorted_and_disjoint(strict):
     spans = strict.find(text)
     assert all(a.end <= b.start for a, b in pairwise(spans))
     assert len(spans) >= 5
+
+
+def test_threads_share_a_detector(strict):
+    from concurrent.futures import ThreadPoolExecutor
+
+    notes = [f"Dr. Brewer saw Xiomara Quill{'a' * n} on 03/14/2024, MRN 48291{n:02d}" for n in range(40)]
+    alone = [strict.find(note) for note in notes]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(strict.find, notes * 3)) == alone * 3

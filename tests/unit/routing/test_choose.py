@@ -85,9 +85,7 @@ def safe(
     today: date = TODAY,
 ) -> Safe:
     document = parse(b'{"model": "alias", "messages": []}')
-    call = Call(
-        id=bytes(16), surface=surface, document=document, credential=None, received=Instant(0, 0, "b")
-    )
+    call = Call(id=bytes(16), surface=surface, document=document, credential=None, received=Instant(0, 0, "b"))
     key = ApiKey(
         id="k", mac=b"", name="n", owner="o", workspace="w", models=frozenset(), purposes=frozenset(),
         default_purpose=None, expires_at=None,
@@ -141,7 +139,10 @@ def test_a_call_inside_an_active_agreement_is_routed_with_the_vendors_model_name
     [
         (replace(REGISTRY, agreements={}), Reason.BAA_MISSING),
         (replace(REGISTRY, vendors={}), Reason.BAA_MISSING),
-        (replace(REGISTRY, vendors={"v1": replace(VENDOR, suspended_because="one: incident")}), Reason.VENDOR_SUSPENDED),
+        (
+            replace(REGISTRY, vendors={"v1": replace(VENDOR, suspended_because="one: incident")}),
+            Reason.VENDOR_SUSPENDED,
+        ),
         (replace(REGISTRY, vendors={"v1": replace(VENDOR, suspended_because="")}), Reason.VENDOR_SUSPENDED),
         (replace(REGISTRY, vendors={"v1": replace(VENDOR, party="Party Two")}), Reason.SCOPE_PARTY),
         (with_agreement(vendor="v2"), Reason.BAA_MISSING),
@@ -179,7 +180,10 @@ def test_an_own_boundary_statement_opens_like_an_agreement_and_only_inside_its_s
     own = AgreementKind.OWN_BOUNDARY
     assert isinstance(choose(safe(with_agreement(kind=own))), Routed)
     assert closed(choose(safe(with_agreement(kind=own, status=AgreementStatus.SUSPENDED)))) is Reason.BAA_SUSPENDED
-    assert closed(choose(safe(with_agreement(kind=own, scopes=(replace(SCOPE, regions=frozenset()),))))) is Reason.SCOPE_REGION
+    assert (
+        closed(choose(safe(with_agreement(kind=own, scopes=(replace(SCOPE, regions=frozenset()),)))))
+        is Reason.SCOPE_REGION
+    )
 
 
 def test_the_agreement_nearest_to_opening_names_the_reason() -> None:
@@ -220,15 +224,15 @@ def test_the_first_deployment_that_may_is_chosen() -> None:
 
 def test_fallbacks_are_tried_in_their_order() -> None:
     opened = falling_back("d3", "d2", covered=frozenset({"us", "eu"}))
-    registry = replace(
-        opened.permitted.facts.registry, deployments={"d2": SECOND, "d3": THIRD}
-    )
+    registry = replace(opened.permitted.facts.registry, deployments={"d2": SECOND, "d3": THIRD})
     assert chosen(choose(safe(registry, route=replace(ROUTE, fallbacks=("d3", "d2"))))) == "d3"
     assert chosen(choose(safe(registry, route=replace(ROUTE, fallbacks=("d2", "d3"))))) == "d2"
 
 
 def test_a_fallback_in_another_wire_format_is_not_considered() -> None:
-    registry = replace(REGISTRY, agreements={}, deployments={"d1": DEPLOYMENT, "d2": replace(SECOND, dialect="anthropic")})
+    registry = replace(
+        REGISTRY, agreements={}, deployments={"d1": DEPLOYMENT, "d2": replace(SECOND, dialect="anthropic")}
+    )
     assert closed(choose(safe(registry, route=replace(ROUTE, fallbacks=("d2",))))) is Reason.BAA_MISSING
 
 

@@ -337,6 +337,22 @@ async def test_opening_an_entry_needs_permission_and_reason_and_is_recorded(tmp_
         assert orjson.loads(face.instance.entries.opened(entry.header, entry.payload)) == {"reason": "quarterly review"}
 
 
+async def test_an_opened_change_shows_no_credential_and_no_mac(tmp_path):
+    async with api(tmp_path) as face:
+        body = {
+            "id": "with-key", "vendor": "openai", "platform": "openai-api", "project": "proj-1", "dialect": "openai",
+            "base_url": "https://us.api.openai.com/v1", "model": "sim-echo", "region": "us", "credential": "sk-canary",
+        }  # fmt: skip
+        added = (await face.ask("operator", "POST", "deployments", body))[1]
+        made = (await face.post("admin", "people", id="nurse1", roles=["nurse"]))[1]
+        for index in (0, added["ledger_index"], made["ledger_index"]):
+            content = (await face.post("privacy", f"ledger/entries/{index}/open", reason="review"))[1]["content"]
+            for change in content["changes"]:
+                record = change["record"]
+                assert record == "<hidden>" or change["kind"] != "secrets"
+                assert change["kind"] != "people" or record["credential_mac"] == "<hidden>"
+
+
 async def test_nothing_is_shown_and_nothing_changes_while_the_ledger_cannot_be_written(tmp_path):
     disk = FaultyDisk()
     async with api(tmp_path, vfs=disk.name) as face:

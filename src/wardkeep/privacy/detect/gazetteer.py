@@ -80,7 +80,10 @@ def _several(reading: Reading, start: int, run: str) -> Iterator[Span]:
     """Judge a run of capitalised words: find people and places inside it, left to right."""
     words, text = reading.words, reading.text
     # Most runs are headings and sentence openings: dictionary words only.
-    if not any(words.get(word.lower(), 0) & _NAMED for word in run.replace("'s", "").replace(".", "").split(" ")):
+    for word in run.lower().replace("'s", "").replace(".", "").split(" "):
+        if words.get(word, 0) & _NAMED:
+            break
+    else:
         return
     pieces = [(m.start(), m.end(), m[0]) for m in PIECE.finditer(run)]
     flags = [words.get(word.lower(), 0) for _, _, word in pieces]

@@ -19,12 +19,21 @@ OPENAI: dict[str, Any] = {
             "refusal": None,
             "reasoning_content": "so",
             "tool_calls": [
-                {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"q": "inner", "n": [1, 2.5]}'}, "index": 0},
+                {
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "f", "arguments": '{"q": "inner", "n": [1, 2.5]}'},
+                    "index": 0,
+                },
                 {"id": "call_2", "function": {"name": "f", "arguments": "not json"}},
                 {"id": "call_3", "type": "custom", "custom": {"name": "c", "input": "raw input"}},
             ],
         },
-        {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}], "function_call": {"name": "f", "arguments": "{}"}},
+        {
+            "role": "assistant",
+            "content": [{"type": "refusal", "refusal": "no"}],
+            "function_call": {"name": "f", "arguments": "{}"},
+        },
         {"role": "tool", "content": "result", "tool_call_id": "call_1"},
         {"role": "function", "name": "f", "content": "old result"},
     ],
@@ -47,9 +56,20 @@ OPENAI: dict[str, Any] = {
     "metadata": {"ward": "4b", "bed": 12, "nested": {"list": [None, True, "leaf"]}},
     "prompt_cache_key": "k-1",
     "prompt_cache_retention": "in_memory",
-    "response_format": {"type": "json_schema", "json_schema": {"name": "n", "description": "d", "schema": {"type": "object"}, "strict": True}},
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {"name": "n", "description": "d", "schema": {"type": "object"}, "strict": True},
+    },
     "tools": [
-        {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"properties": {"q": {"enum": ["a"]}}}, "strict": False}},
+        {
+            "type": "function",
+            "function": {
+                "name": "f",
+                "description": "d",
+                "parameters": {"properties": {"q": {"enum": ["a"]}}},
+                "strict": False,
+            },
+        },
         {"type": "custom", "custom": {"name": "c", "description": "d", "format": {"type": "text"}}},
     ],
     "tool_choice": {"type": "function", "function": {"name": "f"}},
@@ -88,7 +108,12 @@ ANTHROPIC: dict[str, Any] = {
                     "citations": {"enabled": False},
                 },
                 {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "part"}]}},
-                {"type": "search_result", "source": "where", "title": "t", "content": [{"type": "text", "text": "hit"}]},
+                {
+                    "type": "search_result",
+                    "source": "where",
+                    "title": "t",
+                    "content": [{"type": "text", "text": "hit"}],
+                },
             ],
         },
         {
@@ -102,14 +127,30 @@ ANTHROPIC: dict[str, Any] = {
         {
             "role": "user",
             "content": [
-                {"type": "tool_result", "tool_use_id": "t1", "is_error": False, "content": [{"type": "text", "text": "result"}]},
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "t1",
+                    "is_error": False,
+                    "content": [{"type": "text", "text": "result"}],
+                },
                 {"type": "tool_result", "tool_use_id": "t2", "content": "plain result"},
             ],
         },
     ],
     "tools": [
-        {"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {"q": {"const": "a"}}}, "strict": True},
-        {"type": "custom", "name": "g", "input_schema": {}, "input_examples": [{"q": "x"}], "cache_control": {"type": "ephemeral"}},
+        {
+            "name": "f",
+            "description": "d",
+            "input_schema": {"type": "object", "properties": {"q": {"const": "a"}}},
+            "strict": True,
+        },
+        {
+            "type": "custom",
+            "name": "g",
+            "input_schema": {},
+            "input_examples": [{"q": "x"}],
+            "cache_control": {"type": "ephemeral"},
+        },
     ],
     "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True},
     "thinking": {"type": "enabled", "budget_tokens": 1024},
@@ -164,11 +205,20 @@ def without(body: dict[str, Any], at: Path) -> dict[str, Any]:
     return out
 
 
+_WORDS = ["text", "function", "custom", "user", "ephemeral", "{}", '{"a":1,"a":2}', "image"]
+_NAMES = ["type", "text", "role", "content", "name", "source", "data", "function", "arguments"]
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.sampled_from(_WORDS),
+)
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8) | st.sampled_from(["text", "function", "custom", "user", "ephemeral", "{}", '{"a":1,"a":2}', "image"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.text(max_size=4) | st.sampled_from(["type", "text", "role", "content", "name", "source", "data", "function", "arguments"]),
-        inner, max_size=4),
+    _SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.sampled_from(_NAMES), inner, max_size=4)
+    ),
     max_leaves=8,
-)  # fmt: skip
+)

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.unit.model.wire.samples import ANTHROPIC, ANYTHING, OPENAI, bent, paths, without
+
 from wardkeep.model.document import Document, parse, scalars
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.wire import anthropic_messages, openai_chat
@@ -20,7 +20,18 @@ COUNT = {
     k: v
     for k, v in ANTHROPIC.items()
     if k
-    not in {"max_tokens", "metadata", "stop_sequences", "stream", "temperature", "top_p", "top_k", "service_tier", "inference_geo", "speed"}
+    not in {
+        "max_tokens",
+        "metadata",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "service_tier",
+        "inference_geo",
+        "speed",
+    }
 }
 GRAMMARS: dict[str, tuple[Record, dict[str, Any]]] = {
     "chat": (openai_chat.REQUEST, OPENAI),
@@ -51,7 +62,9 @@ def vocabulary(node: object, seen: set[int], found: set[object]) -> set[object]:
     return found
 
 
-VOCABULARY = {name: vocabulary(grammar, set(), set()) | {"subject_identities"} for name, (grammar, _) in GRAMMARS.items()}
+VOCABULARY = {
+    name: vocabulary(grammar, set(), set()) | {"subject_identities"} for name, (grammar, _) in GRAMMARS.items()
+}
 FIELD = re.compile(r"\(a name not shown\)|[a-z][a-z0-9_]{0,40}")
 
 
@@ -105,7 +118,21 @@ def test_a_body_with_every_listed_field_is_accepted(name: str) -> None:
 @everywhere
 def test_every_value_in_every_place_is_read_or_refused(name: str) -> None:
     _, body = GRAMMARS[name]
-    values = (None, True, 7, 1.5, "text", "", [], {}, ["text"], {"type": "text"}, {"type": "text", "text": "x"}, [[]], [{}])
+    values = (
+        None,
+        True,
+        7,
+        1.5,
+        "text",
+        "",
+        [],
+        {},
+        ["text"],
+        {"type": "text"},
+        {"type": "text", "text": "x"},
+        [[]],
+        [{}],
+    )
     accepted = sum(check(name, document_of(bent(body, at, value))) for at in paths(body) for value in values)
     assert accepted > len(paths(body))
 
@@ -119,7 +146,15 @@ def test_a_member_more_in_any_listed_object_is_refused_unless_everything_there_i
             value = value[step]
         if isinstance(value, dict):
             document = document_of(bent(body, at, {"unheard": ["of"]}, key="frobnicate"))
-            is_free = "metadata" in at or {"schema", "parameters", "input_schema", "input_examples", "input", "format", "logit_bias"} & set(at)
+            is_free = "metadata" in at or {
+                "schema",
+                "parameters",
+                "input_schema",
+                "input_examples",
+                "input",
+                "format",
+                "logit_bias",
+            } & set(at)
             if not check(name, document):
                 continue
             assert is_free

@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 import pytest
-
 from tests.unit.model.wire.samples import ANTHROPIC, OPENAI, Path, bent, without
+
 from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError
 from wardkeep.model.spans import LeafKind
@@ -49,9 +49,17 @@ def refused(grammar: Record, body: dict[str, Any]) -> tuple[Reason, str | None]:
         ({"messages": [{"role": ["user"], "content": "x"}]}, Reason.FIELD_INVALID, "messages[0].role"),
         ({"messages": [*SAID, {"role": "user", "content": 5}]}, Reason.FIELD_INVALID, "messages[1].content"),
         ({"messages": [{"role": "user", "content": "x", "weight": 1}]}, Reason.FIELD_UNLISTED, "messages[0].weight"),
-        ({"messages": [{"role": "user", "content": "x", "tool_calls": []}]}, Reason.FIELD_UNLISTED, "messages[0].tool_calls"),
+        (
+            {"messages": [{"role": "user", "content": "x", "tool_calls": []}]},
+            Reason.FIELD_UNLISTED,
+            "messages[0].tool_calls",
+        ),
         ({"messages": [{"role": "user", "content": ["x"]}]}, Reason.FIELD_INVALID, "messages[0].content[0]"),
-        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, Reason.FIELD_MISSING, "messages[0].content[0].text"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+            Reason.FIELD_MISSING,
+            "messages[0].content[0].text",
+        ),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]},
             Reason.CONTENT_UNREADABLE,
@@ -128,7 +136,11 @@ def blocks(*content: dict[str, Any]) -> dict[str, Any]:
         ({"messages": [{"role": "user"}]}, Reason.FIELD_MISSING, "messages[0].content"),
         ({"messages": [{"role": "user", "content": None}]}, Reason.FIELD_MISSING, "messages[0].content"),
         ({"messages": [{"role": "tool", "content": "x"}]}, Reason.FIELD_INVALID, "messages[0].role"),
-        (blocks({"type": "image", "source": {"type": "base64", "data": ""}}), Reason.CONTENT_UNREADABLE, "messages[0].content[0]"),
+        (
+            blocks({"type": "image", "source": {"type": "base64", "data": ""}}),
+            Reason.CONTENT_UNREADABLE,
+            "messages[0].content[0]",
+        ),
         (
             blocks({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": ""}}),
             Reason.CONTENT_UNREADABLE,
@@ -156,7 +168,9 @@ def blocks(*content: dict[str, Any]) -> dict[str, Any]:
             "messages[0].content[0].content[0]",
         ),
         (
-            blocks({"type": "tool_use", "id": "t", "name": "f", "input": {}, "caller": {"type": "code_execution_20250825"}}),
+            blocks(
+                {"type": "tool_use", "id": "t", "name": "f", "input": {}, "caller": {"type": "code_execution_20250825"}}
+            ),
             Reason.FIELD_INVALID,
             "messages[0].content[0].caller.type",
         ),
@@ -198,7 +212,9 @@ def test_messages_refuse(members: dict[str, Any], reason: Reason, field: str) ->
     assert refused(MESSAGES, {**MESSAGES_MINIMUM, **members}) == (reason, field)
 
 
-@pytest.mark.parametrize("field", ["max_tokens", "stream", "temperature", "metadata", "stop_sequences", "inference_geo"])
+@pytest.mark.parametrize(
+    "field", ["max_tokens", "stream", "temperature", "metadata", "stop_sequences", "inference_geo"]
+)
 def test_count_tokens_lists_less(field: str) -> None:
     assert refused(COUNT, {**CHAT_MINIMUM, field: ANTHROPIC[field]}) == (Reason.FIELD_UNLISTED, field)
     assert reading(COUNT, CHAT_MINIMUM).features == set()
@@ -206,15 +222,14 @@ def test_count_tokens_lists_less(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("grammar", "body", "name"),
-    [(CHAT, OPENAI, name) for name in sorted(CHAT.required)] + [(MESSAGES, ANTHROPIC, name) for name in sorted(MESSAGES.required)],
+    [(CHAT, OPENAI, name) for name in sorted(CHAT.required)]
+    + [(MESSAGES, ANTHROPIC, name) for name in sorted(MESSAGES.required)],
 )
 def test_a_required_field_may_not_be_absent(grammar: Record, body: dict[str, Any], name: str) -> None:
     assert refused(grammar, without(body, (name,))) == (Reason.FIELD_MISSING, name)
 
 
-@pytest.mark.parametrize(
-    ("grammar", "body"), [(CHAT, OPENAI), (MESSAGES, ANTHROPIC)], ids=["chat", "messages"]
-)
+@pytest.mark.parametrize(("grammar", "body"), [(CHAT, OPENAI), (MESSAGES, ANTHROPIC)], ids=["chat", "messages"])
 def test_null_is_absence_for_every_field_that_is_not_required(grammar: Record, body: dict[str, Any]) -> None:
     for name in set(body) - grammar.required:
         reading(grammar, {**body, name: None})
@@ -368,7 +383,9 @@ def test_arguments_that_two_readers_may_read_in_two_ways_are_refused(text: str, 
     assert refused(CHAT, bent(OPENAI, ARGUMENTS, text))[0] is reason
 
 
-@pytest.mark.xfail(strict=True, reason="a number is read as its binary value: digits beyond 2**53 are lost from the leaf")
+@pytest.mark.xfail(
+    strict=True, reason="a number is read as its binary value: digits beyond 2**53 are lost from the leaf"
+)
 @pytest.mark.parametrize("digits", ["12345678901234567890123", "1.23456789e8"])
 def test_a_number_is_scanned_as_it_is_spelled(digits: str) -> None:
     raw = orjson.dumps(CHAT_MINIMUM)[:-1] + b',"metadata":{"mrn":' + digits.encode() + b"}}"

@@ -1,0 +1,154 @@
+import io
+import json
+import sys
+
+import pytest
+from tests.unit.cli.command import Shell, make_home
+
+from wardkeep.cli.main import COMMANDS
+
+
+@pytest.fixture
+def shell(capsys):
+    return Shell(capsys)
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    def given(data):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return given
+
+
+def findings(outcome):
+    return {each["what"]: each for each in outcome.json["findings"]}
+
+
+def test_help_names_every_command(shell):
+    told = shell("--help")
+    assert told.status == 0
+    assert all(f" {name} " in told.out for name in COMMANDS)
+    assert shell("nonsense").status != 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_home_and_json(shell, name):
+    told = shell(name, "--help")
+    assert told.status == 0
+    assert told.out.strip()
+
+
+def test_doctor_finds_a_healthy_home_well_and_says_what_could_be_better(shell, tmp_path):
+    make_home(shell, tmp_path / "home")
+    told = shell("doctor", "--home", tmp_path / "home", "--json")
+    assert told.status == 0
+    found = findings(told)
+    assert found["ledger"]["standing"] == "ok"
+    assert found["credentials"]["standing"] == "warn"
+    assert found["server"]["detail"] == "not running"
+    assert all(
+        each["fix"] for each in found.values() if each["standing"] != "ok" and not each["what"].startswith("hard")
+    )
+
+
+def test_doctor_finds_exposed_files(shell, tmp_path):
+    home = tmp_path / "home"
+    make_home(shell, home)
+    (home / "root.key").chmod(0o644)
+    told = shell("doctor", "--home", home, "--json")
+    assert told.status == 1
+    assert findings(told)["file modes"]["standing"] == "fail"
+    assert findings(told)["keys"]["standing"] == "fail"
+
+
+def test_doctor_and_verify_find_a_damaged_ledger(shell, tmp_path):
+    home = tmp_path / "home"
+    make_home(shell, home)
+    raw = (home / "ledger.db").read_bytes()
+    at = raw.index(b'"type":"control"')
+    (home / "ledger.db").write_bytes(raw[:at] + b'"type":"contrul"' + raw[at + 16 :])
+    told = shell("verify", "--home", home, "--json")
+    assert (told.status, told.json["ok"], told.json["first_bad_index"]) == (1, False, 0)
+    assert findings(shell("doctor", "--home", home, "--json"))["ledger"]["standing"] == "fail"
+
+
+def test_doctor_works_without_a_home(shell, tmp_path):
+    told = shell("doctor", "--home", tmp_path / "nowhere", "--json")
+    assert told.status == 1
+    assert "wardkeep init" in findings(told)["settings"]["detail"]
+    assert findings(told)["detector"]["standing"] == "ok"
+
+
+def test_doctor_finds_unusable_tls(shell, tmp_path):
+    home = tmp_path / "home"
+    make_home(shell, home, "--host", "0.0.0.0")
+    assert findings(shell("doctor", "--home", home, "--json"))["TLS"]["standing"] == "ok"
+    (home / "tls" / "server.crt").write_text("nothing")
+    assert findings(shell("doctor", "--home", home, "--json"))["TLS"]["standing"] == "fail"
+
+
+def test_verify_of_nothing_says_so(shell, tmp_path):
+    told = shell("verify", tmp_path / "nothing", "--json")
+    assert (told.status, told.json["error"]["code"]) == (1, "input_unusable")
+
+
+LINES = [{"id": n, "text": f"{n} Call 202-555-{n % 10000:04d} today" + "é" * (n % 3)} for n in range(150)]
+
+
+def test_spans_keep_their_order_over_processes(shell, typed):
+    data = "\n".join(json.dumps(line, ensure_ascii=False) for line in LINES).encode() + b"\n\n"
+    typed(data)
+    one = shell("deid", "spans")
+    typed(data)
+    two = shell("deid", "spans", "--jobs", "2")
+    assert one.status == two.status == 0
+    assert one.out == two.out
+    rows = [json.loads(line) for line in one.out.splitlines()]
+    assert [row["id"] for row in rows] == list(range(150))
+    assert all(
+        LINES[row["id"]]["text"][span["start"] : span["end"]].startswith("202-555")
+        for row in rows
+        for span in row["spans"]
+        if span["type"] == "PHONE"
+    )
+    assert sum(span["type"] == "PHONE" for row in rows for span in row["spans"]) == 150
+
+
+@pytest.mark.parametrize(
+    ("jobs", "bad"),
+    [
+        ("1", b"not json canary"),
+        ("1", b'{"id":1,"text":5}'),
+        ("1", b'"canary"'),
+        ("1", b"\xff\xfe"),
+        ("2", b"not json canary"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_and_not_repeated(shell, typed, jobs, bad):
+    good = b'{"id":1,"text":"fine"}\n'
+    typed(good * 129 + bad + b"\n" + good)
+    told = shell("deid", "spans", "--jobs", jobs)
+    assert told.status == 1
+    assert "canary" not in told.out + told.err
+    assert "line 130" in told.err or bad.startswith(b"\xff")
+
+
+def test_text_is_replaced_by_surrogates_of_one_run(shell, typed):
+    text = "Call Dr. Maria Gonzalez at 202-555-0147. Dr. Maria Gonzalez answers."
+    typed(text.encode())
+    first = shell("deid", "text")
+    assert "Gonzalez" not in first.out
+    assert "0147" not in first.out
+    typed(text.encode())
+    assert shell("deid", "text").out != first.out
+    typed(b"")
+    assert shell("deid", "text").out == ""
+
+
+def test_explain_names_rule_and_place_and_never_the_text(shell, typed):
+    typed(b"Call 202-555-0147")
+    told = shell("deid", "explain", "--json")
+    assert [(each["start"], each["end"], each["type"]) for each in told.json] == [(5, 17, "PHONE")]
+    typed(b"Call 202-555-0147")
+    assert "0147" not in shell("deid", "explain").out
