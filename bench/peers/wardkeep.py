@@ -1,18 +1,18 @@
-"""Wardkeep itself: `wardkeep serve` from the project's own `.venv`, on a home made by `wardkeep init`.
+"""Wardkeep itself: `wardkeep serve` from the project's own `.venv`, on a home made by `wardkeep init`."""
 
-Two places belong to whoever wires the command line to the bench: `_bootstrap`, which makes the home with one vendor
-at `upstream_url` and one key, and the flags in `start_workers`. Until then the peer is reported as not available.
-"""
-
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import chat
 from peers.contract import Peer, Place, Running, Unavailable
 from peers.process import free_port, spawn
 
 _COMMAND = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "wardkeep"
+_PYTHON = _COMMAND.with_name("python")
+_SERVICES = Path(__file__).resolve().parent.parent / "services"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,4 +54,13 @@ def start_workers(upstream_url: str, place: Place, *, workers: int) -> Running:
 
 
 def _bootstrap(path: Path, *, upstream_url: str, port: int) -> _Home:
-    raise Unavailable(f"the bench does not know yet how to make {path.name} for {upstream_url} on port {port}")
+    made = subprocess.run(
+        [str(_PYTHON), str(_SERVICES / "wardkeep_home.py"), str(path), upstream_url, chat.MODEL, str(port)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise Unavailable(f"the home could not be made: {made.stderr.strip()[-300:]}")
+    return _Home(path=path, headers={"Authorization": f"Bearer {made.stdout.strip()}"})

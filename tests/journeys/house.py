@@ -23,6 +23,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from wardkeep.app.home import open_root, read_wrapped
 from wardkeep.audit.verify import verify
 from wardkeep.compliance.entries import EntryMaker
@@ -86,6 +88,26 @@ def house(
         instance.init(zone=ZONE)
         with instance:
             yield House(instance, vendor, furnish(instance, where(vendor), models, today=today()))
+
+
+MODELS = (
+    "sim-echo", "sim-tools", "sim-json", "sim-think", "sim-long", "sim-count", "sim-slow", "sim-drop", "sim-garbage",
+    "sim-error-400", "sim-error-401", "sim-error-403", "sim-error-404", "sim-error-429", "sim-error-500",
+    "sim-error-503", "sim-error-529", "sim-error-stream",
+)  # fmt: skip
+_SHARED = {1: pytest.StashKey[House](), 2: pytest.StashKey[House]()}
+
+
+def shared_house(config: pytest.Config, workers: int) -> House:
+    """The run's house with so many workers, for tests that leave it as they found it; its vendor has forgotten all."""
+    key = _SHARED[workers]
+    if key not in config.stash:
+        keep = contextlib.ExitStack()
+        config.add_cleanup(keep.close)
+        config.stash[key] = keep.enter_context(house(*MODELS, workers=workers))
+    found = config.stash[key]
+    found.vendor.reset()
+    return found
 
 
 def where(vendor: SimulatorProcess) -> Vendors:

@@ -26,7 +26,9 @@ def pieces(text: str, size: int) -> list[str]:
 def openai_stream(text: str, arguments: str, size: int) -> bytes:
     frame = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     deltas: list[dict] = [{"content": piece} for piece in pieces(text, size)]
-    deltas.append({"tool_calls": [{"index": 0, "id": "t1", "type": "function", "function": {"name": "f", "arguments": ""}}]})
+    deltas.append(
+        {"tool_calls": [{"index": 0, "id": "t1", "type": "function", "function": {"name": "f", "arguments": ""}}]}
+    )
     deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces(arguments, size)]
     chunks = [{**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     chunks.append({**frame, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
@@ -44,7 +46,11 @@ def anthropic_stream(text: str, arguments: str, thinking: str, size: int) -> byt
         events.append({"type": "content_block_stop", "index": index})
 
     thoughts = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(thinking, size)]
-    block(0, {"type": "thinking", "thinking": "", "signature": ""}, [*thoughts, {"type": "signature_delta", "signature": "sig=="}])
+    block(
+        0,
+        {"type": "thinking", "thinking": "", "signature": ""},
+        [*thoughts, {"type": "signature_delta", "signature": "sig=="}],
+    )
     block(1, {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces(text, size)])
     partial = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(arguments, size)]
     block(2, {"type": "tool_use", "id": "t", "name": "f", "input": {}}, partial)
@@ -155,7 +161,11 @@ def test_interleaved_choices_do_not_mix() -> None:
     def chunk(index: int, content: str) -> bytes:
         return b"data: " + json.dumps({"choices": [{"index": index, "delta": {"content": content}}]}).encode() + b"\n\n"
 
-    raw = b"".join(chunk(i, p) for pair in zip(pieces(TOKEN, 4), pieces("[PHONE-abcdefgh]", 4), strict=False) for i, p in enumerate(pair))
+    raw = b"".join(
+        chunk(i, p)
+        for pair in zip(pieces(TOKEN, 4), pieces("[PHONE-abcdefgh]", 4), strict=False)
+        for i, p in enumerate(pair)
+    )
     out, _ = run(raw + b"data: [DONE]\n\n", [], is_anthropic=False)
     texts: dict[int, str] = {}
     for event in events_of(out):

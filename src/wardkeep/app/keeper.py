@@ -4,6 +4,7 @@ Workers reach it over a Unix socket that only the same user may open. It admits 
 when facts change, and closes the open entries of a worker that dies.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -82,6 +83,7 @@ class KeeperDesk:
     last_wall_us: int
     reported: dict[str, Counts] = field(default_factory=dict)
     joined: dict[object, str] = field(default_factory=dict)
+    arrival: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, connection: object, payload: bytes) -> bytes:
         """Take one message and return the reply."""
@@ -93,6 +95,7 @@ class KeeperDesk:
                 return await self._append(message)
             case Join(owner=owner):
                 self.joined[connection] = owner
+                self.arrival.set()
                 return Welcome(
                     keys=dump_data_keys(self.keys), registry=self.control.registry, last_wall_us=self.last_wall_us
                 )
@@ -122,6 +125,18 @@ class KeeperDesk:
         except RefusalError as error:
             refused = error.refused
             return Failed(error="refused", reason=refused.reason.value, retry_after_seconds=refused.retry_after_seconds)
+
+    async def wait_for(self, workers: int, stopping: asyncio.Event) -> None:
+        """Return when that many workers have joined, or when it is time to stop."""
+        ended = asyncio.create_task(stopping.wait())
+        try:
+            while len(self.joined) < workers and not ended.done():
+                self.arrival.clear()
+                arrived = asyncio.create_task(self.arrival.wait())
+                await asyncio.wait((ended, arrived), return_when=asyncio.FIRST_COMPLETED)
+                arrived.cancel()
+        finally:
+            ended.cancel()
 
     def facts_message(self) -> bytes:
         """Return what is pushed to workers when the registry changed."""

@@ -1,7 +1,6 @@
 """A worker's side of the keeper's socket: the same `Sequencer` as in one process, and facts that follow."""
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 import msgspec
 
@@ -49,7 +48,7 @@ class KeeperLink:
         """Introduce this worker; return its keys and the ledger's newest time."""
         reply = await self._call(Join(owner=self._owner))
         if not isinstance(reply, Welcome):
-            _unexpected()
+            raise _error(reply)
         self._take(reply.registry)
         return load_data_keys(reply.keys), reply.last_wall_us
 
@@ -78,9 +77,7 @@ class KeeperLink:
             raise LedgerUnavailable("the keeper is gone") from error
         if isinstance(reply, Appended):
             return reply.indices
-        if isinstance(reply, Failed):
-            _raise(reply)
-        _unexpected()
+        raise _error(reply)
 
     async def _call(self, message: msgspec.Struct) -> ToWorker:
         reply: ToWorker = _DECODER.decode(await self._client.call(_ENCODER.encode(message)))
@@ -99,17 +96,18 @@ class KeeperLink:
                 listener(registry)
 
 
-def _raise(failed: Failed) -> NoReturn:
-    if failed.error == "refused" and failed.reason is not None:
-        raise RefusalError(Refused(reason=Reason(failed.reason), retry_after_seconds=failed.retry_after_seconds))
-    if failed.error == "stale":
-        raise StaleFacts("a control entry is newer than these facts")
-    if failed.error == "timeout":
-        raise LedgerTimeout("the ledger did not commit in time")
-    if failed.error == "malformed":
-        raise DraftMalformed("the keeper found the draft malformed")
-    raise LedgerUnavailable("the ledger cannot be written")
-
-
-def _unexpected() -> NoReturn:
-    raise LedgerUnavailable("the keeper's reply was not of the expected type")
+def _error(reply: ToWorker) -> Exception:
+    """Return the error that the keeper's own sequencer would have raised."""
+    match reply:
+        case Failed(error="refused", reason=str(reason), retry_after_seconds=seconds):
+            return RefusalError(Refused(reason=Reason(reason), retry_after_seconds=seconds))
+        case Failed(error="stale"):
+            return StaleFacts("a control entry is newer than these facts")
+        case Failed(error="timeout"):
+            return LedgerTimeout("the ledger did not commit in time")
+        case Failed(error="malformed"):
+            return DraftMalformed("the keeper found the draft malformed")
+        case Failed():
+            return LedgerUnavailable("the ledger cannot be written")
+        case _:
+            return LedgerUnavailable("the keeper's reply was not of the expected type")

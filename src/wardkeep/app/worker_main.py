@@ -1,15 +1,80 @@
-"""A worker process: started by the keeper with the listening socket, never by hand."""
+"""A worker process: serves the data port; started by the keeper with the listening socket, never by hand."""
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 import uvloop
 
-from wardkeep.app.serving import serve_worker
-from wardkeep.settings import load
-from wardkeep.transport.listen import inherited
+from wardkeep.app.faces import GRACE_SECONDS, POLICY, Clock, data_face, guard_for, take_origins, tls_files
+from wardkeep.app.road import build_road
+from wardkeep.app.worker import KeeperLink
+from wardkeep.crypto.harden import harden_process
+from wardkeep.privacy.detect.detector import Detector
+from wardkeep.settings import Settings, clock, load
+from wardkeep.transport.listen import Listener, inherited
+from wardkeep.transport.pool import Pool
+from wardkeep.transport.unix import FrameClient
+from wardkeep.web.metrics import Metrics
+from wardkeep.web.serving import make_server
+
+_REPORT_SECONDS: Final = 1.0
+
+
+async def serve_worker(settings: Settings, *, listener: Listener, owner: str, clock: Clock) -> int:
+    """Serve until told to stop, or until the keeper is gone; return the exit status."""
+    stopping = asyncio.Event()
+    keeper_lost = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    harden_process()
+    client = FrameClient(settings.run_directory / "keeper.sock")
+    link = KeeperLink(client, owner)
+
+    def lost() -> None:
+        keeper_lost.set()
+        stopping.set()
+
+    client.on_lost(lost)
+    await client.connect()
+    detector = Detector(POLICY)
+    keys, newest = await link.join()
+    pool = Pool([])
+    take_origins(pool, link.registry())
+    link.on_registry(lambda registry: take_origins(pool, registry))
+    metrics = Metrics()
+    road = build_road(
+        keys=keys,
+        sequencer=link,
+        owner=owner,
+        clock=clock,
+        registry=link.registry,
+        refresh=link.refresh,
+        newest_entry_us=newest,
+        detector=detector,
+        pool=pool,
+    )
+    face = data_face(settings, road, clock, metrics)
+    server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics), tls=tls_files(settings))
+    running = asyncio.create_task(server.run())
+    reporting = asyncio.create_task(_report(link, metrics))
+    await stopping.wait()
+    reporting.cancel()
+    server.stop(0.0 if keeper_lost.is_set() else GRACE_SECONDS)
+    await running
+    await pool.close()
+    await client.close()
+    return 1 if keeper_lost.is_set() else 0
+
+
+async def _report(link: KeeperLink, metrics: Metrics) -> None:
+    while True:
+        await link.report(metrics.snapshot())
+        await asyncio.sleep(_REPORT_SECONDS)
 
 
 def main() -> int:
@@ -21,7 +86,7 @@ def main() -> int:
     options = parser.parse_args()
     listener = inherited(options.fd)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve_worker(load(options.home), listener=listener, owner=options.owner))
+        return runner.run(serve_worker(load(options.home), listener=listener, owner=options.owner, clock=clock))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m wardkeep.demo.later DAYS serve --home DIR ...`: an instance whose clock is set ahead, for the demonstration.
+"""`python -m wardkeep.demo.later DAYS serve --home DIR`: an instance whose clock is set ahead, for the demonstration.
 
 The clock is an argument everywhere; no setting of the product changes it.
 """

@@ -135,10 +135,8 @@ def _governed_call(story: Story, instance: Instance, vendor: SimulatorProcess, k
     seen = vendor.seen()[-1].body
     prompt = json.loads(seen)["messages"][0]["content"]
     story.say(f"  the vendor received:   {prompt}")
-    for identifier in IDENTIFIERS:
-        if identifier.encode() in seen:
-            raise ClaimFalse(f"an identifier of class {IDENTIFIERS.index(identifier)} reached the vendor")
-    story.claim(f"the vendor received none of the {len(IDENTIFIERS)} identifiers, in any field", True)
+    none_arrived = not any(identifier.encode() in seen for identifier in IDENTIFIERS)
+    story.claim(f"the vendor received none of the {len(IDENTIFIERS)} identifiers, in any field", none_arrived)
     story.claim(
         "dates, ages, doses and laboratory values reached it unchanged (a treatment route)",
         all(kept in prompt for kept in KEPT),

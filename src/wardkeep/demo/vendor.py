@@ -1,4 +1,4 @@
-"""The simulated vendors as a real process, for the demonstration and tests: started, steered, asked what it received."""
+"""The simulated vendors as a real process, for demonstration and tests: started, steered, asked what it received."""
 
 import base64
 import importlib.util
