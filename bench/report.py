@@ -207,8 +207,8 @@ def _conditions(facts: Facts, runs: Sequence[Run]) -> list[str]:
             f"{max(foreign):.2f} at most; {stolen:.2f} cores at most were stolen by its host."
         ),
         (
-            f"- The load generator used at most {busiest.generator_share:.2f} of a core ({busiest_title}); it and nginx "
-            "share the machine's cores with the peer, so requests a second are lower than with a client elsewhere."
+            f"- The load generator used at most {busiest.generator_share:.2f} of a core ({busiest_title}). It and "
+            "nginx share the cores with the peer: requests a second are lower than with a client elsewhere."
         ),
     ]
 

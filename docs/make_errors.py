@@ -2,12 +2,12 @@
 
 Run it after a change there: `python docs/make_errors.py`. The documents' test fails while the file is not current.
 """
+# ruff: noqa: INP001 - a script beside its page, no package
 
 from pathlib import Path
 
-from wardkeep.model.reasons import EXPLANATIONS, Reason
+from wardkeep.model.reasons import EXPLANATIONS, Reason, Refused
 from wardkeep.web.errors import render
-from wardkeep.model.reasons import Refused
 
 _TARGET = Path(__file__).with_name("errors.md")
 _HEAD = """\

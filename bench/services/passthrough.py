@@ -13,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 _BASE = urlsplit(os.environ["UPSTREAM_URL"])
+_HOST, _PORT = _BASE.hostname or "127.0.0.1", _BASE.port or 80
 _HEAD = (
     f"POST {_BASE.path}/chat/completions HTTP/1.1\r\nHost: {_BASE.netloc}\r\n"
     "Authorization: Bearer sk-bench-upstream\r\nContent-Type: application/json\r\nContent-Length: "
@@ -75,7 +76,7 @@ async def app(
             break
     connection = _idle.pop() if _idle else None
     if connection is None or connection.closed:
-        _, connection = await asyncio.get_running_loop().create_connection(_Connection, _BASE.hostname, _BASE.port)
+        _, connection = await asyncio.get_running_loop().create_connection(_Connection, _HOST, _PORT)
     assert connection.transport is not None
     connection.transport.write(_HEAD + b"%d\r\n\r\n" % len(body) + body)
     while (head_end := connection.data.find(b"\r\n\r\n")) < 0:

@@ -7,6 +7,7 @@ two officers' personal credentials. Nothing reaches into a process.
 import json
 import os
 import select
+import ssl
 import subprocess
 import sys
 import time
@@ -31,12 +32,17 @@ class InstanceError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Instance:
-    """A home directory and the processes that serve it. Use as a context manager."""
+    """A home directory and the processes that serve it. Use as a context manager.
+
+    `ca_file` is the authority whose certificates `api` accepts, for an instance that speaks TLS; it is read when used,
+    because `init` makes it.
+    """
 
     home: Path
     workers: int = 1
     command: tuple[str, ...] = (sys.executable, "-m", "wardkeep")
     environment: Mapping[str, str] = field(default_factory=dict)
+    ca_file: Path | None = None
     deadline_seconds: float = 30.0
     data: str = ""
     console: str = ""
@@ -44,11 +50,10 @@ class Instance:
     log: Path | None = None
     _process: subprocess.Popen[bytes] | None = None
 
-    def init(self, *, zone: str = "America/New_York") -> None:
-        """Make the home with two officers, on ports that the system chooses."""
-        self.run(
-            "init", "--organisation", "Demonstration Hospital", "--zone", zone, "--officer", FIRST, "--officer", SECOND
-        )
+    def init(self, *arguments: str, zone: str = "America/New_York") -> None:
+        """Make the home with two officers, on ports that the system chooses; `arguments` go to `wardkeep init`."""
+        officers = ("--officer", FIRST, "--officer", SECOND)
+        self.run("init", "--organisation", "Demonstration Hospital", "--zone", zone, *officers, *arguments)
         settings = self.home / "wardkeep.toml"
         text = settings.read_text()
         for port in ("8787", "8788", "8789"):
@@ -164,8 +169,9 @@ class Instance:
             data=None if body is None else json.dumps(body).encode(),
             headers={"authorization": f"Bearer {self.credential(officer)}", "content-type": "application/json"},
         )
+        trusted = ssl.create_default_context(cafile=self.ca_file) if self.ca_file is not None else None
         try:
-            with urllib.request.urlopen(request, timeout=self.deadline_seconds) as answer:
+            with urllib.request.urlopen(request, timeout=self.deadline_seconds, context=trusted) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise InstanceError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from error

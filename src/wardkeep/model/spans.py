@@ -11,6 +11,9 @@ from enum import Enum, StrEnum
 class IdentifierType(StrEnum):
     """A class of identifier with its paragraph of 45 CFR 164.514(b)(2)(i). Values are stored: never rename one."""
 
+    # Types are looked up for every span; the hash of `Enum` is a Python function and costs more than the look-up.
+    __hash__ = str.__hash__
+
     NAME = "NAME"
     """(A) Names, of the person, relatives, employers and household members."""
     LOCATION = "LOCATION"

@@ -18,7 +18,7 @@ _SKIPPED: Final = TITLES | DEGREES | SUFFIXES | frozenset(PARTICLE.strip("(?:)")
 
 # Dates and ages have forms of their own; repeating their text elsewhere ("5", "may") would tear harmless text apart.
 _NEVER: Final = frozenset({IdentifierType.DATE, IdentifierType.AGE})
-_FEW: Final = 16
+_FEW: Final = 64
 
 
 class Terms:
@@ -38,9 +38,10 @@ class Terms:
             kind = IdentifierType.EMAIL
         else:
             kind = IdentifierType.OTHER if any(map(str.isdigit, plain)) else IdentifierType.NAME
-        self._terms.setdefault(lowered(plain), kind)
+        low = lowered(plain)
+        self._terms.setdefault(low, kind)
         if kind is IdentifierType.NAME:
-            self._learn_parts(plain)
+            self._learn_parts(low)
 
     def learn(self, found: Iterable[tuple[str, IdentifierType]]) -> None:
         """Remember what spans covered."""
@@ -54,7 +55,7 @@ class Terms:
                 if " " in low or self._is_telling(low):
                     self._terms[low] = kind
                 if " " in low:
-                    self._learn_parts(surface)
+                    self._learn_parts(low)
             elif (kind is IdentifierType.LOCATION or kind is IdentifierType.ORGANIZATION) and low.isalpha():
                 if len(low) > 3 and not self._words.get(low, 0) & (SAFE | EPONYM):
                     self._terms[low] = kind
@@ -68,10 +69,10 @@ class Terms:
     def _is_telling(self, part: str) -> bool:
         return len(part) > 2 and part not in _SKIPPED and not self._words.get(part, 0) & SAFE
 
-    def _learn_parts(self, name: str) -> None:
-        for found in _PARTS.finditer(lowered(name)):
-            if self._is_telling(found[0]):
-                self._terms.setdefault(found[0], IdentifierType.NAME)
+    def _learn_parts(self, low: str) -> None:
+        for part in _PARTS.findall(low):
+            if self._is_telling(part):
+                self._terms.setdefault(part, IdentifierType.NAME)
 
     def find(self, text: str, spans: Sequence[Span] = ()) -> Iterator[Span]:
         """Yield every whole-word mention of a term outside `spans`. Mentions may overlap each other."""
@@ -80,7 +81,8 @@ class Terms:
         low = lowered(text)
         covered = bytearray(len(text))
         for span in spans:
-            covered[span.start : span.end] = b"\1" * (span.end - span.start)
+            start, end = span.start, span.end
+            covered[start:end] = b"\1" * (end - start)
         for start, end, kind in self._few(low) if len(self._terms) <= _FEW else self._many(low):
             if not (covered[start] and covered[end - 1]) and self._stands_alone(low, start, end, kind):
                 yield Span(start, end, kind, "propagated")
@@ -96,6 +98,7 @@ class Terms:
         """Look words up instead: with many terms a search for each would cost terms x text."""
         # A first word is tried with each distinct (length, offset) of its terms, which stay few.
         index: dict[str, set[tuple[int, int]]] = {}
+        size = len(low)
         for term in self._terms:
             opening = _WORDS.search(term)
             if opening is not None:
@@ -103,7 +106,7 @@ class Terms:
         for word in _WORDS.finditer(low):
             for length, before in index.get(word[0], ()):
                 at = word.start() - before
-                kind = self._terms.get(low[at : at + length]) if at >= 0 else None
+                kind = self._terms.get(low[at : at + length]) if 0 <= at <= size - length else None
                 if kind is not None:
                     yield at, at + length, kind
 

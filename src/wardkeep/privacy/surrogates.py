@@ -16,6 +16,8 @@ from wardkeep.privacy.tokens import ALPHABET
 
 _POSSESSIVES: Final = ("'s", "\u2019s")
 _NOT_ALNUM: Final = re.compile(r"[\W_]+")
+_INNER_PAD: Final = bytes(b ^ 0x36 for b in range(256))
+_OUTER_PAD: Final = bytes(b ^ 0x5C for b in range(256))
 
 # Ten bits are two symbols.
 _PAIRS: Final = tuple(a + b for a in ALPHABET for b in ALPHABET)
@@ -61,8 +63,8 @@ class Surrogates:
         padded = (
             scope_key.ljust(64, b"\0") if len(scope_key) <= 64 else hashlib.sha256(scope_key).digest().ljust(64, b"\0")
         )
-        self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in padded))
-        self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in padded))
+        self._inner = hashlib.sha256(padded.translate(_INNER_PAD))
+        self._outer = hashlib.sha256(padded.translate(_OUTER_PAD))
 
     def __repr__(self) -> str:
         return "Surrogates(<hidden>)"
@@ -103,7 +105,8 @@ class Surrogates:
             while (tag := self.tag(*key, attempt)) in taken or owner.setdefault(tag, key) != key:
                 attempt += 1
             # The whole person owns the bare token, whatever mention came first.
-            members.sort(key=lambda mention: values[mention] != key[1])
+            if len(members) > 1:
+                members.sort(key=lambda mention: values[mention] != key[1])
             for number, mention in enumerate(members):
                 tokens[mention] = f"[{key[0]}-{tag}{_variant(number)}]"
         return tokens
@@ -133,8 +136,8 @@ def _persons(names: Collection[str]) -> dict[str, str]:
     for name in names:
         if not parts[name]:
             continue
-        rarest = min((by_part[part] for part in parts[name]), key=len)
-        if len(rarest) > _MAX_NAMESAKES:
+        rarest = min([by_part[part] for part in parts[name]], key=len)
+        if not 1 < len(rarest) <= _MAX_NAMESAKES:
             continue
         wider = [other for other in rarest if parts[name] < parts[other]]
         # "A Smith" inside "A B Smith" inside "A B Smith Jr": only names that nothing else contains are whole people.

@@ -7,7 +7,8 @@ from typing import Final
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.detect.nomination import Nomination, Reading
 
-_LOCAL: Final = re.compile(r"[\w.!#$&'*+/=?^{|}~%-]{1,64}[ ]?\Z")
+# Read from right to left: a search for what ends at the sign would try every start.
+_LOCAL_REVERSED: Final = re.compile(r"[ ]?[\w.!#$&'*+/=?^{|}~%-]{1,64}")
 _DOMAIN: Final = re.compile(r"[ ]?[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _WRITTEN: Final = re.compile(
     r"[\w.+-]{1,64}\s?(?:\[\s?at\s?\]|\(\s?at\s?\)|\{\s?at\s?\}|\sat\s|@)\s?"
@@ -20,11 +21,11 @@ _DOTTED: Final = re.compile(r"(?:[\w+-]{1,40}\s(?:dot|underscore|dash)\s){1,3}\Z
 
 def _at(reading: Reading, end: int) -> Iterable[Span]:
     text, sign = reading.text, end - 1
-    local = _LOCAL.search(text, max(0, sign - 65), sign)
+    local = _LOCAL_REVERSED.match(text[max(0, sign - 65) : sign][::-1])
     domain = _DOMAIN.match(text, end)
     if local is None or domain is None or len(domain[0].rpartition(".")[2]) < 2:
         return ()
-    start = local.start()
+    start = sign - local.end()
     while start < sign and not text[start].isalnum():
         start += 1
     return (Span(start, domain.end(), IdentifierType.EMAIL, "email"),)

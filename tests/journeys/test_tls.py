@@ -1,0 +1,219 @@
+"""TLS in both directions (45 CFR 164.312(e)(1)): an instance that serves TLS, before a vendor that has a private CA."""
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from tests.journeys.house import PATIENCE_SECONDS, ZONE, today
+
+from wardkeep.crypto.ca import CertificateFiles, create_authority, issue_server_certificate
+from wardkeep.demo.furnish import OPENAI_VENDOR, Vendors, add_deployment, add_route, create_key, furnish
+from wardkeep.demo.instance import Instance, InstanceError
+from wardkeep.demo.vendor import Received, SimulatorProcess
+
+NAME = "Rosalind Okafor"
+RECORD = "40718265"
+NOTE = f"Patient {NAME} (MRN: {RECORD}) was seen for chest pain."
+FACES = ("data", "console", "operations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """A running instance that speaks TLS, its vendor that does too, and keys for the routes below."""
+
+    instance: Instance
+    vendor: SimulatorProcess
+    misnamed: SimulatorProcess
+    api_key: str
+    authority: Path
+
+
+@pytest.fixture(autouse=True)
+def _fresh_vendor() -> None:
+    """This file has an instance of its own."""
+
+
+def made(directory: Path) -> CertificateFiles:
+    directory.mkdir()
+    return create_authority(directory, now=datetime.now(UTC))
+
+
+def issued(authority: CertificateFiles, directory: Path, *names: str) -> CertificateFiles:
+    directory.mkdir()
+    return issue_server_certificate(authority, directory, names=names, now=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory) -> Iterator[Secured]:
+    place = tmp_path_factory.mktemp("tls")
+    theirs, strangers = made(place / "theirs"), made(place / "strangers")
+    good = issued(theirs, place / "good", "127.0.0.1")
+    other = issued(theirs, place / "other", "vendor.example")
+    instance = Instance(home=place / "home", ca_file=place / "home" / "tls" / "ca.crt")
+    with (
+        SimulatorProcess(tls_cert=good.certificate, tls_key=good.key, ca_file=theirs.certificate) as vendor,
+        Misnamed(tls_cert=other.certificate, tls_key=other.key, ca_file=theirs.certificate) as misnamed,
+    ):
+        instance.init(zone=ZONE)
+        settings = instance.home / "wardkeep.toml"
+        settings.write_text(settings.read_text().replace('mode = "auto"', 'mode = "on"'))
+        with instance:
+            where = Vendors(
+                openai_url=vendor.openai_url,
+                anthropic_url=vendor.url,
+                openai_key=vendor.openai_key,
+                anthropic_key=vendor.anthropic_key,
+                ca_file=str(theirs.certificate),
+            )
+            furnish(instance, where, ["sim-echo"], today=today())
+            # The same model behind routes whose deployments name the wrong authority, none, or a misnamed server.
+            routes = {
+                "strange-authority": (vendor.openai_url, str(strangers.certificate)),
+                "public-authorities": (vendor.openai_url, None),
+                "misnamed-server": (misnamed.openai_url, str(theirs.certificate)),
+            }
+            for route, (url, ca_file) in routes.items():
+                terms = Vendors(openai_url=url, anthropic_url=url, openai_key="", anthropic_key="", ca_file=ca_file)
+                add_deployment(instance, route, OPENAI_VENDOR, "openai", url, "sim-echo", vendor.openai_key, terms)
+                add_route(instance, route, route)
+            key = create_key(instance, ["sim-echo", *routes])
+            yield Secured(
+                instance=instance, vendor=vendor, misnamed=misnamed, api_key=key, authority=instance.ca_file
+            )
+
+
+class Misnamed(SimulatorProcess):
+    """A vendor whose certificate bears another name; only this class's own control calls overlook that."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        self._trust.check_hostname = False
+
+
+@pytest.fixture
+def client(secured):
+    openai = pytest.importorskip("openai")
+    trusting = openai.DefaultHttpxClient(verify=ssl.create_default_context(cafile=secured.authority))
+    with openai.OpenAI(
+        base_url=f"{secured.instance.data}/v1", api_key=secured.api_key, max_retries=0, http_client=trusting
+    ) as client:
+        yield client
+
+
+def address(secured: Secured, face: str) -> tuple[str, int]:
+    parts = urlsplit(getattr(secured.instance, face))
+    assert parts.scheme == "https"
+    return str(parts.hostname), int(parts.port or 0)
+
+
+def shake_hands(secured: Secured, face: str, context: ssl.SSLContext, name: str = "127.0.0.1") -> str | None:
+    with (
+        socket.create_connection(address(secured, face), PATIENCE_SECONDS) as line,
+        context.wrap_socket(line, server_hostname=name) as secure,
+    ):
+        return secure.version()
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_every_port_speaks_tls_13_with_the_local_authority(secured, face, name):
+    trusting = ssl.create_default_context(cafile=secured.authority)
+    assert shake_hands(secured, face, trusting, name) == "TLSv1.3"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_tls_12_is_refused(secured, face):
+    old = ssl.create_default_context(cafile=secured.authority)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError) as refused:
+        shake_hands(secured, face, old)
+    assert refused.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_the_certificate_verifies_against_nothing_else(secured, face):
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(secured, face, ssl.create_default_context())
+    trusting = ssl.create_default_context(cafile=secured.authority)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(secured, face, trusting, "gateway.example")
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_plain_http_gets_no_answer_and_harms_nobody(secured, face):
+    with socket.create_connection(address(secured, face), PATIENCE_SECONDS) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        heard = b""
+        try:
+            while piece := line.recv(4096):
+                heard += piece
+        except ConnectionResetError:
+            pass
+    # An alert record at the most (RFC 8446 section 6): no byte of HTTP came back in clear.
+    assert b"HTTP/" not in heard
+    assert heard == b"" or heard[0] == 21
+    trusting = ssl.create_default_context(cafile=secured.authority)
+    assert shake_hands(secured, face, trusting) == "TLSv1.3"
+    assert "Traceback" not in secured.instance.log.read_text()
+
+
+def test_a_governed_call_is_encrypted_on_both_sides(secured, client):
+    secured.vendor.reset()
+    messages = [{"role": "user", "content": NOTE}]
+    answer = client.chat.completions.create(model="sim-echo", messages=messages)
+    assert NOTE in answer.choices[0].message.content
+    (received,) = calls(secured.vendor)
+    assert NAME.encode() not in received.body
+    assert RECORD.encode() not in received.body
+    assert json.loads(received.body)["messages"][0]["content"].startswith("Patient [")
+
+
+def test_a_streamed_call_is_encrypted_on_both_sides(secured, client):
+    secured.vendor.reset()
+    stream = client.chat.completions.create(
+        model="sim-echo", messages=[{"role": "user", "content": NOTE}], stream=True
+    )
+    assert NOTE in "".join(one.choices[0].delta.content or "" for one in stream if one.choices)
+    (received,) = calls(secured.vendor)
+    assert NAME.encode() not in received.body
+
+
+@pytest.mark.parametrize("route", ["strange-authority", "public-authorities", "misnamed-server"])
+def test_a_vendor_whose_certificate_does_not_verify_receives_nothing(secured, client, route):
+    openai = pytest.importorskip("openai")
+    for vendor in (secured.vendor, secured.misnamed):
+        vendor.reset()
+    with pytest.raises(openai.APIStatusError) as refused:
+        client.chat.completions.create(model=route, messages=[{"role": "user", "content": NOTE}])
+    assert refused.value.response.json()["error"]["code"] == "vendor_unreachable"
+    assert refused.value.response.status_code == 502
+    assert NAME not in refused.value.response.text
+    assert [calls(vendor) for vendor in (secured.vendor, secured.misnamed)] == [[], []]
+
+
+def test_the_console_takes_the_officers_over_tls_only(secured):
+    plain = Instance(home=secured.instance.home)
+    plain.console = secured.instance.console.replace("https://", "http://")
+    with pytest.raises(OSError, match=r"."):
+        plain.api("privacy-officer", "GET", "agreements")
+    listed = secured.instance.api("privacy-officer", "GET", "agreements")["agreements"]
+    assert {each["status"] for each in listed} == {"active"}
+
+
+def test_an_address_that_others_reach_does_not_start_without_tls(tmp_path):
+    instance = Instance(home=tmp_path / "home")
+    instance.init("--host", "192.0.2.1", zone=ZONE)
+    settings = instance.home / "wardkeep.toml"
+    settings.write_text(settings.read_text().replace('mode = "auto"', 'mode = "off"'))
+    with pytest.raises(InstanceError, match="encrypted in transit"):
+        instance.start()
+
+
+def calls(vendor: SimulatorProcess) -> list[Received]:
+    return [each for each in vendor.seen() if each.path.endswith("/chat/completions")]
