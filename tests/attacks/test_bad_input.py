@@ -82,7 +82,7 @@ def good(path: str) -> dict[str, object]:
     return body if path == CHAT else {**body, "max_tokens": 9} if path == MESSAGES else body
 
 
-WRONG_VALUES = (None, 7, 0.5, True, MARK, [], [MARK], [[MARK]], {}, {MARK: MARK}, [{"type": MARK}], {"type": MARK})
+WRONG_VALUES = (None, 7, 0.5, True, MARK, [], [MARK], [[MARK]], {}, {f"{MARK} ": MARK}, [{"type": MARK}], {"type": MARK})
 NOT_JSON = {
     "empty": b"",
     "blank": b"  \n",

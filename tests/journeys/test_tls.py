@@ -25,11 +25,11 @@ FACES = ("data", "console", "operations")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secured:
-    """A running instance that speaks TLS, its vendor that does too, and keys for the routes below."""
+    """A running instance that speaks TLS, the vendor it trusts, vendors it must not trust, and a key for all routes."""
 
     instance: Instance
     vendor: SimulatorProcess
-    misnamed: SimulatorProcess
+    distrusted: tuple[SimulatorProcess, ...]
     api_key: str
     authority: Path
 
@@ -58,6 +58,7 @@ def secured(tmp_path_factory) -> Iterator[Secured]:
     instance = Instance(home=place / "home", ca_file=place / "home" / "tls" / "ca.crt")
     with (
         SimulatorProcess(tls_cert=good.certificate, tls_key=good.key, ca_file=theirs.certificate) as vendor,
+        SimulatorProcess(tls_cert=good.certificate, tls_key=good.key, ca_file=theirs.certificate) as unproven,
         Misnamed(tls_cert=other.certificate, tls_key=other.key, ca_file=theirs.certificate) as misnamed,
     ):
         instance.init(zone=ZONE)
@@ -72,19 +73,24 @@ def secured(tmp_path_factory) -> Iterator[Secured]:
                 ca_file=str(theirs.certificate),
             )
             furnish(instance, where, ["sim-echo"], today=today())
-            # The same model behind routes whose deployments name the wrong authority, none, or a misnamed server.
+            # The pool tells addresses apart as they are written; this one is written twice.
+            twin = unproven.openai_url.replace("127.0.0.1", "localhost")
             routes = {
-                "strange-authority": (vendor.openai_url, str(strangers.certificate)),
-                "public-authorities": (vendor.openai_url, None),
+                "strange-authority": (unproven.openai_url, str(strangers.certificate)),
+                "public-authorities": (twin, None),
                 "misnamed-server": (misnamed.openai_url, str(theirs.certificate)),
+                "same-address": (vendor.openai_url, str(strangers.certificate)),
             }
             for route, (url, ca_file) in routes.items():
                 terms = Vendors(openai_url=url, anthropic_url=url, openai_key="", anthropic_key="", ca_file=ca_file)
                 add_deployment(instance, route, OPENAI_VENDOR, "openai", url, "sim-echo", vendor.openai_key, terms)
                 add_route(instance, route, route)
-            key = create_key(instance, ["sim-echo", *routes])
             yield Secured(
-                instance=instance, vendor=vendor, misnamed=misnamed, api_key=key, authority=instance.ca_file
+                instance=instance,
+                vendor=vendor,
+                distrusted=(unproven, misnamed),
+                api_key=create_key(instance, ["sim-echo", *routes]),
+                authority=instance.ca_file,
             )
 
 
@@ -133,7 +139,8 @@ def test_tls_12_is_refused(secured, face):
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with pytest.raises(ssl.SSLError) as refused:
         shake_hands(secured, face, old)
-    assert refused.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"
+    # Whether the alert arrives before the line is cut is the server's affair; the test above shows that 1.3 is taken.
+    assert refused.value.reason in {"TLSV1_ALERT_PROTOCOL_VERSION", "UNEXPECTED_EOF_WHILE_READING"}
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -176,25 +183,39 @@ def test_a_governed_call_is_encrypted_on_both_sides(secured, client):
 
 def test_a_streamed_call_is_encrypted_on_both_sides(secured, client):
     secured.vendor.reset()
-    stream = client.chat.completions.create(
-        model="sim-echo", messages=[{"role": "user", "content": NOTE}], stream=True
-    )
+    stream = client.chat.completions.create(model="sim-echo", messages=[{"role": "user", "content": NOTE}], stream=True)
     assert NOTE in "".join(one.choices[0].delta.content or "" for one in stream if one.choices)
     (received,) = calls(secured.vendor)
     assert NAME.encode() not in received.body
 
 
-@pytest.mark.parametrize("route", ["strange-authority", "public-authorities", "misnamed-server"])
+@pytest.mark.parametrize(
+    "route",
+    [
+        "strange-authority",
+        "public-authorities",
+        "misnamed-server",
+        pytest.param(
+            "same-address",
+            marks=pytest.mark.xfail(
+                strict=True,
+                raises=pytest.fail.Exception,
+                reason="a deployment at the address of another is called under the other's authority",
+            ),
+        ),
+    ],
+)
 def test_a_vendor_whose_certificate_does_not_verify_receives_nothing(secured, client, route):
     openai = pytest.importorskip("openai")
-    for vendor in (secured.vendor, secured.misnamed):
+    everyone = (secured.vendor, *secured.distrusted)
+    for vendor in everyone:
         vendor.reset()
     with pytest.raises(openai.APIStatusError) as refused:
         client.chat.completions.create(model=route, messages=[{"role": "user", "content": NOTE}])
     assert refused.value.response.json()["error"]["code"] == "vendor_unreachable"
     assert refused.value.response.status_code == 502
     assert NAME not in refused.value.response.text
-    assert [calls(vendor) for vendor in (secured.vendor, secured.misnamed)] == [[], []]
+    assert [call for vendor in everyone for call in calls(vendor)] == []
 
 
 def test_the_console_takes_the_officers_over_tls_only(secured):

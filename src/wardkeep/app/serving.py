@@ -29,10 +29,12 @@ from wardkeep.app.home import Opened, open_home
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.road import build_road
 from wardkeep.audit.entry import decode
+from wardkeep.audit.errors import LedgerUnavailable
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.limits import Limits
+from wardkeep.gateway.record import Recorder
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import Settings
 from wardkeep.settings import clock as real_clock
@@ -132,6 +134,7 @@ class _Instance:
     alive: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     workers: int = 1
     pending: set[asyncio.Task[object]] = field(default_factory=set)
+    recorder: Recorder | None = None
 
     async def serve(self, workers: int, on_ready: Callable[[Addresses], None]) -> None:
         """Start everything, say so, and end everything when told to."""
@@ -205,6 +208,7 @@ class _Instance:
             detector=Detector(POLICY),
             pool=pool,
         )
+        self.recorder = road.recorder
         face = data_face(self.settings, road, self.clock, self.metrics)
         guard = guard_for(self.settings, self.metrics)
         return make_server(face, sockets=[self.sockets.data], guard=guard, tls=tls_files(self.settings))
@@ -236,6 +240,9 @@ class _Instance:
             if is_writable != was_writable:
                 log("ledger_writable" if is_writable else "ledger_unavailable")
             was_writable = is_writable
+            if is_writable and self.recorder is not None:
+                with contextlib.suppress(LedgerUnavailable):
+                    await self.recorder.settle()
 
     async def _until_ready(self, servers: list[Server]) -> None:
         for server in servers:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import uvloop
 from wardkeep.app.faces import GRACE_SECONDS, POLICY, Clock, data_face, guard_for, take_origins, tls_files
 from wardkeep.app.road import build_road
 from wardkeep.app.worker import KeeperLink
+from wardkeep.audit.errors import LedgerUnavailable
 from wardkeep.crypto.harden import harden_process
+from wardkeep.gateway.record import Recorder
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import Settings, clock, load
 from wardkeep.transport.listen import Listener, inherited
@@ -61,7 +64,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     face = data_face(settings, road, clock, metrics)
     server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics), tls=tls_files(settings))
     running = asyncio.create_task(server.run())
-    reporting = asyncio.create_task(_report(link, metrics))
+    reporting = asyncio.create_task(_tend(link, metrics, road.recorder))
     await stopping.wait()
     reporting.cancel()
     server.stop(0.0 if keeper_lost.is_set() else GRACE_SECONDS)
@@ -71,9 +74,12 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     return 1 if keeper_lost.is_set() else 0
 
 
-async def _report(link: KeeperLink, metrics: Metrics) -> None:
+async def _tend(link: KeeperLink, metrics: Metrics, recorder: Recorder) -> None:
+    """Report counts, and pay the closings that the ledger could not take before."""
     while True:
         await link.report(metrics.snapshot())
+        with contextlib.suppress(LedgerUnavailable):
+            await recorder.settle()
         await asyncio.sleep(_REPORT_SECONDS)
 
 

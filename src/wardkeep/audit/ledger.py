@@ -422,7 +422,8 @@ class SqliteLedger:
 
     def _write(self, batch: Sequence[_Append]) -> list[list[Receipt] | LedgerError]:
         """Commit a batch and answer its callers; return the outcomes."""
-        live = [job for job in batch if job.future is None or not job.future.done()]
+        # Who missed the deadline was refused, so it must not appear; who was cancelled closes what it opened, so it must.
+        live = [job for job in batch if job.future is None or not job.future.done() or job.future.cancelled()]
         outcomes: list[list[Receipt] | LedgerError]
         try:
             outcomes = self._commit(live)

@@ -21,9 +21,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable, StaleFacts
+from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
 from wardkeep.gateway.answers import restore_answer, usage_of
-from wardkeep.gateway.record import Outcome, Recorder
+from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
 from wardkeep.gateway.safe import make_safe
 from wardkeep.gateway.streaming import EventStream
 from wardkeep.identity.keys import identify
@@ -58,13 +58,32 @@ class Road:
     refresh: Callable[[], Awaitable[None]]
 
 
+class Pieces:
+    """A streamed answer, its first piece already here. Whoever stops before the end calls `aclose`."""
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+        self._first: bytes | None = first
+        self._rest = rest
+
+    def __aiter__(self) -> "Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, None
+        return first if first is not None else await anext(self._rest)
+
+    async def aclose(self) -> None:
+        """End the stream: the upstream connection is cut, and the entry says what was released."""
+        await self._rest.aclose()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What leaves: a whole body, or pieces that are each durable in the ledger before they are yielded."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    body: bytes | AsyncGenerator[bytes, None]
+    body: bytes | Pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +109,8 @@ async def handle(road: Road, call: Call) -> Answer | Turned:
             return await _turn_away(
                 road, call, error.refused, decided.safe.permitted.identified, decided.safe.permitted
             )
-        except LedgerTimeout:
-            return Turned(refused=Refused(reason=Reason.LEDGER_TIMEOUT), index=None)
-        except LedgerUnavailable:
-            return Turned(refused=Refused(reason=Reason.LEDGER_UNAVAILABLE), index=None)
+        except LedgerUnavailable as error:
+            return Turned(refused=Refused(reason=ledger_reason(error)), index=None)
         return await _call(road, opened)
     return await _turn_away(road, call, Refused(reason=Reason.FACTS_CHANGING), None, None)
 
@@ -130,7 +147,7 @@ async def _turn_away(
         return Turned(refused=refused, index=None)
     try:
         index = await road.recorder.refuse(call, refused, identified, permitted)
-    except (LedgerUnavailable, LedgerTimeout):
+    except LedgerUnavailable:
         return Turned(refused=refused, index=None)
     return Turned(refused=refused, index=index)
 
@@ -150,9 +167,8 @@ async def _call(road: Road, opened: Opened) -> Answer | Turned:
         return await _fail(road, opened, _reason_of(error))
     except RefusalError as error:
         return await _fail(road, opened, error.refused.reason)
-    except (LedgerUnavailable, LedgerTimeout) as error:
-        reason = Reason.LEDGER_TIMEOUT if isinstance(error, LedgerTimeout) else Reason.LEDGER_UNAVAILABLE
-        return Turned(refused=Refused(reason=reason), index=opened.index)
+    except LedgerUnavailable as error:
+        return Turned(refused=Refused(reason=ledger_reason(error)), index=opened.index)
     except asyncio.CancelledError:
         await asyncio.shield(
             _abort(road, opened, Outcome(decision="client_disconnected", is_aborted=True, released_bytes=0))
@@ -181,7 +197,7 @@ async def _abort(road: Road, opened: Opened, outcome: Outcome) -> None:
     """Close an entry that has no answer. When the ledger is down, recovery closes it (DESIGN section 4)."""
     try:
         await road.recorder.close(opened, outcome)
-    except (LedgerUnavailable, LedgerTimeout):
+    except LedgerUnavailable:
         return
 
 
@@ -229,10 +245,12 @@ async def _streamed(road: Road, opened: Opened, upstream: UpstreamResponse) -> A
     )
     headers = [(n, v) for n, v in _headers(opened, upstream) if n != b"content-type"]
     headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+    pieces = _released(road, opened, upstream, events)
+    # Started here, so that whoever drops it ends it, and so that a vendor that fails at once gets a whole refusal.
+    body = Pieces(await anext(pieces), pieces)
     if opened.routed.safe.permitted.route.buffer_whole:
-        pieces = [piece async for piece in _released(road, opened, upstream, events)]
-        return Answer(status=upstream.status, headers=headers, body=b"".join(pieces))
-    return Answer(status=upstream.status, headers=headers, body=_released(road, opened, upstream, events))
+        return Answer(status=upstream.status, headers=headers, body=b"".join([piece async for piece in body]))
+    return Answer(status=upstream.status, headers=headers, body=body)
 
 
 async def _released(
@@ -254,10 +272,8 @@ async def _released(
                 sequence, released = sequence + 1, released + len(piece)
                 yield piece
         last = events.finish()
-        if not events.is_complete:
-            raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID))
         outcome = Outcome(
-            decision="answered",
+            decision="vendor_error" if events.has_failed else "answered",
             body=last,
             sequence=sequence,
             status=upstream.status,
@@ -274,7 +290,7 @@ async def _released(
     except RefusalError as error:
         outcome = Outcome(decision=error.refused.reason.value, is_aborted=True)
         raise
-    except (LedgerUnavailable, LedgerTimeout):
+    except LedgerUnavailable:
         outcome = Outcome(decision=Reason.LEDGER_UNAVAILABLE.value, is_aborted=True)
         raise RefusalError(Refused(reason=Reason.LEDGER_UNAVAILABLE)) from None
     finally:

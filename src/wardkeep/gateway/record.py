@@ -5,20 +5,23 @@ before it is released, and the closing record before the last piece. A refusal t
 no PHI; prompts, answers and the surrogate map are sealed beside them.
 """
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
 import orjson
 
 from wardkeep.audit.entry import Draft, Kind
+from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
 from wardkeep.crypto.envelope import seal
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import mac, sha256
 from wardkeep.model.instant import Instant, uuid7
-from wardkeep.model.reasons import Refused
+from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
 from wardkeep.policy.decide import VERSION as POLICY_VERSION
 
@@ -49,12 +52,18 @@ class Sequencer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorder:
-    """Seals and appends what one process does. `owner` names the process, so that its open entries can be closed."""
+    """Seals and appends what one process does. `owner` names the process, so that its open entries can be closed.
+
+    Every entry that was opened is closed once: the first closing counts, later ones are silent. A closing that the
+    ledger could not take is owed, and paid by `settle` when the ledger is back.
+    """
 
     sequencer: Sequencer
     keys: DataKeys
     owner: str
     clock: Callable[[], Instant]
+    _open: set[bytes] = field(default_factory=set)
+    _owed: dict[bytes, Draft] = field(default_factory=dict)
 
     async def open(self, routed: Routed) -> Opened:
         """Stage 6: make the request record durable, under the facts that were decided on."""
@@ -81,7 +90,16 @@ class Recorder:
         )
         draft = self._draft("request", call.id, header, payload, facts_epoch=permitted.facts.registry.epoch)
         admission = Admission(key=key.id, calls_per_minute=key.calls_per_minute, calls_at_once=key.calls_at_once)
-        indices = await self.sequencer.append([draft], admission)
+        self._open.add(call.id)
+        try:
+            indices = await self.sequencer.append([draft], admission)
+        except asyncio.CancelledError:
+            # The request may be durable or become so: it must not stay open for ever.
+            await asyncio.shield(self._close_abandoned(call.id))
+            raise
+        except BaseException:
+            self._open.discard(call.id)
+            raise
         return Opened(routed=routed, index=indices[0])
 
     async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
@@ -92,8 +110,23 @@ class Recorder:
 
     async def close(self, opened: Opened, outcome: "Outcome") -> None:
         """Make the closing record durable: the answer, or how it ended without one."""
-        call = opened.routed.safe.permitted.identified.call
-        header: dict[str, object] = {"parent": call.id.hex(), "seq": outcome.sequence, "decision": outcome.decision}
+        await self._close(opened.routed.safe.permitted.identified.call.id, outcome)
+
+    async def settle(self) -> None:
+        """Append the closings that are owed. Raises as `Sequencer.append`; what is left stays owed."""
+        for call_id, draft in list(self._owed.items()):
+            await self.sequencer.append([draft])
+            self._owed.pop(call_id, None)
+
+    async def _close_abandoned(self, call_id: bytes) -> None:
+        with contextlib.suppress(LedgerUnavailable):
+            await self._close(call_id, Outcome(decision="client_disconnected", is_aborted=True, released_bytes=0))
+
+    async def _close(self, call_id: bytes, outcome: "Outcome") -> None:
+        if call_id not in self._open:
+            return
+        self._open.discard(call_id)
+        header: dict[str, object] = {"parent": call_id.hex(), "seq": outcome.sequence, "decision": outcome.decision}
         for name in ("status", "tokens_in", "tokens_out", "model"):
             value = getattr(outcome, name)
             if value is not None:
@@ -101,7 +134,12 @@ class Recorder:
         if outcome.released_bytes is not None:
             header["detail"] = {"released_bytes": outcome.released_bytes, "released_segments": outcome.sequence}
         kind: Kind = "aborted" if outcome.is_aborted else "response"
-        await self.sequencer.append([self._draft(kind, self._new_id(), header, outcome.body, closes=call.id)])
+        try:
+            await self.sequencer.append([self._draft(kind, self._new_id(), header, outcome.body, closes=call_id)])
+        except LedgerUnavailable as error:
+            header |= {"decision": ledger_reason(error).value}
+            self._owed[call_id] = self._draft("aborted", self._new_id(), header, b"", closes=call_id)
+            raise
 
     async def refuse(
         self, call: Call, refused: Refused, identified: Identified | None, permitted: Permitted | None
@@ -191,6 +229,11 @@ class Outcome:
     tokens_out: int | None = None
     model: str | None = None
     released_bytes: int | None = None
+
+
+def ledger_reason(error: LedgerUnavailable) -> Reason:
+    """Return the reason with which a call is refused when its record could not be made durable."""
+    return Reason.LEDGER_TIMEOUT if isinstance(error, LedgerTimeout) else Reason.LEDGER_UNAVAILABLE
 
 
 def _who(permitted: Permitted) -> dict[str, object]:

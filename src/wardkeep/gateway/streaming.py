@@ -35,7 +35,8 @@ class EventStream:
     is_anthropic: bool
     tokens_in: int | None = None
     tokens_out: int | None = None
-    is_complete: bool = False
+    has_failed: bool = False
+    _is_complete: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
     _held: list[bytes] = field(default_factory=list)
     _restorers: dict[tuple[object, ...], StreamRestorer] = field(default_factory=dict)
@@ -57,10 +58,12 @@ class EventStream:
         return b"".join([self._event(event) for event in whole.split(b"\n\n") if event])
 
     def finish(self) -> bytes:
-        """Return what was held: the terminal event. `is_complete` says whether the vendor sent one."""
+        """Return what was held: the terminal event. Raises `RefusalError` when the vendor sent none."""
         if self._buffer.strip():
             self._held.append(self._event(bytes(self._buffer).rstrip(b"\n")))
             self._buffer.clear()
+        if not self._is_complete:
+            raise _invalid()
         return b"".join(self._held)
 
     def _normalise(self) -> None:
@@ -75,7 +78,7 @@ class EventStream:
             return event + b"\n\n"
         payload = data[0] if len(data) == 1 else b"\n".join(data)
         if payload == b"[DONE]":
-            self.is_complete = True
+            self._is_complete = True
             self._held.append(event + b"\n\n")
             return b""
         try:
@@ -138,11 +141,11 @@ class EventStream:
             tokens_in, self.tokens_out = usage_of(value)
             self.tokens_in = self.tokens_in if tokens_in is None else tokens_in
         elif kind == "message_stop":
-            self.is_complete = True
+            self._is_complete = True
             self._held.append(event + b"\n\n")
             return b""
         elif kind == "error":
-            self.is_complete = True
+            self._is_complete = self.has_failed = True
         return event + b"\n\n"
 
     def _anthropic_start(self, index: object, block: dict[str, object]) -> bool:

@@ -57,6 +57,7 @@ _NOMINATIONS: Final = (
     disguised.ENCODED,
 )
 _ENCODED: Final = len(_NOMINATIONS) - 1
+_EXAMINERS: Final = tuple((nomination.rule, nomination.examine) for nomination in _NOMINATIONS)
 _MAX_NESTING: Final = 2
 REMAINDER: Final = "remainder"
 
@@ -113,34 +114,29 @@ class Detector:
         plain = normalise(text)
         reading = Reading(plain.text, self._strict, self._words)
         spans: list[Span] = []
-        seen: set[int] = set()
-        encoded = False
-        for number, end in self._scanner.scan(plain.text):
-            nomination = _NOMINATIONS[number]
-            if number == _ENCODED:
-                encoded = True
-                continue
-            if nomination.once and number in seen:
-                continue
-            seen.add(number)
-            try:
-                spans += nomination.examine(reading, end)
-            except (LookupError, ValueError, TypeError, RecursionError) as error:
-                raise DetectorFailed(f"the recogniser {nomination.rule} failed") from error
+        encoded: list[int] = []
+        rule = ""
         try:
+            for number, end in self._scanner.scan(plain.text):
+                if number == _ENCODED:
+                    encoded.append(end)
+                    continue
+                rule, examine = _EXAMINERS[number]
+                spans += examine(reading, end)
+            rule = "gazetteer"
             spans += gazetteer.find(reading)
         except (LookupError, ValueError, TypeError, RecursionError) as error:
-            raise DetectorFailed("the gazetteer failed") from error
+            raise DetectorFailed(f"the recogniser {rule} failed") from error
         if encoded and nesting < _MAX_NESTING:
-            spans += self._inside_encoded(plain.text, nesting)
+            spans += self._inside_encoded(plain.text, encoded, nesting)
         if plain.starts:
             spans = [Span(*plain.original(s.start, s.end), s.type, s.rule) for s in spans]
         return resolve(spans, text)
 
-    def _inside_encoded(self, text: str, nesting: int) -> list[Span]:
+    def _inside_encoded(self, text: str, ends: Sequence[int], nesting: int) -> list[Span]:
         """Scan what encoded runs hide: a hit masks the whole run, because half of one decodes to nothing."""
         spans = []
-        for start, end, hidden in disguised.decoded_runs(text):
+        for start, end, hidden in disguised.decoded_runs(text, ends):
             inner = self._recognise(hidden, nesting + 1)
             if inner:
                 spans.append(Span(start, end, inner[0].type, "encoded"))
@@ -163,6 +159,7 @@ def resolve(spans: list[Span], text: str) -> list[Span]:
         return spans
     spans.sort(key=lambda s: (s.start, s.start - s.end, _RANK[s.type]))
     chosen = [spans[0]]
+    cut = spans[0].rule == REMAINDER
     for span in spans[1:]:
         last = chosen[-1]
         if span.start >= last.end:
@@ -174,4 +171,6 @@ def resolve(spans: list[Span], text: str) -> list[Span]:
             chosen.append(span)
         else:
             chosen.append(Span(last.end, span.end, span.type, REMAINDER))
+    if not cut:
+        return chosen
     return [s for s in chosen if s.rule != REMAINDER or any(map(str.isalnum, text[s.start : s.end]))]

@@ -7,6 +7,7 @@ identifiers, not spellings: a disguised one counts.
 import base64
 import binascii
 import re
+import string
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -15,6 +16,7 @@ from wardkeep.privacy.detect.lexicon import NAME, SAFE
 from wardkeep.privacy.detect.nomination import Nomination, Reading
 
 _BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,}={0,2}(?![A-Za-z0-9+/_=-])")
+_SYMBOLS: Final = string.ascii_letters + string.digits + "+/_-"
 _HEX: Final = re.compile(r"(?<![A-Za-z0-9])(?:[0-9a-fA-F]{2}){8,}(?![A-Za-z0-9])")
 _DIGITS: Final = re.compile(r"(?<![\w.,/])\d(?:[ .*_-]{1,3}\d){6,18}(?![\w/]|[.,]\d)")
 _SPELLED: Final = re.compile(
@@ -26,9 +28,21 @@ _SPELLED: Final = re.compile(
 _LETTERS: Final = re.compile(r"(?<![\w])[A-Za-z](?:([ .*_-])[A-Za-z])(?:\1[A-Za-z]){2,24}(?![A-Za-z0-9])")
 
 
-def decoded_runs(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield (start, end, plain text) of runs that decode to text: base64 (RFC 4648 sections 4, 5) and base16."""
-    for found in _BASE64.finditer(text):
+def decoded_runs(text: str, ends: Iterable[int]) -> Iterator[tuple[int, int, str]]:
+    """Yield (start, end, plain text) of runs that decode to text: base64 (RFC 4648 sections 4, 5) and base16.
+
+    `ends` are offsets after each long run of such symbols, in order (see `ENCODED`).
+    """
+    at = 0
+    for after in ends:
+        stop = after if text[after - 1] in _SYMBOLS else after - 1
+        start = at + len(text[at:stop].rstrip(_SYMBOLS))
+        at = stop
+        yield from _decoded(text, start, stop)
+
+
+def _decoded(text: str, start: int, stop: int) -> Iterator[tuple[int, int, str]]:
+    for found in _BASE64.finditer(text, start, min(stop + 3, len(text))):
         run = found[0].rstrip("=").replace("-", "+").replace("_", "/")
         try:
             plain = base64.b64decode(run + "=" * (-len(run) % 4), validate=True).decode()
@@ -36,7 +50,7 @@ def decoded_runs(text: str) -> Iterator[tuple[int, int, str]]:
             continue
         if _reads(plain):
             yield found.start(), found.end(), plain
-    for found in _HEX.finditer(text):
+    for found in _HEX.finditer(text, start, stop):
         try:
             plain = bytes.fromhex(found[0]).decode()
         except UnicodeDecodeError:
@@ -85,5 +99,7 @@ NOMINATIONS: Final = (
 )
 
 ENCODED: Final = Nomination(
-    rule="encoded", expression=r"[A-Za-z0-9+/_-]{16}", examine=lambda _reading, _end: (), once=True
+    rule="encoded",
+    expression=r"[A-Za-z0-9+/_-]{16}(?:[^A-Za-z0-9+/_-]|\z)",
+    examine=lambda _reading, _end: (),
 )

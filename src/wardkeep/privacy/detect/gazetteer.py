@@ -12,7 +12,7 @@ from typing import Final
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.detect.lexicon import EPONYM, FIRST, FIRST_COMMON, LAST, LAST_COMMON, NAME, PLACE, SAFE
 from wardkeep.privacy.detect.nomination import Reading
-from wardkeep.privacy.detect.wording import ASCII_RUNS, DEGREES, PIECE, RUNS, SUFFIXES, WORD, names_a_thing, word_set
+from wardkeep.privacy.detect.wording import ASCII_RUNS, DEGREES, RUNS, SUFFIXES, WORD, names_a_thing, pieces_of, word_set
 
 STATES: Final = word_set(
     "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho "
@@ -40,7 +40,7 @@ def find(reading: Reading) -> Iterator[Span]:
         if " " in run:
             yield from _several(reading, found.start(), run)
             continue
-        if run[-2:] in _POSSESSIVE:
+        if run.endswith(_POSSESSIVE):
             run = run[:-2]
         flag = get(run.lower(), 0)
         if not flag & _NAMED or flag & _UNSAFE:
@@ -79,15 +79,15 @@ def _alone(reading: Reading, start: int, end: int, flag: int) -> Span | None:
 def _several(reading: Reading, start: int, run: str) -> Iterator[Span]:
     """Judge a run of capitalised words: find people and places inside it, left to right."""
     words, text = reading.words, reading.text
+    place = run.lower()
     # Most runs are headings and sentence openings: dictionary words only.
-    for word in run.lower().replace("'s", "").replace(".", "").split(" "):
+    for word in place.replace("'s", "").replace(".", "").split(" "):
         if words.get(word, 0) & _NAMED:
             break
     else:
         return
-    pieces = [(m.start(), m.end(), m[0]) for m in PIECE.finditer(run)]
+    pieces = pieces_of(run)
     flags = [words.get(word.lower(), 0) for _, _, word in pieces]
-    place = run.lower()
     if words.get(place, 0) & PLACE:
         if place not in STATES and not all(flag & SAFE for flag in flags):
             yield Span(start, start + len(run), IdentifierType.LOCATION, "gazetteer-place")

@@ -15,11 +15,11 @@ from wardkeep.privacy.detect.wording import (
     DEGREES,
     LETTER,
     NAME_WORD,
-    PIECE,
     RUN,
     SUFFIXES,
     TITLES,
     names_a_thing,
+    pieces_of,
     preceding_run,
     word_set,
 )
@@ -91,7 +91,7 @@ def _may_open(reading: Reading, first: str, second: str, *, trusted: bool) -> bo
 
 def _extent(reading: Reading, run: str, *, trusted: bool) -> tuple[int, int] | None:
     """Return the part of a capitalised run that is the name, or None. A trusted cue needs no name in the word lists."""
-    pieces = [(m.start(), m.end(), m[0]) for m in PIECE.finditer(run)]
+    pieces = pieces_of(run)
     while pieces and pieces[0][2].rstrip(".").lower() in TITLES:
         pieces.pop(0)
     if not pieces:
@@ -177,7 +177,8 @@ def _is_whole_value(reading: Reading, end: int, run: str) -> bool:
 
 
 def _label(reading: Reading, end: int) -> Iterable[Span]:
-    if _OTHER_NAMES.search(reading.text, max(0, end - 32), end):
+    before = reading.text[max(0, end - 32) : end]
+    if "name" in before.lower() and _OTHER_NAMES.search(before):
         return ()
     found = _LABEL.match(reading.text, end)
     if found:
@@ -201,9 +202,12 @@ def _phrase(*, sure: bool) -> Callable[[Reading, int], Iterable[Span]]:
     return examine
 
 
+_after_kin: Final = _phrase(sure=False)
+
+
 def _preposition(reading: Reading, end: int) -> Iterable[Span]:
     # The match ends after a blank and the capital, which keeps every "for the" from being nominated.
-    return _phrase(sure=False)(reading, end - 2)
+    return _after_kin(reading, end - 2)
 
 
 def _degree(reading: Reading, end: int) -> Iterable[Span]:
@@ -215,7 +219,7 @@ def _degree(reading: Reading, end: int) -> Iterable[Span]:
     run = text[begin:at]
     if run.endswith(")") or not run:
         return ()
-    pieces = [(m.start(), m[0]) for m in PIECE.finditer(run)]
+    pieces = [(start, word) for start, _, word in pieces_of(run)]
     while (
         pieces
         and (_is_safe(reading, pieces[0][1]) or pieces[0][1].rstrip(".").lower() in TITLES | DEGREES)
@@ -278,7 +282,7 @@ NOMINATIONS: Final = (
             r"|supervisor"
             r"|hij[oa]|espos[oa]|madre|padre|herman[oa])\b"
         ),
-        examine=_phrase(sure=False),
+        examine=_after_kin,
         caseless=True,
     ),
     Nomination(rule="name-phrase", expression=r"\b(?i:for|about|re|with) [A-Z]", examine=_preposition),

@@ -23,11 +23,11 @@ _BEFORE: Final = re.compile(
     r"(?:phone|tel|cell|mobile|call|pager|fax|text|contact|reach|dial|ph\b|voicemail|number)[^\n\d]{0,24}\Z",
     re.IGNORECASE,
 )
-_FAX: Final = re.compile(r"fax[^\n\d]{0,20}\Z", re.IGNORECASE)
+_FAX: Final = re.compile(r"fax[^\n\d]{0,20}\Z")
 
 
 def _span(reading: Reading, start: int, end: int, rule: str) -> Span:
-    fax = _FAX.search(reading.text, max(0, start - 24), start)
+    fax = _FAX.search(reading.text[max(0, start - 24) : start].lower())
     return Span(start, end, IdentifierType.FAX if fax else IdentifierType.PHONE, rule)
 
 

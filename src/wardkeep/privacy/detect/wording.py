@@ -50,11 +50,26 @@ EPONYM_HEADS: Final = word_set(
 )
 
 
+def pieces_of(run: str) -> list[tuple[int, int, str]]:
+    """Return (start, end, word) of the words of a run of capitalised words."""
+    if not run.replace(" ", "").isalpha():
+        return [(found.start(), found.end(), found[0]) for found in PIECE.finditer(run)]
+    # Letters and blanks only: what `PIECE` would find is what stands between the blanks.
+    pieces = []
+    at = 0
+    for word in run.split(" "):
+        end = at + len(word)
+        if word:
+            pieces.append((at, end, word))
+        at = end + 1
+    return pieces
+
+
 def names_a_thing(text: str, end: int) -> bool:
     """Whether what follows a surname makes it an eponym ("Foley catheter", "Crohn's disease")."""
     if text[end : end + 1] in _APOSTROPHES and text[end + 1 : end + 2] in {"s", "S"}:
         end += 2
-    rest = text[end : end + 40].split(maxsplit=1)
+    rest = text[end : end + 40].split(None, 1)
     return bool(rest) and rest[0].strip(".,;:)").lower() in EPONYM_HEADS
 
 
