@@ -90,10 +90,10 @@ async def test_leaving_at_once_leaves_nothing_open_and_holds_no_place(ward, book
             for _ in range(chance.randrange(40)):
                 await at.asyncio.sleep(0)
             line.cut()
-    answer = await at.ask(ward.instance.data, key, path, "sim-echo", "chest pain")
-    assert answer.status == 200, answer.code
     await closed(books, size)
     at.check_calls(books.stored(size))
+    answer = await at.ask(ward.instance.data, key, path, "sim-echo", "chest pain")
+    assert answer.status == 200, answer.code
 
 
 async def test_leaving_in_the_body_is_no_call(ward, books):

@@ -1,5 +1,5 @@
-"""Nothing goes out before its record is durable: the call before the vendor hears of it, each piece of the answer before
-its reader does, the closing record before the last piece (45 CFR 164.312(b), DESIGN section 4).
+"""Nothing goes out before its record is durable: the call before the vendor hears of it, each piece of the answer
+before its reader does, the closing record before the last piece (45 CFR 164.312(b), DESIGN section 4).
 
 The ledger file is read by this process, not by asking the one that wrote it.
 """

@@ -89,7 +89,9 @@ async def test_errors_of_the_vendor_keep_their_status_and_shape(ward, books, pat
 
 
 @PATHS
-@pytest.mark.parametrize(("model", "code"), [("sim-drop", "vendor_unreachable"), ("sim-garbage", "vendor_answer_invalid")])
+@pytest.mark.parametrize(
+    ("model", "code"), [("sim-drop", "vendor_unreachable"), ("sim-garbage", "vendor_answer_invalid")]
+)
 async def test_a_whole_answer_that_breaks_off_or_is_garbage(ward, books, path, model, code):
     patient = at.draw_patient(random.Random())
     answer = await at.ask(ward.instance.data, ward.api_key, path, model, patient.note)
@@ -170,7 +172,9 @@ async def rogue(ward: House, script: Script, **route: bool) -> AsyncIterator[tup
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             asked = await reader.readuntil(b"\r\n\r\n")
-            length = next(int(line[15:]) for line in asked.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            length = next(
+                int(line[15:]) for line in asked.lower().split(b"\r\n") if line.startswith(b"content-length:")
+            )
             await reader.readexactly(length)
             async for piece in script(writer):
                 writer.write(piece)

@@ -402,15 +402,19 @@ class Bookkeeper:
     def _stand(self) -> tuple[int, ...]:
         # Only a checkpoint changes the database; what is appended to the log after the copy began does no harm.
         with contextlib.suppress(FileNotFoundError):
-            return (os.stat(self.path).st_mtime_ns,)
+            return (self.path.stat().st_mtime_ns,)
         return ()
 
 
 def calls_of(entries: list[Stored]) -> dict[str, list[Stored]]:
-    """Request id -> its request, segments and closing entries, in order."""
+    """Request id -> its request, segments and closing entries, in order.
+
+    What belongs to a request before the first of the entries is left out.
+    """
     calls: dict[str, list[Stored]] = {each.header["id"]: [each] for each in entries if each.type == "request"}
+    is_whole = bool(entries) and entries[0].index == 0
     for each in entries:
-        if each.type in {"segment", "response", "aborted"}:
+        if each.type in {"segment", "response", "aborted"} and (is_whole or each.parent in calls):
             calls[str(each.parent)].append(each)
     return calls
 
@@ -434,17 +438,18 @@ def check_ledger(home: Path) -> int:
 
 # ---- patients --------------------------------------------------------------------------------------------------------
 
+# Names that are also words or places are a matter of the detector's own tests; these are nothing but names.
 FIRST_NAMES = (
     "Rosalind", "Matthias", "Gwendolyn", "Bernadette", "Leopold", "Josephine", "Theodore", "Marguerite", "Sebastian",
-    "Clementine", "Nathaniel", "Beatrice", "Cornelius", "Henrietta", "Frederick", "Wilhelmina", "Augustus", "Rosemary",
+    "Clementine", "Nathaniel", "Beatrice", "Cornelius", "Henrietta", "Frederick", "Wilhelmina", "Augustus", "Philippa",
     "Benedict", "Geraldine", "Reginald", "Antoinette", "Montgomery", "Priscilla", "Ferdinand", "Evangeline", "Rudolph",
     "Millicent", "Thaddeus", "Constance", "Archibald", "Genevieve",
 )  # fmt: skip
 LAST_NAMES = (
     "Okafor", "Whitfield", "Castellano", "Vandermeer", "Abernathy", "Lindqvist", "Kowalczyk", "Fitzgerald", "Montague",
-    "Hargreaves", "Delacroix", "Pemberton", "Rosenbaum", "Villanueva", "Yamamoto", "Blackwood", "Cunningham",
-    "Sorensen", "Bartholomew", "Eisenberg", "Gallagher", "Hutchinson", "Jankowski", "Kensington", "Lancaster",
-    "Mackenzie", "Nakamura", "Obermeyer", "Prendergast", "Quintanilla", "Rutherford", "Stavropoulos",
+    "Hargreaves", "Delacroix", "Pemberton", "Rosenbaum", "Villanueva", "Yamamoto", "Mikkelsen", "Cunningham",
+    "Sorensen", "Bartholomew", "Eisenberg", "Gallagher", "Hutchinson", "Jankowski", "Papadopoulos", "Lancaster",
+    "Mackenzie", "Nakamura", "Obermeyer", "Prendergast", "Quintanilla", "Wojciechowski", "Stavropoulos",
 )  # fmt: skip
 
 

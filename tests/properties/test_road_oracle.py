@@ -812,19 +812,12 @@ def _with_scope(it: World, deployment: Deployment, **terms: object) -> World:
     return replace(it, registry=registry)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Vendor.party: 'the legal name its agreements must bear'; choose exempts own-boundary statements",
-)
 def test_own_boundary_statement_bears_the_vendors_legal_name() -> None:
     it = _plain_noon()
     wrong = replace(it.registry.agreements["baa"], kind=AgreementKind.OWN_BOUNDARY, party="Party Two")
     check(replace(it, registry=replace(it.registry, agreements={"baa": wrong})))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="inference_geo names the region that really processes; nothing holds it against the scope"
-)
 def test_a_geography_named_in_the_body_is_held_against_the_scope() -> None:
     it = _plain_noon()
     deployment = replace(it.registry.deployments["d1"], dialect="anthropic", region="eu")
@@ -835,9 +828,6 @@ def test_a_geography_named_in_the_body_is_held_against_the_scope() -> None:
     assert _spoken(it, {"max_tokens": 5, "inference_geo": "us"})[0] != "open"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a history in the legacy spelling of tools is not counted as the feature `tools`"
-)
 @pytest.mark.parametrize(
     "message",
     [
@@ -852,14 +842,12 @@ def test_tools_in_the_legacy_spelling_are_tools(message: dict[str, object]) -> N
     assert _spoken(it, {"messages": [{"role": "user", "content": "hello"}, message]})[1] is Reason.SCOPE_FEATURE
 
 
-@pytest.mark.xfail(strict=True, reason="`store: null` goes out as null: the vendor's default decides")
 def test_store_null_is_sent_as_false() -> None:
     routed = _spoken(_plain_noon(), {"store": None})[2]
     assert routed is not None
     assert orjson.loads(routed.upstream_body)["store"] is False
 
 
-@pytest.mark.xfail(strict=True, reason="`wardkeep: null` is not cut out, because its mark is never set")
 def test_our_own_member_never_reaches_a_vendor() -> None:
     routed = _spoken(_plain_noon(), {"wardkeep": None})[2]
     assert routed is not None

@@ -77,12 +77,7 @@ def test_a_proof_is_made_in_its_own_module_only(proof: str) -> None:
 
 @pytest.mark.parametrize(
     "proof",
-    [
-        pytest.param(p, marks=pytest.mark.xfail(strict=True, reason="app has a class of this name"))
-        if p in {"Facts", "Opened"}
-        else p
-        for p in sorted(MAKERS)
-    ],
+    [p for p in sorted(MAKERS)],
 )
 def test_a_proofs_name_means_nothing_else(proof: str) -> None:
     """One word for one idea (HOUSE-STYLE section 7)."""
@@ -171,12 +166,7 @@ def _module_level(file: str) -> Iterator[tuple[str, bool]]:
 
 @pytest.mark.parametrize(
     "file",
-    [
-        pytest.param(f, marks=pytest.mark.xfail(strict=True, reason="EXPLANATIONS is not Final"))
-        if f == "model/reasons.py"
-        else f
-        for f in FILES
-    ],
+    [f for f in FILES],
 )
 def test_a_table_at_module_level_is_final(file: str) -> None:
     assert [name for name, is_final in _module_level(file) if not is_final] == []

@@ -471,6 +471,13 @@ def test_a_vendor_s_credential_is_replaced(followed):
     assert "new vendor credential" in followed.run(block("docs/operating.md", "replace-credential").text)
 
 
+def test_an_officer_is_enrolled_and_confirmed(followed):
+    printed = followed.run(block("docs/operating.md", "officers").text)
+    assert "carla is confirmed" in printed
+    people = {each["id"]: each for each in followed.instance.api("ben", "GET", "people")["people"]}
+    assert people["carla"]["confirmation"] == "confirmed"
+
+
 def assert_governed(followed: Followed, printed: str) -> None:
     assert "John Sample" in printed
     seen = followed.vendor.seen()[-1].body
@@ -536,3 +543,10 @@ def test_the_ledger_verifies_by_every_way_the_documents_show(followed):
     assert result["signed"]
     printed = followed.python(block("docs/ledger.md", "root").text)
     assert printed == f"{result['size']} {result['root']}\n"
+
+
+def test_an_officer_is_recovered_on_the_host(followed):
+    followed.instance.stop()
+    assert "wardkeep user confirm ana" in followed.run(block("docs/operating.md", "recover-officer").text)
+    assert (followed.place / "ana.credential").read_text().startswith("wk_user_")
+    assert verifier.verify(followed.place / "clinic").ok

@@ -28,7 +28,7 @@ LEDGER_ORIGIN = "wardkeep/{tenant}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenHome:
     """An opened home. Close it to keep a last checkpoint and release the files."""
 
     keyring: Keyring
@@ -67,7 +67,7 @@ def read_wrapped(path: Path) -> WrappedKeys:
         raise KeyUnavailable(f"the wrapped keys {path} cannot be read ({error.strerror})") from error
 
 
-async def open_home(settings: Settings, clock: Callable[[], Instant]) -> Opened:
+async def open_home(settings: Settings, clock: Callable[[], Instant]) -> OpenHome:
     """Open keys, ledger and control tables; close what a dead process left open; replay what was not applied.
 
     Raises:
@@ -95,4 +95,4 @@ async def open_home(settings: Settings, clock: Callable[[], Instant]) -> Opened:
     except BaseException:
         await ledger.close()
         raise
-    return Opened(keyring=keyring, keys=keys, ledger=ledger, store=store, control=control, entries=entries)
+    return OpenHome(keyring=keyring, keys=keys, ledger=ledger, store=store, control=control, entries=entries)

@@ -13,9 +13,9 @@ import msgspec
 from wardkeep.app.messages import (
     Append,
     Appended,
-    Facts,
     Failed,
     Join,
+    NewFacts,
     Noted,
     Refresh,
     Report,
@@ -100,7 +100,7 @@ class KeeperDesk:
                     keys=dump_data_keys(self.keys), registry=self.control.registry, last_wall_us=self.last_wall_us
                 )
             case Refresh():
-                return Facts(registry=self.control.registry)
+                return NewFacts(registry=self.control.registry)
             case Report(owner=owner, counts=counts):
                 self.reported[owner] = counts
                 return Noted()
@@ -140,7 +140,7 @@ class KeeperDesk:
 
     def facts_message(self) -> bytes:
         """Return what is pushed to workers when the registry changed."""
-        return _ENCODER.encode(Facts(registry=self.control.registry))
+        return _ENCODER.encode(NewFacts(registry=self.control.registry))
 
     async def leave(self, connection: object) -> None:
         """A worker's connection ended: close what it left open."""

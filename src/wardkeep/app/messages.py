@@ -57,7 +57,7 @@ class Welcome(msgspec.Struct, tag="welcome", array_like=True, frozen=True):
     last_wall_us: int
 
 
-class Facts(msgspec.Struct, tag="facts", array_like=True, frozen=True):
+class NewFacts(msgspec.Struct, tag="facts", array_like=True, frozen=True):
     """The registry, newer than before. Also pushed unasked."""
 
     registry: Registry
@@ -68,7 +68,7 @@ class Noted(msgspec.Struct, tag="noted", array_like=True, frozen=True):
 
 
 ToKeeper = Append | Join | Refresh | Report
-ToWorker = Appended | Failed | Welcome | Facts | Noted
+ToWorker = Appended | Failed | Welcome | NewFacts | Noted
 
 
 def to_wire(draft: Draft) -> WireDraft:

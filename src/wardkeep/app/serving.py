@@ -25,7 +25,7 @@ from wardkeep.app.faces import (
     take_origins,
     tls_files,
 )
-from wardkeep.app.home import Opened, open_home
+from wardkeep.app.home import OpenHome, open_home
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.road import build_road
 from wardkeep.audit.entry import decode
@@ -126,7 +126,7 @@ class _Instance:
 
     settings: Settings
     clock: Clock
-    home: Opened
+    home: OpenHome
     desk: KeeperDesk
     sockets: _Sockets
     stopping: asyncio.Event
@@ -301,7 +301,7 @@ def _address(scheme: str, listener: Listener) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-async def _newest_entry_us(home: Opened) -> int:
+async def _newest_entry_us(home: OpenHome) -> int:
     """Return the newest entry's wall time, so that a clock set back while we were down is noticed."""
     head = await home.ledger.head()
     entry = await home.ledger.read(head.size - 1) if head.size else None
@@ -310,7 +310,7 @@ async def _newest_entry_us(home: Opened) -> int:
     return int(datetime.fromisoformat(decode(entry.header).at).timestamp() * 1_000_000)
 
 
-async def _record_start(home: Opened) -> None:
+async def _record_start(home: OpenHome) -> None:
     """Record that an instance starts: gaps between starts and stops are visible to an auditor."""
     detail: dict[str, str | int | bool] = {"action": "start", "version": version("wardkeep")}
     await home.ledger.append([home.entries.draft("start", actor="host", detail=detail, payload=b"{}")])

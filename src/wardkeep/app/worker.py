@@ -7,9 +7,9 @@ import msgspec
 from wardkeep.app.messages import (
     Append,
     Appended,
-    Facts,
     Failed,
     Join,
+    NewFacts,
     Refresh,
     Report,
     ToWorker,
@@ -61,7 +61,7 @@ class KeeperLink:
     async def refresh(self) -> None:
         """Ask for the registry as it is now."""
         reply = await self._call(Refresh())
-        if isinstance(reply, Facts):
+        if isinstance(reply, NewFacts):
             self._take(reply.registry)
 
     async def report(self, counts: Counts) -> None:
@@ -85,7 +85,7 @@ class KeeperLink:
 
     def _pushed(self, payload: bytes) -> None:
         message = _DECODER.decode(payload)
-        if isinstance(message, Facts):
+        if isinstance(message, NewFacts):
             self._take(message.registry)
 
     def _take(self, registry: Registry) -> None:

@@ -422,7 +422,7 @@ class SqliteLedger:
 
     def _write(self, batch: Sequence[_Append]) -> list[list[Receipt] | LedgerError]:
         """Commit a batch and answer its callers; return the outcomes."""
-        # Who missed the deadline was refused, so it must not appear; who was cancelled closes what it opened, so it must.
+        # Who missed the deadline was refused, so it must not appear; who was cancelled closes what it opened.
         live = [job for job in batch if job.future is None or not job.future.done() or job.future.cancelled()]
         outcomes: list[list[Receipt] | LedgerError]
         try:

@@ -4,6 +4,7 @@ Every line is looked up or tried at the time of asking; what cannot be known fro
 nothing, works while the server runs, and exits 1 when something would keep PHI from being handled safely.
 """
 
+import ctypes
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -20,21 +22,31 @@ from typing import Final
 
 import typer
 
-from wardkeep.app.home import open_root, read_wrapped
-from wardkeep.audit.verify import UnusableInput, verify
+from wardkeep.app.home import LEDGER_ORIGIN, open_root, read_wrapped
+from wardkeep.audit.verify import UnusableInput, read_public_key, verify
+from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import Home, Json, print_json, print_table
+from wardkeep.cli._registry_copy import read_registry
+from wardkeep.compliance.errors import ComplianceError
+from wardkeep.compliance.two_people import Confirmation, confirmation, is_established, is_officer
+from wardkeep.crypto.certificate import CertificateFacts, read_certificate
 from wardkeep.crypto.errors import CryptoError
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import open_keyring
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
-from wardkeep.settings import Settings, SettingsInvalid, load
+from wardkeep.settings import Settings, SettingsInvalid, clock, load
+from wardkeep.storage.errors import StoreError
 
 _SAMPLE: Final = "Seen by Dr. Alan Example, call 202-555-0147 or write to front.desk@clinic.example, SSN 219-09-9999."
 _SAMPLE_TYPES: Final = frozenset({"NAME", "PHONE", "EMAIL", "SSN"})
 _OLDEST_SAFE_SQLITE: Final = (3, 51, 3)
 _LOW_BYTES: Final = 1024**3
 _EMPTY_BYTES: Final = 100 * 1024**2
+_TWO: Final = 2
+_RENEW_BEFORE: Final = timedelta(days=30)
+_TIMEX_BYTES: Final = 512  # struct timex has 208 bytes on 64-bit Linux; all zero only reads
+_TIME_ERROR: Final = 5
 
 
 class Standing(StrEnum):
@@ -61,7 +73,7 @@ def register(root: typer.Typer) -> None:
 
 
 def command(*, home: Home, json: Json = False) -> None:
-    """Look at settings, keys, stores, detector, TLS and disk, and say how to mend what is not right."""
+    """Look at settings, keys, stores, officers, detector, clock, TLS and disk; say how to mend what is not right."""
     findings = list(examine(home))
     is_well = not any(finding.standing is Standing.FAIL for finding in findings)
     if json:
@@ -85,9 +97,11 @@ def examine(home: Path) -> Iterator[Finding]:
         return
     yield _ok("settings", f"{home} is read")
     yield from _modes(settings)
+    yield _clock()
     yield _keys(settings)
     yield _ledger(settings)
-    yield _tls(settings)
+    yield from _officers(settings)
+    yield from _tls(settings)
     yield _disk(settings)
     yield _server(settings)
 
@@ -157,9 +171,20 @@ def _keys(settings: Settings) -> Finding:
         return _warn("keys", f"not tried: {place} is not set here", f"Set {place} and ask again.")
     try:
         wrapped = read_wrapped(settings.wrapped_keys_path)
-        open_keyring(open_root(settings, wrapped), wrapped)
+        keyring = open_keyring(open_root(settings, wrapped), wrapped)
     except CryptoError as error:
         return _fail("keys", str(error), "Restore keys.json and the root key from the same backup.")
+    if settings.ledger_public_key_path.exists():
+        try:
+            published = read_public_key(settings.ledger_public_key_path)
+        except UnusableInput as error:
+            return _fail("keys", str(error), "Put the ledger.pub of this home back.")
+        if (published.raw, published.name) != (keyring.signer.public, LEDGER_ORIGIN.format(tenant=keyring.tenant)):
+            return _fail(
+                "keys",
+                "keys.json and ledger.pub are of different instances",
+                "Restore keys.json, root key, ledger.pub and the stores from the same backup.",
+            )
     return _ok("keys", f"they open under root {wrapped.root_id}; current epoch {wrapped.current_epoch}")
 
 
@@ -179,17 +204,99 @@ def _ledger(settings: Settings) -> Finding:
     return _ok("ledger", f"{result.size} entries, hashes, chain and signatures hold")
 
 
-def _tls(settings: Settings) -> Finding:
+def _officers(settings: Settings) -> Iterator[Finding]:
+    """Look at who counts as two people: what is accepted or recovered stays visible until it is mended."""
+    try:
+        registry = read_registry(settings.control_path)
+    except (CommandFailed, StoreError, ComplianceError) as error:
+        yield _fail("officers", str(error).strip(), "Stop the server, move control.db away, start: it is replayed.")
+        return
+    organisation = registry.organisation
+    if organisation is None:
+        yield _fail("officers", "no organisation is on record", "Restore the ledger, or make an instance with init.")
+        return
+    officers = [person for _, person in sorted(registry.people.items()) if person.is_active and is_officer(person)]
+    counting = [person.id for person in officers if is_established(person) and person.credential_mac is not None]
+    alone = organisation.single_officer_accepted_by
+    if alone is not None:
+        yield _warn(
+            "officers",
+            f"{alone} alone can open a road; accepted on record when the instance was made",
+            "Name two officers in the next instance; until then review every single_officer_acceptance entry.",
+        )
+    elif len(counting) < _TWO:
+        yield _warn(
+            "officers",
+            f"{len(counting)} counts for what takes two people, so no road can be opened",
+            "Have `wardkeep user confirm` run, or `wardkeep recover` on this host.",
+        )
+    else:
+        yield _ok("officers", f"{len(counting)} count for what takes two people: {', '.join(counting)}")
+    for person in officers:
+        match confirmation(person):
+            case Confirmation.AWAITED:
+                yield _warn(
+                    f"officer {person.id}",
+                    f"has access from {person.enrolled_by} and awaits confirmation",
+                    f"An officer who did not give it runs `wardkeep user confirm {person.id}`.",
+                )
+            case Confirmation.RECOVERED_BY_HOST:
+                yield _warn(
+                    f"officer {person.id}",
+                    "has a credential from the host's operator (entry with the note host_recovery)",
+                    f"Another officer runs `wardkeep user confirm {person.id}`.",
+                )
+            case _:
+                continue
+
+
+def _clock() -> Finding:
+    """Ask the kernel whether something disciplines the clock (adjtimex(2)); agreements and credentials end by it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    state = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)) if hasattr(libc, "adjtimex") else -1
+    if state == -1:
+        return _warn("clock", "whether it is synchronised cannot be asked here", "Check the host's time service.")
+    if state == _TIME_ERROR:
+        return _warn("clock", "not synchronised, says the kernel", "Run a time service (chrony, systemd-timesyncd).")
+    return _ok("clock", "synchronised, says the kernel")
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
     if not settings.is_tls_on:
-        return _ok("TLS", f"off: plain HTTP on {settings.listen.host}, which only this machine can reach")
+        yield _ok("TLS", f"off: plain HTTP on {settings.listen.host}, which only this machine can reach")
+        return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(settings.path(settings.tls.certificate), settings.path(settings.tls.key))
-    except (OSError, ssl.SSLError) as error:
-        return _fail(
+        facts = read_certificate(settings.path(settings.tls.certificate))
+    except (OSError, ssl.SSLError, CryptoError) as error:
+        yield _fail(
             "TLS", f"certificate and key cannot be used ({type(error).__name__})", "Correct [tls] in wardkeep.toml."
         )
-    return _ok("TLS", "on, version 1.3; certificate and key belong together (their expiry is not checked here)")
+        return
+    yield _ok("TLS", "on, version 1.3; certificate and key belong together")
+    yield from _certificate(settings, facts, clock().wall)
+
+
+def _certificate(settings: Settings, facts: CertificateFacts, now: datetime) -> Iterator[Finding]:
+    day = facts.not_after.date().isoformat()
+    renew = "Put a new certificate and key in place and restart."
+    if not facts.not_before <= now <= facts.not_after:
+        since = facts.not_before.date().isoformat()
+        yield _fail("certificate", f"not valid now: it holds from {since} through {day}, so clients refuse it", renew)
+    elif facts.not_after - now < _RENEW_BEFORE:
+        yield _warn("certificate", f"ends on {day}", renew)
+    else:
+        yield _ok("certificate", f"valid through {day}")
+    missing = [name for name in settings.listen.hosts if not facts.covers(name)]
+    if missing:
+        yield _warn(
+            "certificate names",
+            f"it does not name {', '.join(missing)}",
+            "Have it issued for every name in listen.hosts, or take away names that no client uses.",
+        )
+    else:
+        yield _ok("certificate names", "it names every host in listen.hosts")
 
 
 def _disk(settings: Settings) -> Finding:

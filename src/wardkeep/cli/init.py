@@ -29,6 +29,7 @@ from wardkeep.compliance.bootstrap import (
     initialise,
 )
 from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.two_people import HOST
 from wardkeep.crypto.ca import create_authority, issue_server_certificate
 from wardkeep.crypto.keys import (
     Keyring,
@@ -186,7 +187,7 @@ async def _record(settings: Settings, plan: Bootstrap) -> None:
     opened = await open_home(settings, clock)
     try:
         await opened.control.change(
-            by="host:operator", action="bootstrap", reason="the instance was made", plan=lambda _: plan.changes
+            by=HOST, action="bootstrap", reason="the instance was made", plan=lambda _: plan.changes
         )
     finally:
         await opened.close()

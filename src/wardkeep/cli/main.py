@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "demo",
     "doctor",
     "verify",
+    "recover",
     "deid",
     "baa",
     "user",

@@ -1,4 +1,8 @@
-"""`wardkeep user`: people, their roles and their access (45 CFR 164.308(a)(3)-(4))."""
+"""`wardkeep user`: people, their roles and their access (45 CFR 164.308(a)(3)-(4)).
+
+Who is given a role that opens roads, or a new credential, counts as one of two people only once another officer has
+confirmed them: `compliance.two_people` has the rule.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +24,7 @@ def register(root: typer.Typer) -> None:
     group.command("list")(list_people)
     group.command("roles")(roles)
     group.command("credential")(credential)
+    group.command("confirm")(confirm)
     group.command("disable")(disable)
     root.add_typer(group, name="user")
 
@@ -40,13 +45,25 @@ def add(
 
 
 def list_people(*, home: Home, acting: As = None, json: Json = False) -> None:
-    """List people and their roles."""
+    """List people, their roles, and whether they count for what takes two people."""
     people = client(home, acting).get("people")["people"]
     if json:
         print_json(people)
         return
-    rows = [(each["id"], each["roles"], each["is_active"], each["has_credential"]) for each in people]
-    print_table(("id", "roles", "active", "credential"), rows, empty="Nobody is enrolled.")
+    rows = [
+        (
+            each["id"],
+            each["roles"],
+            each["is_active"],
+            each["has_credential"],
+            each["confirmation"].replace("_", " "),
+            each["enrolled_by"],
+            each["confirmed_by"],
+        )
+        for each in people
+    ]
+    columns = ("id", "roles", "active", "credential", "confirmation", "access by", "confirmed by")
+    print_table(columns, rows, empty="Nobody is enrolled.")
 
 
 def roles(
@@ -75,6 +92,19 @@ def credential(
     """Give a person a new credential; the old one is worthless at once."""
     made = client(home, acting).post("people", person, "credential", reason=reason)
     hand_over(made, out, json=json, done=f"{person} has a new credential (ledger entry {made['ledger_index']}).")
+
+
+def confirm(
+    *,
+    home: Home,
+    person: Person,
+    acting: As = None,
+    reason: Reason = "confirmed in person",
+    json: Json = False,
+) -> None:
+    """Vouch for an officer: who they are, and that they alone hold their credential."""
+    done = client(home, acting).post("people", person, "confirm", reason=reason)
+    report(done, f"{person} is confirmed and counts for what takes two people", json=json)
 
 
 def disable(

@@ -11,14 +11,13 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wardkeep.compliance.errors import NotAllowed
-from wardkeep.compliance.people import permissions_of
 from wardkeep.compliance.records import ORGANISATION_ID, Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_text, invalid
-from wardkeep.compliance.vendors import SINGLE_OFFICER_NOTE
+from wardkeep.compliance.two_people import SINGLE_OFFICER_NOTE
 from wardkeep.identity.keys import new_credential
 from wardkeep.model.registry import Organisation, Person, Role
 from wardkeep.model.sensitive import Secret
-from wardkeep.policy.roles import Permission
+from wardkeep.policy.roles import Permission, permissions_of
 
 # Together they can do everything and neither can open a road alone; see policy.roles.
 FIRST_OFFICER: Final = frozenset({Role.PRIVACY_OFFICER, Role.ADMINISTRATOR})

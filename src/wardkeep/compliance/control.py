@@ -15,7 +15,7 @@ from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
 from wardkeep.audit.ledger import Ledger
 from wardkeep.compliance.entries import EntryMaker, peek
 from wardkeep.compliance.errors import ControlAhead
-from wardkeep.compliance.records import Change, apply, decode_payload, encode_payload, load, stored
+from wardkeep.compliance.records import Change, apply, decode_payload, encode_payload, load, stamped, stored
 from wardkeep.compliance.terms import clean_id, clean_reason
 from wardkeep.model.registry import Registry
 from wardkeep.storage.control_sqlite import NOTHING_APPLIED, ControlFile
@@ -89,11 +89,10 @@ class Control:
             facts_epoch=self._registry.epoch,
         )
         loop = asyncio.get_running_loop()
-        puts, deletes = stored(changes)
 
         def apply_at(index: int) -> None:
             # In the ledger's thread, before anything later is committed; also when our caller gave up waiting.
-            self._store.apply(index, puts, deletes)
+            self._store.apply(index, *stored(stamped(changes, index)))
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._publish, index, changes)
 
@@ -104,7 +103,7 @@ class Control:
     def _publish(self, index: int, changes: Sequence[Change]) -> None:
         if index < self._registry.epoch:
             return
-        self._registry = apply(self._registry, changes, epoch=index + 1)
+        self._registry = apply(self._registry, stamped(changes, index), epoch=index + 1)
         for listener in self._listeners:
             listener(self._registry)
 
@@ -130,9 +129,8 @@ async def open_control(*, ledger: Ledger, store: ControlFile, entries: EntryMake
     async for entry in ledger.scan(applied + 1, newest + 1):
         if peek(entry.header).type != "control" or entry.payload is None:
             continue
-        changes = decode_payload(entries.opened(entry.header, entry.payload))
-        puts, deletes = stored(changes)
-        store.apply(entry.index, puts, deletes)
+        changes = stamped(decode_payload(entries.opened(entry.header, entry.payload)), entry.index)
+        store.apply(entry.index, *stored(changes))
         registry = apply(registry, changes, epoch=entry.index + 1)
     return Control(ledger=ledger, store=store, entries=entries, registry=registry)
 

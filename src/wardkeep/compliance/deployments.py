@@ -18,7 +18,7 @@ import msgspec
 
 from wardkeep.compliance.errors import NotAllowed, RecordUnreadable
 from wardkeep.compliance.records import Change, Kind
-from wardkeep.compliance.terms import clean_id, clean_model, invalid, require, taken, unknown
+from wardkeep.compliance.terms import clean_id, clean_model, clean_region, invalid, require, taken, unknown
 from wardkeep.compliance.vendors import is_own_boundary
 from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
 from wardkeep.crypto.mac import sha256
@@ -55,9 +55,10 @@ def add_deployment(
     if deployment.dialect not in DIALECTS:
         raise invalid("dialect", f"one of {', '.join(sorted(DIALECTS))}")
     clean_id(deployment.platform, "platform")
-    for noun, value in (("project", deployment.project), ("model", deployment.model), ("region", deployment.region)):
-        if value is not None:
-            clean_model(value, noun)
+    clean_model(deployment.project, "project")
+    clean_model(deployment.model, "model")
+    if deployment.region is not None:
+        clean_region(deployment.region, "region")
     check_base_url(
         deployment.base_url,
         may_be_plain=deployment.allow_plain_http and is_own_boundary(registry, deployment.vendor),

@@ -13,6 +13,7 @@ import msgspec
 
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.forecast import Forecast
+from wardkeep.compliance.two_people import confirmation
 from wardkeep.model.registry import (
     Agreement,
     AgreementKind,
@@ -227,12 +228,15 @@ def deployment_view(deployment: Deployment) -> dict[str, object]:
 
 
 def person_view(person: Person) -> dict[str, object]:
-    """Return a person as they are shown."""
+    """Return a person as they are shown; `confirmation` says whether they count for what takes two people."""
     return {
         "id": person.id,
         "roles": sorted(person.roles),
         "is_active": person.is_active,
         "has_credential": person.credential_mac is not None,
+        "enrolled_by": person.enrolled_by,
+        "confirmed_by": person.confirmed_by,
+        "confirmation": confirmation(person).value,
     }
 
 

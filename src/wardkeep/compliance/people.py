@@ -1,20 +1,21 @@
 """People, their roles and credentials, and the keys of applications (45 CFR 164.308(a)(3)-(4), 164.312(a)(2)(i)).
 
 Least privilege: nothing is granted that was not named. Nobody changes their own roles, and nobody grants a permission
-that they do not hold. Every key has an active owner, because the requestor is a person even when an application calls.
+that they do not hold. Who was given access counts for what takes two people only once confirmed (`two_people`). Every
+key has an active owner, because the requestor is a person even when an application calls.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Change, Kind
-from wardkeep.compliance.terms import clean_id, clean_text, invalid, require, taken, unknown
+from wardkeep.compliance.terms import clean_id, clean_text, clean_workspace, invalid, require, taken, unknown
+from wardkeep.compliance.two_people import hands_of
 from wardkeep.identity.keys import NewCredential
 from wardkeep.model.registry import ApiKey, Person, Purpose, Registry, Role
-from wardkeep.policy.roles import GRANTS, Permission, permit
+from wardkeep.policy.roles import TWO_PERSON, Permission, permissions_of, permit
 
 _MOST_CALLS_A_MINUTE: Final = 1_000_000
 _MOST_CALLS_AT_ONCE: Final = 10_000
@@ -28,16 +29,25 @@ def add_person(
     if clean_id(person, "person id") in registry.people:
         raise taken("person", "Use another id; ids of people who left are not given out again.")
     _check_grant(by, roles)
-    record = Person(id=person, roles=roles, is_active=True, credential_mac=credential.mac)
+    record = Person(
+        id=person,
+        roles=roles,
+        is_active=True,
+        credential_mac=credential.mac,
+        enrolled_by=by.id,
+        access_by=hands_of(by),
+    )
     return (Change(kind=Kind.PEOPLE, id=person, record=record),)
 
 
 def set_roles(registry: Registry, by: Person, *, person: str, roles: frozenset[Role]) -> tuple[Change, ...]:
-    """Replace a person's roles. Raises NotAllowed."""
+    """Replace a person's roles; who becomes an officer is to be confirmed (again). Raises NotAllowed."""
     require(by, Permission.PERSON_CHANGE)
     found = _other(registry, by, person)
     _check_grant(by, roles)
     record = replace(found, roles=roles)
+    if TWO_PERSON & (permissions_of(roles) - permissions_of(found.roles)):
+        record = replace(record, enrolled_by=by.id, access_by=found.access_by | hands_of(by), confirmed_by=None)
     _check_keeper_remains(registry, record)
     return (Change(kind=Kind.PEOPLE, id=person, record=record),)
 
@@ -57,7 +67,9 @@ def disable_person(registry: Registry, by: Person, *, person: str) -> tuple[Chan
 def renew_credential(registry: Registry, by: Person, *, person: str, credential: NewCredential) -> tuple[Change, ...]:
     """Give a person a new credential; the old one is worthless at once. Raises NotAllowed.
 
-    For oneself, or for somebody none of whose permissions one lacks: a new credential lets its maker act as them.
+    For oneself, or for somebody none of whose permissions one lacks: a new credential lets its maker act as them, so
+    they are to be confirmed again. Renewing one's own leaves all that as it was: else it would launder a credential
+    that another made.
     """
     found = registry.people.get(person)
     if person != by.id:
@@ -67,7 +79,10 @@ def renew_credential(registry: Registry, by: Person, *, person: str, credential:
         _check_grant(by, found.roles)
     if found is None or not found.is_active:
         raise unknown("active person", "wardkeep user list")
-    return (Change(kind=Kind.PEOPLE, id=person, record=replace(found, credential_mac=credential.mac)),)
+    record = replace(found, credential_mac=credential.mac)
+    if person != by.id:
+        record = replace(record, enrolled_by=by.id, access_by=hands_of(by), confirmed_by=None)
+    return (Change(kind=Kind.PEOPLE, id=person, record=record),)
 
 
 def create_key(
@@ -108,7 +123,7 @@ def create_key(
         mac=credential.mac,
         name=clean_text(name, "key name", longest=80),
         owner=owner,
-        workspace=clean_id(workspace, "workspace"),
+        workspace=clean_workspace(workspace, "workspace"),
         models=models,
         purposes=purposes,
         default_purpose=default_purpose,
@@ -134,11 +149,6 @@ def revoke_key(registry: Registry, by: Person, *, key: str) -> tuple[Change, ...
             status=409,
         )
     return (Change(kind=Kind.KEYS, id=key, record=replace(found, is_revoked=True)),)
-
-
-def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
-    """Return all that the roles permit together."""
-    return frozenset[Permission]().union(*(GRANTS.get(role, frozenset()) for role in roles))
 
 
 def _check_grant(by: Person, roles: frozenset[Role]) -> None:

@@ -9,7 +9,7 @@ and only with a default that denies.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -20,6 +20,9 @@ from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.registry import Agreement, ApiKey, Deployment, Organisation, Person, Registry, Route, Vendor
 
 ORGANISATION_ID: Final = "organisation"
+
+# Stands in a record for the entry that carries it, whose index is not known before it is written.
+SEE_THIS_ENTRY: Final = "see this ledger entry"
 
 _REMOVED: Final = b"null"
 
@@ -130,6 +133,25 @@ def apply(registry: Registry, changes: Iterable[Change], *, epoch: int) -> Regis
         keys=_only(kinds[Kind.KEYS], ApiKey),
         secrets=_only(kinds[Kind.SECRETS], bytes),
     )
+
+
+def stamped(changes: Sequence[Change], index: int) -> tuple[Change, ...]:
+    """Return the changes as they are applied: `SEE_THIS_ENTRY` becomes the index. Pure, so the same at replay."""
+    pointer = f"see ledger entry {index}"
+    return tuple(
+        change if change.record is None else replace(change, record=_pointing(change.record, pointer))
+        for change in changes
+    )
+
+
+def _pointing(record: Record, pointer: str) -> Record:
+    match record:
+        case Agreement(status_reason=reason) if reason == SEE_THIS_ENTRY:
+            return replace(record, status_reason=pointer)
+        case Vendor(suspended_because=reason) if reason == SEE_THIS_ENTRY:
+            return replace(record, suspended_because=pointer)
+        case _:
+            return record
 
 
 def stored(changes: Sequence[Change]) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str]]]:

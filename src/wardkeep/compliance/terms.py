@@ -1,7 +1,8 @@
 """What every change must satisfy, whatever it changes: a permitted, active person, clean names, a reason in words.
 
 Names of records stand in ledger headers, metrics and logs, so their grammar leaves no room for a sentence about a
-patient; free text is sealed (45 CFR 164.312(b): the record of activity must not itself disclose).
+patient; free text is sealed (45 CFR 164.312(b): the record of activity must not itself disclose). Their lengths are
+bounded here and nowhere else: a header with all of them at their longest must still fit a leaf.
 """
 
 import re
@@ -13,6 +14,8 @@ from wardkeep.policy.roles import Permission, permit
 
 _ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
+_REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_WORKSPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?")
 _REASON_MAX: Final = 500
 _TEXT_MAX: Final = 200
 
@@ -48,6 +51,16 @@ def clean_id(value: str, noun: str) -> str:
 def clean_model(value: str, noun: str) -> str:
     """Return `value` when it is a well-formed model name. Raises NotAllowed, without quoting it."""
     return _matched(_MODEL, value, noun, "1 to 128 of A-Z a-z 0-9 . _ : / @ + - beginning with a letter or digit")
+
+
+def clean_region(value: str, noun: str) -> str:
+    """Return `value` when it is a well-formed region. Raises NotAllowed, without quoting it."""
+    return _matched(_REGION, value, noun, "1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit")
+
+
+def clean_workspace(value: str, noun: str) -> str:
+    """Return `value` when it is a well-formed workspace. Raises NotAllowed, without quoting it."""
+    return _matched(_WORKSPACE, value, noun, "1 to 32 of a-z 0-9 . _ - beginning and ending with a letter or digit")
 
 
 def clean_text(value: str, noun: str, *, longest: int = _TEXT_MAX) -> str:

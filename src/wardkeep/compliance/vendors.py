@@ -1,8 +1,8 @@
 """Vendors and agreements: record, activate, suspend, resume, terminate (45 CFR 164.308(b), 164.314(a), 164.504(e)).
 
 Pure: each function takes the registry and the person who asks, and returns the changes or raises `NotAllowed`. Opening
-a road takes two people, the one who recorded (or suspended) and another who opens; closing takes one, at once. An
-organisation with a single officer has accepted that risk on record, and every entry made under it says so.
+a road takes two people, the one who recorded (or suspended) and another who opens; closing takes one, at once. Who
+counts as two is `two_people`. What people write as a reason is sealed in the ledger entry; records only point there.
 """
 
 import re
@@ -11,8 +11,19 @@ from datetime import date
 from typing import Final
 
 from wardkeep.compliance.errors import NotAllowed
-from wardkeep.compliance.records import Change, Kind
-from wardkeep.compliance.terms import clean_id, clean_model, clean_reason, clean_text, invalid, require, taken, unknown
+from wardkeep.compliance.records import SEE_THIS_ENTRY, Change, Kind
+from wardkeep.compliance.terms import (
+    clean_id,
+    clean_model,
+    clean_reason,
+    clean_region,
+    clean_text,
+    invalid,
+    require,
+    taken,
+    unknown,
+)
+from wardkeep.compliance.two_people import check_opener, second_person
 from wardkeep.model.registry import (
     Agreement,
     AgreementKind,
@@ -25,8 +36,6 @@ from wardkeep.model.registry import (
     Vendor,
 )
 from wardkeep.policy.roles import Permission
-
-SINGLE_OFFICER_NOTE: Final = "single_officer_acceptance"
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _ENDPOINTS: Final = frozenset(surface.value for surface in Surface)
@@ -49,7 +58,8 @@ def suspend_vendor(registry: Registry, by: Person, *, vendor: str, reason: str) 
     found = _vendor(registry, vendor)
     if found.suspended_because is not None:
         raise _wrong_status("The vendor is already suspended.", "`wardkeep baa list` shows the reason.")
-    record = replace(found, suspended_because=_signed(by, reason))
+    clean_reason(reason)
+    record = replace(found, suspended_because=SEE_THIS_ENTRY, suspended_by=by.id)
     return (Change(kind=Kind.VENDORS, id=vendor, record=record),)
 
 
@@ -60,8 +70,9 @@ def resume_vendor(registry: Registry, by: Person, *, vendor: str, reason: str) -
     found = _vendor(registry, vendor)
     if found.suspended_because is None:
         raise _wrong_status("The vendor is not suspended.", "Nothing needs to be done.")
-    note = _second_person(registry, by, _signer(found.suspended_because), "suspended the vendor")
-    return (Change(kind=Kind.VENDORS, id=vendor, record=replace(found, suspended_because=None), note=note),)
+    note = check_opener(registry, by, found.suspended_by, deed="suspended the vendor")
+    record = replace(found, suspended_because=None, suspended_by=None)
+    return (Change(kind=Kind.VENDORS, id=vendor, record=record, note=note),)
 
 
 def add_agreement(registry: Registry, by: Person, *, agreement: Agreement) -> tuple[Change, ...]:
@@ -91,6 +102,8 @@ def add_agreement(registry: Registry, by: Person, *, agreement: Agreement) -> tu
         added_by=by.id,
         activated_by=None,
         status_reason=None,
+        suspended_by=None,
+        added_under=by.access_by,
     )
     return (Change(kind=Kind.AGREEMENTS, id=agreement.id, record=record),)
 
@@ -103,7 +116,7 @@ def activate(registry: Registry, by: Person, *, agreement: str, today: date) -> 
         raise _wrong_status("Only a draft can be activated.", _next_step(found.status))
     if found.expires_on is not None and found.expires_on < today:
         raise _wrong_status("The agreement's last day has passed.", "Record the renewal with `wardkeep baa add`.")
-    note = _second_person(registry, by, found.added_by, "recorded the agreement")
+    note = second_person(registry, by, found.added_by, under=found.added_under, deed="recorded the agreement")
     record = replace(found, status=AgreementStatus.ACTIVE, activated_by=by.id, status_reason=None)
     return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record, note=note),)
 
@@ -114,7 +127,8 @@ def suspend(registry: Registry, by: Person, *, agreement: str, reason: str) -> t
     found = _agreement(registry, agreement)
     if found.status is not AgreementStatus.ACTIVE:
         raise _wrong_status("Only an active agreement can be suspended.", _next_step(found.status))
-    record = replace(found, status=AgreementStatus.SUSPENDED, status_reason=_signed(by, reason))
+    clean_reason(reason)
+    record = replace(found, status=AgreementStatus.SUSPENDED, status_reason=SEE_THIS_ENTRY, suspended_by=by.id)
     return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record),)
 
 
@@ -125,8 +139,8 @@ def resume(registry: Registry, by: Person, *, agreement: str, reason: str) -> tu
     found = _agreement(registry, agreement)
     if found.status is not AgreementStatus.SUSPENDED:
         raise _wrong_status("Only a suspended agreement can be resumed.", _next_step(found.status))
-    note = _second_person(registry, by, _signer(found.status_reason), "suspended the agreement")
-    record = replace(found, status=AgreementStatus.ACTIVE, status_reason=None)
+    note = check_opener(registry, by, found.suspended_by, deed="suspended the agreement")
+    record = replace(found, status=AgreementStatus.ACTIVE, status_reason=None, suspended_by=None)
     return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record, note=note),)
 
 
@@ -136,23 +150,9 @@ def terminate(registry: Registry, by: Person, *, agreement: str, reason: str) ->
     found = _agreement(registry, agreement)
     if found.status is AgreementStatus.TERMINATED:
         raise _wrong_status("The agreement is already terminated.", _next_step(found.status))
-    record = replace(found, status=AgreementStatus.TERMINATED, status_reason=_signed(by, reason))
+    clean_reason(reason)
+    record = replace(found, status=AgreementStatus.TERMINATED, status_reason=SEE_THIS_ENTRY)
     return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record),)
-
-
-def _second_person(registry: Registry, by: Person, first: str | None, deed: str) -> str | None:
-    """Return the note for the entry. An unknown first person could be the same one, so it counts as the same."""
-    if first is not None and first != by.id:
-        return None
-    organisation = registry.organisation
-    if organisation is not None and organisation.single_officer_accepted_by == by.id:
-        return SINGLE_OFFICER_NOTE
-    raise NotAllowed(
-        "second_person_required",
-        what=f"This needs another person than the one who {deed}.",
-        why="Opening a road for PHI takes two people, so that one mistake or one stolen credential cannot.",
-        fix="Ask another officer to do it with their own credential (`--as ID`).",
-    )
 
 
 def _check_scope(scope: Scope) -> None:
@@ -167,8 +167,10 @@ def _check_scope(scope: Scope) -> None:
     ):
         if not names:
             raise invalid(f"list of {noun} of a scope", "complete: name each one; there are no wildcards")
-    for name in scope.projects | scope.models | scope.regions:
-        clean_model(name, "project, model or region of a scope")
+    for name in scope.projects | scope.models:
+        clean_model(name, "project or model of a scope")
+    for name in scope.regions:
+        clean_region(name, "region of a scope")
     for name in scope.features:
         clean_id(name, "feature of a scope")
     if not scope.endpoints <= _ENDPOINTS:
@@ -207,19 +209,6 @@ def _next_step(status: AgreementStatus) -> str:
             return "It is suspended; a second person resumes it with `wardkeep baa resume`."
         case AgreementStatus.TERMINATED:
             return "It is terminated; record a new agreement with `wardkeep baa add`."
-
-
-def _signed(by: Person, reason: str) -> str:
-    """Return the reason with its author in front: who closed a road may not be the one to open it again.
-
-    Ids hold no colon, so the author can be read back.
-    """
-    return f"{by.id}: {clean_reason(reason)}"
-
-
-def _signer(signed: str | None) -> str | None:
-    author, colon, _ = (signed or "").partition(": ")
-    return author if colon else None
 
 
 def is_own_boundary(registry: Registry, vendor: str) -> bool:

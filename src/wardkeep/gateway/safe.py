@@ -7,6 +7,7 @@ read is refused by name; a detector that fails refuses the call.
 
 import base64
 import binascii
+from collections.abc import Iterator
 from typing import Final
 
 import orjson
@@ -57,6 +58,7 @@ def make_safe(permitted: Permitted, detector: Detector, surrogate_key: Secret[by
         permitted=permitted,
         body=_body(call, reading, found, signed),
         features=_features(call, reading),
+        geography=_geography(reading),
         restore=found.restore,
         counts={kind.value: count for kind, count in found.counts.items()},
         conversation_key=conversation_key,
@@ -110,9 +112,23 @@ def _body(call: Call, reading: Reading, found: Deidentified, signed: dict[int, s
         changes=changes,
         model_ordinal=reading.marks["model"][0],
         # DESIGN 11: absent `store` is sent as false, so that the vendor's default never decides.
-        insert=b'"store":false' if is_chat and "store" not in call.document.value else b"",
-        without=call.document.member_range("wardkeep") if "wardkeep" in reading.marks else None,
+        insert=b'"store":false' if is_chat and call.document.value.get("store") is None else b"",
+        without=frozenset(_never_sent(call)),
     )
+
+
+def _never_sent(call: Call) -> Iterator[str]:
+    """Yield our own member, and a null `store`, in whose place the vendor's default would decide."""
+    body = call.document.value
+    if "wardkeep" in body:
+        yield "wardkeep"
+    if "store" in body and body["store"] is None:
+        yield "store"
+
+
+def _geography(reading: Reading) -> str | None:
+    _, named = reading.marks.get("inference_geo", (0, None))
+    return named if isinstance(named, str) else None
 
 
 def _conversation_key(permitted: Permitted, surrogate_key: Secret[bytes]) -> Secret[bytes]:

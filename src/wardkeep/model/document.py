@@ -9,7 +9,7 @@ keys, so the text then has more string tokens than the parsed value. Depth is bo
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,27 +46,24 @@ class Document:
     value: dict[str, object]
     scalars: int
 
-    def edits(
-        self, changes: Mapping[int, str], *, insert: bytes = b"", without: tuple[int, int] | None = None
-    ) -> list["Edit"]:
+    def edits(self, changes: Mapping[int, str], *, insert: bytes = b"", without: Collection[str] = ()) -> list["Edit"]:
         """Return the edits that rewrite the document, in order of position.
 
         Args:
             changes: ordinal (document order over strings, keys included, and numbers) to new text.
             insert: members, such as `"store":false`, put first into the top-level object.
-            without: half-open byte range left out (see `member_range`).
+            without: names of top-level members left out, each with one comma.
         """
-        found: list[Edit] = []
+        cuts = self._cuts(without) if without else []
+        found: list[Edit] = [(start, stop, b"") for start, stop in cuts]
         if insert:
             brace = self.raw.index(b"{") + 1
-            found.append((brace, brace, insert + b"," if self.value else insert))
-        if without is not None:
-            found.append((*without, b""))
+            is_alone = not self.value.keys() - set(without)
+            found.append((brace, brace, insert if is_alone else insert + b","))
         if changes:
-            cut_from, cut_to = without if without is not None else (-1, -1)
             for ordinal, match in enumerate(_SCALAR.finditer(self.raw)):
                 new = changes.get(ordinal)
-                if new is not None and not cut_from <= match.start() < cut_to:
+                if new is not None and not any(start <= match.start() < stop for start, stop in cuts):
                     found.append((match.start(), match.end(), orjson.dumps(new)))
         found.sort(key=lambda edit: edit[:2])
         return found
@@ -75,30 +72,44 @@ class Document:
         """Return the bytes with the scalars at the given ordinals replaced by JSON strings."""
         return apply(self.raw, self.edits(changes)) if changes else self.raw
 
-    def member_range(self, name: str) -> tuple[int, int] | None:
-        """Return the byte range of a top-level member with one adjacent comma, or None when it is absent."""
+    def spelled(self, ordinals: Collection[int]) -> dict[int, str]:
+        """Return scalars as they are written: a number's own digits, which its value may not hold."""
+        return {n: m.group().decode() for n, m in enumerate(_SCALAR.finditer(self.raw)) if n in ordinals}
+
+    def _cuts(self, names: Collection[str]) -> list[tuple[int, int]]:
+        """Return the byte ranges to leave out so that neither member nor a comma too many remains."""
+        members = self._members()
+        cuts: list[tuple[int, int]] = []
+        kept_end: int | None = None
+        for position, (name, start, end) in enumerate(members):
+            if name not in names:
+                kept_end = end
+            elif kept_end is not None:
+                cuts.append((kept_end, end))
+                kept_end = end
+            else:
+                cuts.append((start, members[position + 1][1] if position + 1 < len(members) else end))
+        return cuts
+
+    def _members(self) -> list[tuple[str, int, int]]:
+        """Return name, start and end of each top-level member; an end is its comma's or brace's position."""
+        members: list[tuple[str, int, int]] = []
         depth = 0
-        key_at: int | None = None
-        expecting_key = False
-        last_comma: int | None = None
+        name, start = "", -1
         for match in _STRUCTURE.finditer(self.raw):
             token = match.group()
             if token in b"{[":
                 depth += 1
-                expecting_key = depth == 1
             elif token in b"}]":
                 depth -= 1
-                if depth == 0 and key_at is not None:
-                    return (last_comma if last_comma is not None else key_at), match.start()
+                if depth == 0 and start >= 0:
+                    members.append((name, start, match.start()))
             elif depth == 1 and token == b",":
-                if key_at is not None:
-                    return (last_comma, match.start()) if last_comma is not None else (key_at, match.end())
-                last_comma, expecting_key = match.start(), True
-            elif depth == 1 and expecting_key and token.startswith(b'"'):
-                expecting_key = False
-                if orjson.loads(token) == name:
-                    key_at = match.start()
-        return None
+                members.append((name, start, match.start()))
+                start = -1
+            elif depth == 1 and start < 0:
+                name, start = orjson.loads(token), match.start()
+        return members
 
 
 _STRUCTURE: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
@@ -113,7 +124,7 @@ def parse(raw: bytes) -> Document:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        deep = "recursion" in str(error)
+        deep = any(sign in str(error) for sign in ("recursion", "depth limit"))
         raise RefusalError(Refused(reason=Reason.JSON_TOO_DEEP if deep else Reason.JSON_MALFORMED)) from None
     if not isinstance(value, dict):
         raise RefusalError(Refused(reason=Reason.JSON_MALFORMED))

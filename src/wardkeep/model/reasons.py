@@ -8,8 +8,11 @@ Statuses are chosen so that unmodified SDKs do not retry a refusal (they retry 4
 in that list is the truth, the response carries `x-should-retry`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -122,384 +125,394 @@ _AUDIT_RULE = (
 )
 _MIN = "Access to PHI is limited to permitted people and purposes (45 CFR 164.308(a)(4), 164.502(b))."
 
-EXPLANATIONS: dict[Reason, Explanation] = {
-    Reason.REQUEST_MALFORMED: _row(
-        400,
-        "The request is not well-formed HTTP/1.1.",
-        "A malformed request can be read in two ways.",
-        "Send a request that follows RFC 9112; an ordinary HTTP client does.",
-    ),
-    Reason.FRAMING_AMBIGUOUS: _row(
-        400,
-        "The request's length is stated twice or not clearly.",
-        "Ambiguous framing lets a second request hide in the first (RFC 9112 section 6.3).",
-        "Send exactly one Content-Length, or Transfer-Encoding: chunked, never both.",
-    ),
-    Reason.HOST_INVALID: _row(
-        400,
-        "The Host header is missing, repeated, or not a name this gateway serves.",
-        "Requests for another host are a rebinding or smuggling sign (RFC 9112 section 3.2).",
-        "Call the gateway by a configured name; the operator lists them in `hosts` of wardkeep.toml.",
-    ),
-    Reason.HEADERS_TOO_LARGE: _row(
-        431,
-        "The request's headers are too large or too many.",
-        "Header size is bounded to keep the gateway available.",
-        "Send fewer or shorter headers; prompts belong in the body.",
-    ),
-    Reason.REQUEST_TOO_SLOW: _row(
-        408,
-        "The request did not arrive in time.",
-        "A connection held open by a slow sender starves other callers.",
-        "Send the request again over a faster connection.",
-    ),
-    Reason.BODY_TOO_LARGE: _row(
-        413,
-        "The request's body is larger than this gateway accepts.",
-        "Body size is bounded so that all of it is read.",
-        "Send less text in one call, or ask the operator to raise `max_body_bytes`.",
-    ),
-    Reason.MEDIA_TYPE_UNSUPPORTED: _row(
-        415,
-        "The body is not application/json in UTF-8.",
-        _UNREAD,
-        "Send Content-Type: application/json (charset utf-8).",
-    ),
-    Reason.CONTENT_ENCODED: _row(
-        415, "The body is compressed or otherwise encoded.", _UNREAD, "Send the body without Content-Encoding."
-    ),
-    Reason.PATH_UNKNOWN: _row(
-        404,
-        "There is no such endpoint here.",
-        "Every route is denied unless it is listed.",
-        "Use one of /v1/chat/completions, /v1/messages, /v1/messages/count_tokens, /v1/models.",
-    ),
-    Reason.METHOD_NOT_ALLOWED: _row(
-        405,
-        "This endpoint does not take that method.",
-        "Every method is denied unless it is listed.",
-        "POST to call a model; GET /v1/models to list them.",
-    ),
-    Reason.JSON_MALFORMED: _row(
-        400, "The body is not valid JSON in UTF-8.", _UNREAD, "Send one JSON object, encoded as RFC 8259 says."
-    ),
-    Reason.JSON_TOO_DEEP: _row(
-        400,
-        "The body is nested more than 64 levels deep.",
-        "Depth is bounded so that all of it is read.",
-        "Flatten the request.",
-    ),
-    Reason.JSON_DUPLICATE_KEY: _row(
-        400,
-        "An object in the body has the same key twice.",
-        "Two readers may keep different ones, so one could pass unread (RFC 8259 section 4).",
-        "Send each key once.",
-    ),
-    Reason.HEADER_INVALID: _row(
-        400,
-        "A Wardkeep-* header has a value that cannot be read, or appears twice.",
-        "A doubtful statement is no statement.",
-        "Send each Wardkeep-* header once: letters, digits and -_.:@ only, 128 at the most.",
-    ),
-    Reason.FIELD_UNLISTED: _row(
-        400,
-        "The request has a field that this route does not list.",
-        _UNREAD,
-        "Remove the field named in `field`, or ask the operator whether the route's terms profile can list it.",
-    ),
-    Reason.FIELD_INVALID: _row(
-        400,
-        "A field has a value of the wrong type or outside its listed values.",
-        _UNREAD,
-        "Correct the field named in `field` as the vendor's API reference describes it.",
-    ),
-    Reason.FIELD_MISSING: _row(
-        400, "A required field is missing.", "The call cannot be routed without it.", "Add the field named in `field`."
-    ),
-    Reason.FIELD_DENIED: _row(
-        403,
-        "The request asks the vendor to keep or share data in a way the terms do not cover.",
-        "Zero retention and the agreement's scope hold only without this field (DESIGN: vendor-side state stays off).",
-        "Remove the field named in `field`, or set it to the value that keeps nothing (for example store: false).",
-    ),
-    Reason.FEATURE_DENIED: _row(
-        403,
-        "The request uses a vendor feature that is outside the agreement.",
-        "Vendor-run tools send data to places the agreement does not reach.",
-        "Use function tools that your own application runs.",
-    ),
-    Reason.BETA_UNLISTED: _row(
-        403,
-        "The request turns on a beta feature that this route does not list.",
-        _UNREAD,
-        "Remove the beta header, or ask the operator whether the route's terms profile can list it.",
-    ),
-    Reason.CONTENT_UNREADABLE: _row(
-        403,
-        "The request carries an image, audio or file, which this gateway cannot read yet.",
-        _UNREAD,
-        "Send the content as text. Images are refused until they can be read and masked.",
-    ),
-    Reason.CREDENTIAL_MISSING: _row(
-        401,
-        "The request carries no credential.",
-        _MIN,
-        "Send your Wardkeep key as `Authorization: Bearer wk_live_...` or `x-api-key: wk_live_...`.",
-    ),
-    Reason.CREDENTIAL_INVALID: _row(
-        401,
-        "The credential is not valid here.",
-        _MIN,
-        "Check that the whole key was copied; keys are shown once, `wardkeep key create` makes a new one.",
-    ),
-    Reason.CREDENTIAL_EXPIRED: _row(
-        401, "The credential has expired.", _MIN, "Ask an administrator for a new key (`wardkeep key create`)."
-    ),
-    Reason.CREDENTIAL_REVOKED: _row(
-        401,
-        "The credential was revoked.",
-        _MIN,
-        "Ask an administrator for a new key, and tell them if you did not expect this.",
-    ),
-    Reason.OWNER_INACTIVE: _row(
-        403,
-        "The person who owns this credential is no longer active.",
-        "Access ends when the person leaves (45 CFR 164.308(a)(3)(ii)(C)).",
-        "An administrator assigns the application to an active owner and makes a new key.",
-    ),
-    Reason.PURPOSE_MISSING: _row(
-        403,
-        "The call states no purpose of use.",
-        _MIN,
-        "Send `Wardkeep-Purpose: TREAT` (or HPAYMT, HOPERAT, HRESCH), or give the key a default purpose.",
-    ),
-    Reason.PURPOSE_UNKNOWN: _row(
-        400,
-        "The stated purpose of use is not one of the HL7 codes this gateway knows.",
-        _MIN,
-        "Send one of TREAT, HPAYMT, HOPERAT, HRESCH, ETREAT.",
-    ),
-    Reason.PURPOSE_NOT_PERMITTED: _row(
-        403,
-        "This key may not call for that purpose.",
-        _MIN,
-        "Use a key scoped to the purpose, or ask an administrator.",
-    ),
-    Reason.ROUTE_NOT_PERMITTED: _row(
-        403, "This key may not use that model.", _MIN, "GET /v1/models lists what it may use."
-    ),
-    Reason.ROLE_NOT_PERMITTED: _row(
-        403,
-        "The caller's role does not include this action.",
-        _MIN,
-        "Ask an administrator for the role, with a reason.",
-    ),
-    Reason.SUBJECT_MISSING: _row(
-        403,
-        "The call names no subject and the route requires one.",
-        "Accounting of disclosures needs to know whom a call is about (45 CFR 164.528).",
-        "Send `Wardkeep-Subject: <your opaque handle>`, or `unknown` or `multiple`.",
-    ),
-    Reason.TRAINING_OVERDUE: _row(
-        403,
-        "The caller's training is overdue.",
-        "Workforce training is required (45 CFR 164.308(a)(5)).",
-        "Complete the assigned course.",
-    ),
-    Reason.POLICY_UNSIGNED: _row(
-        403,
-        "The caller has not acknowledged a required policy.",
-        "Policies bind those who know them (45 CFR 164.316).",
-        "Read and acknowledge the policy.",
-    ),
-    Reason.MFA_STALE: _row(
-        403,
-        "The caller's second factor is missing or too old.",
-        "Person authentication (45 CFR 164.312(d)).",
-        "Sign in again with a second factor.",
-    ),
-    Reason.RATE_LIMITED: _row(
-        429,
-        "This key has used up its rate.",
-        "Rates are bounded so that one caller cannot starve others.",
-        "Wait as long as Retry-After says, or ask an administrator for a higher rate.",
-    ),
-    Reason.CONCURRENCY_LIMITED: _row(
-        429,
-        "This key has too many calls open at once.",
-        "Concurrency is bounded so that one caller cannot starve others.",
-        "Wait until a call has ended, or ask an administrator for a higher limit.",
-    ),
-    Reason.DETECTOR_FAILED: _row(
-        503,
-        "De-identification could not run on this request.",
-        "Text that was not examined may not leave.",
-        "Tell the operator; `wardkeep doctor` says what is wrong with the detector.",
-    ),
-    Reason.SCHEMA_IDENTIFIES: _row(
-        403,
-        "A tool definition or JSON schema in the request contains an identifier.",
-        "Vendors keep schemas outside their PHI protection, so they must hold none.",
-        "Move the value out of the schema into a message.",
-    ),
-    Reason.OPAQUE_FIELD_IDENTIFIES: _row(
-        403,
-        "An id or label field in the request contains an identifier.",
-        "Ids and labels are not rewritten, so they must hold none.",
-        "Use an opaque value in the field named in `field`.",
-    ),
-    Reason.CONVERSATION_NOT_OWNED: _row(
-        403,
-        "The conversation handle cannot be used by this caller.",
-        "A conversation's pseudonyms belong to one principal.",
-        "Use a conversation handle of your own.",
-    ),
-    Reason.MODEL_UNKNOWN: _row(
-        404,
-        "There is no such model here.",
-        "An unknown model is an error, never another model.",
-        "GET /v1/models lists the models this key may use.",
-    ),
-    Reason.SURFACE_MISMATCH: _row(
-        400,
-        "That model is served in another wire format.",
-        "Formats are not translated on this route.",
-        "Call OpenAI-format models at /v1/chat/completions and Anthropic-format models at /v1/messages.",
-    ),
-    Reason.VENDOR_SUSPENDED: _row(
-        403, "The vendor is suspended.", _BAA_RULE, "The privacy officer decides when it is resumed."
-    ),
-    Reason.BAA_MISSING: _row(
-        403,
-        "No agreement covers the vendor behind this model.",
-        _BAA_RULE,
-        "Record it with `wardkeep baa add`; a second person activates it.",
-    ),
-    Reason.BAA_NOT_ACTIVE: _row(
-        403,
-        "The agreement with the vendor behind this model has not been activated.",
-        _BAA_RULE,
-        "A second person activates it with `wardkeep baa activate`.",
-    ),
-    Reason.BAA_SUSPENDED: _row(
-        403,
-        "The agreement with the vendor behind this model is suspended.",
-        _BAA_RULE,
-        "The privacy officer decides when it is resumed (`wardkeep baa list` shows the reason).",
-    ),
-    Reason.BAA_TERMINATED: _row(
-        403, "The agreement with the vendor behind this model was terminated.", _BAA_RULE, "Record a new agreement."
-    ),
-    Reason.BAA_NOT_YET_EFFECTIVE: _row(
-        403,
-        "The agreement with the vendor behind this model is not in effect yet.",
-        _BAA_RULE,
-        "Wait until its effective date.",
-    ),
-    Reason.BAA_EXPIRED: _row(
-        403,
-        "The agreement with the vendor behind this model has expired.",
-        _BAA_RULE,
-        "Renew it: `wardkeep baa add` records the renewal, a second person activates it.",
-    ),
-    Reason.SCOPE_PARTY: _row(
-        403, "The agreement is with another legal party than the one that serves this model.", _BAA_RULE, _SCOPE_FIX
-    ),
-    Reason.SCOPE_PLATFORM: _row(
-        403, "The agreement does not cover the platform that serves this model.", _BAA_RULE, _SCOPE_FIX
-    ),
-    Reason.SCOPE_PROJECT: _row(
-        403, "The agreement does not cover the vendor project this route uses.", _BAA_RULE, _SCOPE_FIX
-    ),
-    Reason.SCOPE_ENDPOINT: _row(403, "The agreement does not cover this endpoint.", _BAA_RULE, _SCOPE_FIX),
-    Reason.SCOPE_FEATURE: _row(403, "The agreement does not cover a feature this call uses.", _BAA_RULE, _SCOPE_FIX),
-    Reason.SCOPE_MODEL: _row(403, "The agreement does not cover this model.", _BAA_RULE, _SCOPE_FIX),
-    Reason.SCOPE_REGION: _row(
-        403, "The agreement does not cover the region that serves this model.", _BAA_RULE, _SCOPE_FIX
-    ),
-    Reason.SCOPE_PURPOSE: _row(403, "The agreement does not cover this purpose of use.", _BAA_RULE, _SCOPE_FIX),
-    Reason.SCOPE_RETENTION: _row(
-        403,
-        "The vendor may keep what it is sent.",
-        "Zero retention is required; anything longer needs a time-limited risk acceptance by two people.",
-        _SCOPE_FIX,
-    ),
-    Reason.SCOPE_TRAINING: _row(
-        403,
-        "The agreement does not forbid training on what is sent.",
-        "PHI is never training data by default (45 CFR 164.502(a)).",
-        _SCOPE_FIX,
-    ),
-    Reason.REGION_UNKNOWN: _row(
-        403,
-        "The region that would process this call is not known.",
-        "Unknown residency is refused.",
-        "The operator states the deployment's region (`wardkeep route check`).",
-    ),
-    Reason.CREDENTIAL_UNAVAILABLE: _row(
-        503,
-        "The vendor credential for this model cannot be read.",
-        "The call cannot be authenticated to the vendor.",
-        "The operator stores it again with `wardkeep route add --credential-file`.",
-    ),
-    Reason.LEDGER_UNAVAILABLE: _row(
-        503,
-        "The ledger cannot be written.",
-        _AUDIT_RULE,
-        "Tell the operator; /readyz and `wardkeep doctor` say what is wrong. Calls resume when it is mended.",
-    ),
-    Reason.LEDGER_TIMEOUT: _row(
-        503,
-        "The ledger did not answer in time.",
-        _AUDIT_RULE,
-        "Tell the operator; /readyz and `wardkeep doctor` say what is wrong. Calls resume when it is mended.",
-    ),
-    Reason.FACTS_UNAVAILABLE: _row(
-        503,
-        "The facts needed to decide are not available.",
-        "Missing facts deny.",
-        "Tell the operator; `wardkeep doctor` says what is missing.",
-    ),
-    Reason.FACTS_CHANGING: _row(
-        503,
-        "Agreements or permissions changed while the call was being decided.",
-        "A decision on old facts is no decision.",
-        "Send the call again.",
-    ),
-    Reason.CLOCK_BACKWARDS: _row(
-        503,
-        "The clock went backwards.",
-        "Expiry cannot be judged without a trustworthy clock.",
-        "The operator mends time synchronisation.",
-    ),
-    Reason.VENDOR_UNREACHABLE: _row(
-        502, "The vendor could not be reached.", "The call was recorded; no answer came.", "Send the call again later."
-    ),
-    Reason.VENDOR_TIMEOUT: _row(
-        504,
-        "The vendor did not answer in time.",
-        "The call was recorded; no whole answer came.",
-        "Send the call again later.",
-    ),
-    Reason.VENDOR_ANSWER_INVALID: _row(
-        502,
-        "The vendor's answer could not be read.",
-        "An answer that cannot be read cannot be recorded or restored.",
-        "Send the call again; tell the operator if it stays.",
-    ),
-    Reason.VENDOR_ANSWER_TOO_LARGE: _row(
-        502,
-        "The vendor's answer is larger than this gateway accepts.",
-        "Memory is bounded.",
-        "Ask for a shorter answer.",
-    ),
-    Reason.INTERNAL: _row(
-        500,
-        "Wardkeep failed on this call.",
-        "When in doubt the road closes.",
-        "Tell the operator the ledger index or request id; nothing of your prompt was logged.",
-    ),
-}
+EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
+    {
+        Reason.REQUEST_MALFORMED: _row(
+            400,
+            "The request is not well-formed HTTP/1.1.",
+            "A malformed request can be read in two ways.",
+            "Send a request that follows RFC 9112; an ordinary HTTP client does.",
+        ),
+        Reason.FRAMING_AMBIGUOUS: _row(
+            400,
+            "The request's length is stated twice or not clearly.",
+            "Ambiguous framing lets a second request hide in the first (RFC 9112 section 6.3).",
+            "Send exactly one Content-Length, or Transfer-Encoding: chunked, never both.",
+        ),
+        Reason.HOST_INVALID: _row(
+            400,
+            "The Host header is missing, repeated, or not a name this gateway serves.",
+            "Requests for another host are a rebinding or smuggling sign (RFC 9112 section 3.2).",
+            "Call the gateway by a configured name; the operator lists them in `hosts` of wardkeep.toml.",
+        ),
+        Reason.HEADERS_TOO_LARGE: _row(
+            431,
+            "The request's headers are too large or too many.",
+            "Header size is bounded to keep the gateway available.",
+            "Send fewer or shorter headers; prompts belong in the body.",
+        ),
+        Reason.REQUEST_TOO_SLOW: _row(
+            408,
+            "The request did not arrive in time.",
+            "A connection held open by a slow sender starves other callers.",
+            "Send the request again over a faster connection.",
+        ),
+        Reason.BODY_TOO_LARGE: _row(
+            413,
+            "The request's body is larger than this gateway accepts.",
+            "Body size is bounded so that all of it is read.",
+            "Send less text in one call, or ask the operator to raise `max_body_bytes`.",
+        ),
+        Reason.MEDIA_TYPE_UNSUPPORTED: _row(
+            415,
+            "The body is not application/json in UTF-8.",
+            _UNREAD,
+            "Send Content-Type: application/json (charset utf-8).",
+        ),
+        Reason.CONTENT_ENCODED: _row(
+            415, "The body is compressed or otherwise encoded.", _UNREAD, "Send the body without Content-Encoding."
+        ),
+        Reason.PATH_UNKNOWN: _row(
+            404,
+            "There is no such endpoint here.",
+            "Every route is denied unless it is listed.",
+            "Use one of /v1/chat/completions, /v1/messages, /v1/messages/count_tokens, /v1/models.",
+        ),
+        Reason.METHOD_NOT_ALLOWED: _row(
+            405,
+            "This endpoint does not take that method.",
+            "Every method is denied unless it is listed.",
+            "POST to call a model; GET /v1/models to list them.",
+        ),
+        Reason.JSON_MALFORMED: _row(
+            400, "The body is not valid JSON in UTF-8.", _UNREAD, "Send one JSON object, encoded as RFC 8259 says."
+        ),
+        Reason.JSON_TOO_DEEP: _row(
+            400,
+            "The body is nested more than 64 levels deep.",
+            "Depth is bounded so that all of it is read.",
+            "Flatten the request.",
+        ),
+        Reason.JSON_DUPLICATE_KEY: _row(
+            400,
+            "An object in the body has the same key twice.",
+            "Two readers may keep different ones, so one could pass unread (RFC 8259 section 4).",
+            "Send each key once.",
+        ),
+        Reason.HEADER_INVALID: _row(
+            400,
+            "A Wardkeep-* header has a value that cannot be read, or appears twice.",
+            "A doubtful statement is no statement.",
+            "Send each Wardkeep-* header once: letters, digits and -_.:@ only, 128 at the most.",
+        ),
+        Reason.FIELD_UNLISTED: _row(
+            400,
+            "The request has a field that this route does not list.",
+            _UNREAD,
+            "Remove the field named in `field`, or ask the operator whether the route's terms profile can list it.",
+        ),
+        Reason.FIELD_INVALID: _row(
+            400,
+            "A field has a value of the wrong type or outside its listed values.",
+            _UNREAD,
+            "Correct the field named in `field` as the vendor's API reference describes it.",
+        ),
+        Reason.FIELD_MISSING: _row(
+            400,
+            "A required field is missing.",
+            "The call cannot be routed without it.",
+            "Add the field named in `field`.",
+        ),
+        Reason.FIELD_DENIED: _row(
+            403,
+            "The request asks the vendor to keep or share data in a way the terms do not cover.",
+            "Zero retention and the agreement's scope hold only without this field (DESIGN: vendor-side state stays off).",
+            "Remove the field named in `field`, or set it to the value that keeps nothing (for example store: false).",
+        ),
+        Reason.FEATURE_DENIED: _row(
+            403,
+            "The request uses a vendor feature that is outside the agreement.",
+            "Vendor-run tools send data to places the agreement does not reach.",
+            "Use function tools that your own application runs.",
+        ),
+        Reason.BETA_UNLISTED: _row(
+            403,
+            "The request turns on a beta feature that this route does not list.",
+            _UNREAD,
+            "Remove the beta header, or ask the operator whether the route's terms profile can list it.",
+        ),
+        Reason.CONTENT_UNREADABLE: _row(
+            403,
+            "The request carries an image, audio or file, which this gateway cannot read yet.",
+            _UNREAD,
+            "Send the content as text. Images are refused until they can be read and masked.",
+        ),
+        Reason.CREDENTIAL_MISSING: _row(
+            401,
+            "The request carries no credential.",
+            _MIN,
+            "Send your Wardkeep key as `Authorization: Bearer wk_live_...` or `x-api-key: wk_live_...`.",
+        ),
+        Reason.CREDENTIAL_INVALID: _row(
+            401,
+            "The credential is not valid here.",
+            _MIN,
+            "Check that the whole key was copied; keys are shown once, `wardkeep key create` makes a new one.",
+        ),
+        Reason.CREDENTIAL_EXPIRED: _row(
+            401, "The credential has expired.", _MIN, "Ask an administrator for a new key (`wardkeep key create`)."
+        ),
+        Reason.CREDENTIAL_REVOKED: _row(
+            401,
+            "The credential was revoked.",
+            _MIN,
+            "Ask an administrator for a new key, and tell them if you did not expect this.",
+        ),
+        Reason.OWNER_INACTIVE: _row(
+            403,
+            "The person who owns this credential is no longer active.",
+            "Access ends when the person leaves (45 CFR 164.308(a)(3)(ii)(C)).",
+            "An administrator assigns the application to an active owner and makes a new key.",
+        ),
+        Reason.PURPOSE_MISSING: _row(
+            403,
+            "The call states no purpose of use.",
+            _MIN,
+            "Send `Wardkeep-Purpose: TREAT` (or HPAYMT, HOPERAT, HRESCH), or give the key a default purpose.",
+        ),
+        Reason.PURPOSE_UNKNOWN: _row(
+            400,
+            "The stated purpose of use is not one of the HL7 codes this gateway knows.",
+            _MIN,
+            "Send one of TREAT, HPAYMT, HOPERAT, HRESCH, ETREAT.",
+        ),
+        Reason.PURPOSE_NOT_PERMITTED: _row(
+            403,
+            "This key may not call for that purpose.",
+            _MIN,
+            "Use a key scoped to the purpose, or ask an administrator.",
+        ),
+        Reason.ROUTE_NOT_PERMITTED: _row(
+            403, "This key may not use that model.", _MIN, "GET /v1/models lists what it may use."
+        ),
+        Reason.ROLE_NOT_PERMITTED: _row(
+            403,
+            "The caller's role does not include this action.",
+            _MIN,
+            "Ask an administrator for the role, with a reason.",
+        ),
+        Reason.SUBJECT_MISSING: _row(
+            403,
+            "The call names no subject and the route requires one.",
+            "Accounting of disclosures needs to know whom a call is about (45 CFR 164.528).",
+            "Send `Wardkeep-Subject: <your opaque handle>`, or `unknown` or `multiple`.",
+        ),
+        Reason.TRAINING_OVERDUE: _row(
+            403,
+            "The caller's training is overdue.",
+            "Workforce training is required (45 CFR 164.308(a)(5)).",
+            "Complete the assigned course.",
+        ),
+        Reason.POLICY_UNSIGNED: _row(
+            403,
+            "The caller has not acknowledged a required policy.",
+            "Policies bind those who know them (45 CFR 164.316).",
+            "Read and acknowledge the policy.",
+        ),
+        Reason.MFA_STALE: _row(
+            403,
+            "The caller's second factor is missing or too old.",
+            "Person authentication (45 CFR 164.312(d)).",
+            "Sign in again with a second factor.",
+        ),
+        Reason.RATE_LIMITED: _row(
+            429,
+            "This key has used up its rate.",
+            "Rates are bounded so that one caller cannot starve others.",
+            "Wait as long as Retry-After says, or ask an administrator for a higher rate.",
+        ),
+        Reason.CONCURRENCY_LIMITED: _row(
+            429,
+            "This key has too many calls open at once.",
+            "Concurrency is bounded so that one caller cannot starve others.",
+            "Wait until a call has ended, or ask an administrator for a higher limit.",
+        ),
+        Reason.DETECTOR_FAILED: _row(
+            503,
+            "De-identification could not run on this request.",
+            "Text that was not examined may not leave.",
+            "Tell the operator; `wardkeep doctor` says what is wrong with the detector.",
+        ),
+        Reason.SCHEMA_IDENTIFIES: _row(
+            403,
+            "A tool definition or JSON schema in the request contains an identifier.",
+            "Vendors keep schemas outside their PHI protection, so they must hold none.",
+            "Move the value out of the schema into a message.",
+        ),
+        Reason.OPAQUE_FIELD_IDENTIFIES: _row(
+            403,
+            "An id or label field in the request contains an identifier.",
+            "Ids and labels are not rewritten, so they must hold none.",
+            "Use an opaque value in the field named in `field`.",
+        ),
+        Reason.CONVERSATION_NOT_OWNED: _row(
+            403,
+            "The conversation handle cannot be used by this caller.",
+            "A conversation's pseudonyms belong to one principal.",
+            "Use a conversation handle of your own.",
+        ),
+        Reason.MODEL_UNKNOWN: _row(
+            404,
+            "There is no such model here.",
+            "An unknown model is an error, never another model.",
+            "GET /v1/models lists the models this key may use.",
+        ),
+        Reason.SURFACE_MISMATCH: _row(
+            400,
+            "That model is served in another wire format.",
+            "Formats are not translated on this route.",
+            "Call OpenAI-format models at /v1/chat/completions and Anthropic-format models at /v1/messages.",
+        ),
+        Reason.VENDOR_SUSPENDED: _row(
+            403, "The vendor is suspended.", _BAA_RULE, "The privacy officer decides when it is resumed."
+        ),
+        Reason.BAA_MISSING: _row(
+            403,
+            "No agreement covers the vendor behind this model.",
+            _BAA_RULE,
+            "Record it with `wardkeep baa add`; a second person activates it.",
+        ),
+        Reason.BAA_NOT_ACTIVE: _row(
+            403,
+            "The agreement with the vendor behind this model has not been activated.",
+            _BAA_RULE,
+            "A second person activates it with `wardkeep baa activate`.",
+        ),
+        Reason.BAA_SUSPENDED: _row(
+            403,
+            "The agreement with the vendor behind this model is suspended.",
+            _BAA_RULE,
+            "The privacy officer decides when it is resumed (`wardkeep baa list` shows the reason).",
+        ),
+        Reason.BAA_TERMINATED: _row(
+            403, "The agreement with the vendor behind this model was terminated.", _BAA_RULE, "Record a new agreement."
+        ),
+        Reason.BAA_NOT_YET_EFFECTIVE: _row(
+            403,
+            "The agreement with the vendor behind this model is not in effect yet.",
+            _BAA_RULE,
+            "Wait until its effective date.",
+        ),
+        Reason.BAA_EXPIRED: _row(
+            403,
+            "The agreement with the vendor behind this model has expired.",
+            _BAA_RULE,
+            "Renew it: `wardkeep baa add` records the renewal, a second person activates it.",
+        ),
+        Reason.SCOPE_PARTY: _row(
+            403, "The agreement is with another legal party than the one that serves this model.", _BAA_RULE, _SCOPE_FIX
+        ),
+        Reason.SCOPE_PLATFORM: _row(
+            403, "The agreement does not cover the platform that serves this model.", _BAA_RULE, _SCOPE_FIX
+        ),
+        Reason.SCOPE_PROJECT: _row(
+            403, "The agreement does not cover the vendor project this route uses.", _BAA_RULE, _SCOPE_FIX
+        ),
+        Reason.SCOPE_ENDPOINT: _row(403, "The agreement does not cover this endpoint.", _BAA_RULE, _SCOPE_FIX),
+        Reason.SCOPE_FEATURE: _row(
+            403, "The agreement does not cover a feature this call uses.", _BAA_RULE, _SCOPE_FIX
+        ),
+        Reason.SCOPE_MODEL: _row(403, "The agreement does not cover this model.", _BAA_RULE, _SCOPE_FIX),
+        Reason.SCOPE_REGION: _row(
+            403, "The agreement does not cover the region that serves this model.", _BAA_RULE, _SCOPE_FIX
+        ),
+        Reason.SCOPE_PURPOSE: _row(403, "The agreement does not cover this purpose of use.", _BAA_RULE, _SCOPE_FIX),
+        Reason.SCOPE_RETENTION: _row(
+            403,
+            "The vendor may keep what it is sent.",
+            "Zero retention is required; anything longer needs a time-limited risk acceptance by two people.",
+            _SCOPE_FIX,
+        ),
+        Reason.SCOPE_TRAINING: _row(
+            403,
+            "The agreement does not forbid training on what is sent.",
+            "PHI is never training data by default (45 CFR 164.502(a)).",
+            _SCOPE_FIX,
+        ),
+        Reason.REGION_UNKNOWN: _row(
+            403,
+            "The region that would process this call is not known.",
+            "Unknown residency is refused.",
+            "The operator states the deployment's region (`wardkeep route check`).",
+        ),
+        Reason.CREDENTIAL_UNAVAILABLE: _row(
+            503,
+            "The vendor credential for this model cannot be read.",
+            "The call cannot be authenticated to the vendor.",
+            "The operator stores it again with `wardkeep route add --credential-file`.",
+        ),
+        Reason.LEDGER_UNAVAILABLE: _row(
+            503,
+            "The ledger cannot be written.",
+            _AUDIT_RULE,
+            "Tell the operator; /readyz and `wardkeep doctor` say what is wrong. Calls resume when it is mended.",
+        ),
+        Reason.LEDGER_TIMEOUT: _row(
+            503,
+            "The ledger did not answer in time.",
+            _AUDIT_RULE,
+            "Tell the operator; /readyz and `wardkeep doctor` say what is wrong. Calls resume when it is mended.",
+        ),
+        Reason.FACTS_UNAVAILABLE: _row(
+            503,
+            "The facts needed to decide are not available.",
+            "Missing facts deny.",
+            "Tell the operator; `wardkeep doctor` says what is missing.",
+        ),
+        Reason.FACTS_CHANGING: _row(
+            503,
+            "Agreements or permissions changed while the call was being decided.",
+            "A decision on old facts is no decision.",
+            "Send the call again.",
+        ),
+        Reason.CLOCK_BACKWARDS: _row(
+            503,
+            "The clock went backwards.",
+            "Expiry cannot be judged without a trustworthy clock.",
+            "The operator mends time synchronisation.",
+        ),
+        Reason.VENDOR_UNREACHABLE: _row(
+            502,
+            "The vendor could not be reached.",
+            "The call was recorded; no answer came.",
+            "Send the call again later.",
+        ),
+        Reason.VENDOR_TIMEOUT: _row(
+            504,
+            "The vendor did not answer in time.",
+            "The call was recorded; no whole answer came.",
+            "Send the call again later.",
+        ),
+        Reason.VENDOR_ANSWER_INVALID: _row(
+            502,
+            "The vendor's answer could not be read.",
+            "An answer that cannot be read cannot be recorded or restored.",
+            "Send the call again; tell the operator if it stays.",
+        ),
+        Reason.VENDOR_ANSWER_TOO_LARGE: _row(
+            502,
+            "The vendor's answer is larger than this gateway accepts.",
+            "Memory is bounded.",
+            "Ask for a shorter answer.",
+        ),
+        Reason.INTERNAL: _row(
+            500,
+            "Wardkeep failed on this call.",
+            "When in doubt the road closes.",
+            "Tell the operator the ledger index or request id; nothing of your prompt was logged.",
+        ),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,8 @@ class Agreement:
 
     `expires_on` is the last day on which it holds; None means until terminated. `document_sha256` is the signed
     document's hash. `activated_by` is never `added_by` (two people), except under a recorded single-officer acceptance.
+    `status_reason` says where the reason is ("see ledger entry 12"): the reason may name a patient and is sealed.
+    `added_under` is the recorder's `Person.access_by` at that time: who could have recorded it in their name.
     """
 
     id: str
@@ -110,15 +112,21 @@ class Agreement:
     added_by: str
     activated_by: str | None = None
     status_reason: str | None = None
+    suspended_by: str | None = None
+    added_under: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """A party whose systems a call may reach. `party` is the legal name its agreements must bear."""
+    """A party whose systems a call may reach. `party` is the legal name its agreements must bear.
+
+    Anything but None in `suspended_because` closes every road to it; it says where the reason is, never the reason.
+    """
 
     id: str
     party: str
     suspended_because: str | None = None
+    suspended_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +164,20 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A member of the workforce. `credential_mac` is the HMAC of a personal credential; the credential is not kept."""
+    """A member of the workforce. `credential_mac` is the HMAC of a personal credential; the credential is not kept.
+
+    `enrolled_by` is who last gave them a role or credential that counts (None: named at `init`), `confirmed_by` the
+    officer who vouched since, `access_by` everybody through whose hands their access came: the givers, and those who
+    gave the givers theirs. Any of them could be acting as this person; `compliance.two_people` draws the consequence.
+    """
 
     id: str
     roles: frozenset[Role]
     is_active: bool
     credential_mac: bytes | None = None
+    enrolled_by: str | None = None
+    confirmed_by: str | None = None
+    access_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,17 +63,15 @@ class Identified:
 class Facts:
     """Stage 2: one frozen snapshot of what is true now.
 
-    `required` names the facts that must be present to permit; a capability that does not exist yet is declared not
-    required, visibly (DESIGN section 11).
+    None is a fact that nobody has: it denies where `policy.decide.REQUIRED` says that it is required.
     """
 
     registry: Registry
     today: date
     now: Instant
     policy_version: str
-    training_overdue: frozenset[str] = frozenset()
-    policies_unsigned: frozenset[str] = frozenset()
-    required: frozenset[str] = frozenset({"organisation", "agreements", "owner"})
+    training_overdue: frozenset[str] | None = None
+    policies_unsigned: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +94,7 @@ class Permitted:
 class Safe:
     """Stage 4: every field was read, identifiers are replaced. `body` is what a vendor may see; still PHI.
 
+    `geography` is the processing region that the request itself names, which is held against the scope.
     `restore` maps surrogate to original and lives in this call alone. `body` carries the client's model name until
     the route is chosen.
     """
@@ -106,6 +105,7 @@ class Safe:
     restore: dict[str, str] = field(repr=False)
     counts: dict[str, int]
     conversation_key: Secret[bytes]
+    geography: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ class SafeBody:
     changes: dict[int, str] = field(repr=False)
     model_ordinal: int
     insert: bytes = b""
-    without: tuple[int, int] | None = None
+    without: frozenset[str] = frozenset()
 
     def edits(self, upstream_model: str) -> list[Edit]:
         """Return the edits that turn what was asked into what is sent."""

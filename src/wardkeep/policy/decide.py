@@ -4,6 +4,7 @@ Pure. Every missing fact denies. The first rule that fails names the reason; the
 how much, so that the reason a caller sees is the one to mend first.
 """
 
+from types import MappingProxyType
 from typing import Final
 
 from wardkeep.model.reasons import Reason, Refused
@@ -11,6 +12,9 @@ from wardkeep.model.registry import Purpose
 from wardkeep.model.stages import Facts, Identified, Permitted
 
 VERSION: Final = "1"
+
+# DESIGN 11, missing facts deny: a capability that does not exist yet is declared not required here, visibly.
+REQUIRED: Final = MappingProxyType({"training": False, "policies": False})
 
 # DESIGN 3.6, patient safety: a changed date or dose harms a patient, so on treatment routes they go unchanged.
 _KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE"})
@@ -23,10 +27,15 @@ def decide(identified: Identified, facts: Facts) -> Permitted | Refused:
     call, key, registry = identified.call, identified.key, facts.registry
     if registry.organisation is None:
         return Refused(reason=Reason.FACTS_UNAVAILABLE)
-    if identified.owner.id in facts.training_overdue:
-        return Refused(reason=Reason.TRAINING_OVERDUE)
-    if identified.owner.id in facts.policies_unsigned:
-        return Refused(reason=Reason.POLICY_UNSIGNED)
+    for fact, overdue, reason in (
+        ("training", facts.training_overdue, Reason.TRAINING_OVERDUE),
+        ("policies", facts.policies_unsigned, Reason.POLICY_UNSIGNED),
+    ):
+        if overdue is None:
+            if REQUIRED[fact]:
+                return Refused(reason=Reason.FACTS_UNAVAILABLE)
+        elif identified.owner.id in overdue:
+            return Refused(reason=reason)
     purpose = _purpose(call.purpose, key.default_purpose)
     if isinstance(purpose, Refused):
         return purpose

@@ -1,9 +1,10 @@
 """What each role may change or see: permissions as data (45 CFR 164.308(a)(3)-(4)).
 
 Least privilege: a role not listed for a permission does not have it, and a new person has no role. Separation of
-duties is not here but in the actions: who records an agreement cannot activate it.
+duties is not here but in the actions: who records an agreement cannot activate it (`compliance.two_people`).
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -27,6 +28,9 @@ class Permission(StrEnum):
     LEDGER_OPEN = "ledger.open"
 
 
+# What takes two people. Who holds one of these is an officer: they open roads, and vouch for who else may.
+TWO_PERSON: Final = frozenset({Permission.AGREEMENT_ACTIVATE})
+
 _OFFICER: Final = frozenset(
     {
         Permission.AGREEMENT_ADD,
@@ -48,6 +52,11 @@ GRANTS: Final = MappingProxyType(
         Role.AUDITOR: frozenset({Permission.REGISTRY_READ, Permission.LEDGER_READ}),
     }
 )
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """Return all that the roles permit together."""
+    return frozenset[Permission]().union(*(GRANTS.get(role, frozenset()) for role in roles))
 
 
 def permit(person: Person, permission: Permission) -> Refused | None:

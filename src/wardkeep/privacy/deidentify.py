@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Leaf, LeafKind, Span
@@ -80,9 +81,8 @@ def deidentify(
     terms = detector.terms(known)
     for leaf, spans in zip(leaves, found, strict=True):
         if leaf.kind is LeafKind.TEXT:
-            terms.learn(
-                (leaf.text[s.start : s.end], s.type) for s in spans if s.rule != REMAINDER and s.type not in keep
-            )
+            text = leaf.text
+            terms.learn([(text[a:b], kind) for a, b, kind, rule in spans if rule != REMAINDER and kind not in keep])
 
     refused: list[int] = []
     chosen: list[list[Span]] = []
@@ -156,8 +156,10 @@ def _join_neighbours(leaves: Sequence[Leaf], found: list[list[Span]], detector: 
 def _replace(
     leaves: Sequence[Leaf], chosen: Sequence[Sequence[Span]], surrogates: Surrogates, refused: list[int]
 ) -> Deidentified:
-    mentions = [(s.type, leaf.text[s.start : s.end]) for leaf, spans in zip(leaves, chosen, strict=True) for s in spans]
-    if not mentions:
+    mentions = [
+        [(s.type, leaf.text[s.start : s.end]) for s in spans] for leaf, spans in zip(leaves, chosen, strict=True)
+    ]
+    if not any(mentions):
         return Deidentified(texts=[None] * len(leaves), restore={}, counts={}, refused=refused)
     taken = frozenset(
         token.partition("-")[2][:TAG_LENGTH].lower()
@@ -165,20 +167,20 @@ def _replace(
         if "[" in leaf.text
         for token in TOKEN.findall(leaf.text)
     )
-    tokens = surrogates.assign(mentions, taken)
+    tokens = surrogates.assign(chain.from_iterable(mentions), taken)
     counts: dict[IdentifierType, int] = {}
     texts: list[str | None] = []
-    for leaf, spans in zip(leaves, chosen, strict=True):
+    for leaf, spans, here in zip(leaves, chosen, mentions, strict=True):
         if not spans:
             texts.append(None)
             continue
+        text, at = leaf.text, 0
         parts: list[str] = []
-        at = 0
-        for span in spans:
-            parts += (leaf.text[at : span.start], tokens[span.type, leaf.text[span.start : span.end]])
-            at = span.end
-            counts[span.type] = counts.get(span.type, 0) + 1
-        parts.append(leaf.text[at:])
+        for (start, end, kind, _), mention in zip(spans, here, strict=True):
+            parts += (text[at:start], tokens[mention])
+            at = end
+            counts[kind] = counts.get(kind, 0) + 1
+        parts.append(text[at:])
         texts.append("".join(parts))
     restore = {token: surface for (_, surface), token in tokens.items()}
     return Deidentified(texts=texts, restore=restore, counts=counts, refused=refused)

@@ -24,9 +24,9 @@ _CONFUSABLE: Final = str.maketrans(
 _NON_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 # Cheap questions first: a percent sign or an ampersand alone encodes nothing.
 _ENCODED_SOMEWHERE: Final = (
-    re.compile(r"%[0-9A-Fa-f]{2}"),
-    re.compile(r"&[#A-Za-z]"),
-    re.compile(r"\\u[0-9a-fA-F]{4}"),
+    ("%", re.compile(r"%[0-9A-Fa-f]{2}")),
+    ("&", re.compile(r"&[#A-Za-z]")),
+    ("\\", re.compile(r"\\u[0-9a-fA-F]{4}")),
 )
 _ENCODED: Final = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+|(?:\\u[0-9a-fA-F]{4})+|(?:&(?:\#[0-9]{2,7}|\#[xX][0-9a-fA-F]{2,6}|[A-Za-z]{2,8});)+"
@@ -60,7 +60,7 @@ class Normalised:
 
 def normalise(text: str) -> Normalised:
     """Return the text as the recognisers read it, with its map back."""
-    if text.isascii() and "\\" not in text and "%" not in text and "&" not in text:
+    if text.isascii() and "\\" not in text and not _is_encoded(text):
         return Normalised(text)
     if "\\" in text:
         # Escaped JSON inside a string: `\nMRN` must not read as a word `nMRN`. Same length, so offsets stay.
@@ -71,12 +71,16 @@ def normalise(text: str) -> Normalised:
     return _assemble(text, pieces)
 
 
+def _is_encoded(text: str) -> bool:
+    return any(sign in text and hint.search(text) for sign, hint in _ENCODED_SOMEWHERE)
+
+
 def _changed(text: str) -> list[tuple[int, int, str]]:
     """Return (start, end, replacement) of the runs that read differently, in order."""
     pieces: list[tuple[int, int, str]] = []
     encoded = (
         [(found.start(), found.end(), _decode(found[0])) for found in _ENCODED.finditer(text)]
-        if any(hint.search(text) for hint in _ENCODED_SOMEWHERE)
+        if _is_encoded(text)
         else []
     )
     at = 0

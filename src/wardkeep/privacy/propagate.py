@@ -18,6 +18,8 @@ _SKIPPED: Final = TITLES | DEGREES | SUFFIXES | frozenset(PARTICLE.strip("(?:)")
 
 # Dates and ages have forms of their own; repeating their text elsewhere ("5", "may") would tear harmless text apart.
 _NEVER: Final = frozenset({IdentifierType.DATE, IdentifierType.AGE})
+_PLACES: Final = frozenset({IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
+_EXPLAINED: Final = SAFE | EPONYM
 _FEW: Final = 64
 
 
@@ -45,22 +47,21 @@ class Terms:
 
     def learn(self, found: Iterable[tuple[str, IdentifierType]]) -> None:
         """Remember what spans covered."""
+        terms = self._terms
         for surface, kind in found:
             if kind in _NEVER or len(surface) < 3:
                 continue
             low = lowered(surface)
-            if self._terms.get(low, IdentifierType.OTHER) is not IdentifierType.OTHER:
+            if terms.get(low, IdentifierType.OTHER) is not IdentifierType.OTHER:
                 continue
             if kind is IdentifierType.NAME:
-                if " " in low or self._is_telling(low):
-                    self._terms[low] = kind
                 if " " in low:
+                    terms[low] = kind
                     self._learn_parts(low)
-            elif (kind is IdentifierType.LOCATION or kind is IdentifierType.ORGANIZATION) and low.isalpha():
-                if len(low) > 3 and not self._words.get(low, 0) & (SAFE | EPONYM):
-                    self._terms[low] = kind
-            elif len(low) > 3:
-                self._terms[low] = kind
+                elif self._is_telling(low):
+                    terms[low] = kind
+            elif len(low) > 3 and not (kind in _PLACES and low.isalpha() and self._words.get(low, 0) & _EXPLAINED):
+                terms[low] = kind
 
     def kind_of(self, surface: str) -> IdentifierType | None:
         """Return the type under which a surface was learned, if it was."""
@@ -80,19 +81,20 @@ class Terms:
             return
         low = lowered(text)
         covered = bytearray(len(text))
-        for span in spans:
-            start, end = span.start, span.end
+        for start, end, _, _ in spans:
             covered[start:end] = b"\1" * (end - start)
         for start, end, kind in self._few(low) if len(self._terms) <= _FEW else self._many(low):
             if not (covered[start] and covered[end - 1]) and self._stands_alone(low, start, end, kind):
                 yield Span(start, end, kind, "propagated")
 
     def _few(self, low: str) -> Iterator[tuple[int, int, IdentifierType]]:
+        find = low.find
         for term, kind in self._terms.items():
-            at = low.find(term)
+            at = find(term)
             while at >= 0:
-                yield at, at + len(term), kind
-                at = low.find(term, at + len(term))
+                end = at + len(term)
+                yield at, end, kind
+                at = find(term, end)
 
     def _many(self, low: str) -> Iterator[tuple[int, int, IdentifierType]]:
         """Look words up instead: with many terms a search for each would cost terms x text."""

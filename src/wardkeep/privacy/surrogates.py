@@ -16,6 +16,7 @@ from wardkeep.privacy.tokens import ALPHABET
 
 _POSSESSIVES: Final = ("'s", "\u2019s")
 _NOT_ALNUM: Final = re.compile(r"[\W_]+")
+_ALNUM: Final = re.compile(r"[^\W_]+")
 _INNER_PAD: Final = bytes(b ^ 0x36 for b in range(256))
 _OUTER_PAD: Final = bytes(b ^ 0x5C for b in range(256))
 
@@ -43,7 +44,7 @@ def canonical(kind: IdentifierType, surface: str) -> str:
     if plain.endswith(_POSSESSIVES):
         plain = plain[:-2]
     if kind in _NUMBERS:
-        return _NOT_ALNUM.sub("", plain) or plain
+        return plain if plain.isalnum() else _NOT_ALNUM.sub("", plain) or plain
     if kind is IdentifierType.NAME and "," in plain:
         last, _, first = plain.partition(",")
         first = first.strip()
@@ -71,13 +72,13 @@ class Surrogates:
 
     def tag(self, kind: IdentifierType, value: str, attempt: int = 0) -> str:
         """Return the tag of a canonical value. `attempt` counts draws after collisions."""
+        pairs = _PAIRS
         while True:
-            message = f"{kind}|{attempt}|{value}".encode("utf-8", "surrogatepass")
             inner, outer = self._inner.copy(), self._outer.copy()
-            inner.update(message)
+            inner.update(f"{kind}|{attempt}|{value}".encode("utf-8", "surrogatepass"))
             outer.update(inner.digest())
             bits = int.from_bytes(outer.digest()[:5])
-            tag = _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
+            tag = pairs[bits >> 30] + pairs[bits >> 20 & 1023] + pairs[bits >> 10 & 1023] + pairs[bits & 1023]
             if not tag.isdigit():
                 return tag
             attempt += 1 << 16
@@ -89,23 +90,21 @@ class Surrogates:
             mentions: type and exact surface, in the order of the call; the order settles variants and collisions.
             taken: tags in lower case that stand literally in the input and must not be ours.
         """
-        distinct = list(dict.fromkeys(mentions))
-        values = {mention: canonical(*mention) for mention in distinct}
+        values = {mention: canonical(*mention) for mention in dict.fromkeys(mentions)}
         persons = _persons({value for (kind, _), value in values.items() if kind is IdentifierType.NAME})
         groups: dict[Mention, list[Mention]] = {}
-        for mention in distinct:
-            value = values[mention]
-            if mention[0] is IdentifierType.NAME:
-                value = persons.get(value, value)
-            groups.setdefault((mention[0], value), []).append(mention)
+        for mention, value in values.items():
+            kind = mention[0]
+            key = (kind, persons.get(value, value) if kind is IdentifierType.NAME else value)
+            groups.setdefault(key, []).append(mention)
         owner: dict[str, Mention] = {}
         tokens: dict[Mention, str] = {}
         for key, members in groups.items():
             attempt = 0
             while (tag := self.tag(*key, attempt)) in taken or owner.setdefault(tag, key) != key:
                 attempt += 1
-            # The whole person owns the bare token, whatever mention came first.
             if len(members) > 1:
+                # The whole person owns the bare token, whatever mention came first.
                 members.sort(key=lambda mention: values[mention] != key[1])
             for number, mention in enumerate(members):
                 tokens[mention] = f"[{key[0]}-{tag}{_variant(number)}]"
@@ -127,16 +126,14 @@ def _persons(names: Collection[str]) -> dict[str, str]:
     """Map a partial name to the one fuller name of the call that it can mean; one that fits two people is left out."""
     if len(names) < 2:
         return {}
-    parts = {name: frozenset(_NOT_ALNUM.sub(" ", name).split()) for name in names}
+    parts = {name: frozenset(_ALNUM.findall(name)) for name in names}
     by_part: dict[str, list[str]] = {}
     for name in sorted(names):
         for part in parts[name]:
             by_part.setdefault(part, []).append(name)
     persons: dict[str, str] = {}
     for name in names:
-        if not parts[name]:
-            continue
-        rarest = min([by_part[part] for part in parts[name]], key=len)
+        rarest = min([by_part[part] for part in parts[name]], key=len, default=())
         if not 1 < len(rarest) <= _MAX_NAMESAKES:
             continue
         wider = [other for other in rarest if parts[name] < parts[other]]

@@ -10,7 +10,7 @@ from typing import Final
 
 from wardkeep.model.document import apply
 from wardkeep.model.reasons import Reason, Refused
-from wardkeep.model.registry import Agreement, AgreementKind, AgreementStatus, Deployment, Registry, Retention, Scope
+from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope
 from wardkeep.model.stages import Routed, Safe
 
 _CLOSED: Final = {
@@ -45,9 +45,13 @@ def choose(safe: Safe) -> Routed | Refused:
     permitted = safe.permitted
     registry, call = permitted.facts.registry, permitted.identified.call
     first: Refused | None = None
+    otherwise = Reason.MODEL_UNKNOWN
     for name in (permitted.route.deployment, *permitted.route.fallbacks):
         deployment = registry.deployments.get(name)
-        if deployment is None or (deployment.dialect == "anthropic") != call.surface.is_anthropic:
+        if deployment is None:
+            continue
+        if (deployment.dialect == "anthropic") != call.surface.is_anthropic:
+            otherwise = Reason.SURFACE_MISMATCH
             continue
         opened = agreement_for(
             registry,
@@ -59,11 +63,13 @@ def choose(safe: Safe) -> Routed | Refused:
         )
         if isinstance(opened, Refused):
             first = first or opened
+        elif not _is_within(safe.geography, deployment.region):
+            first = first or Refused(reason=Reason.SCOPE_REGION, field="inference_geo")
         elif deployment.credential is not None and deployment.credential not in registry.secrets:
             first = first or Refused(reason=Reason.CREDENTIAL_UNAVAILABLE)
         else:
             return _routed(safe, deployment, *opened)
-    return first or Refused(reason=Reason.SURFACE_MISMATCH, field="model")
+    return first or Refused(reason=otherwise, field="model")
 
 
 def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Scope) -> Routed:
@@ -95,7 +101,7 @@ def agreement_for(
         if agreement.vendor != deployment.vendor:
             continue
         reason = _standing(agreement, on)
-        if reason is None and agreement.kind is AgreementKind.BAA and agreement.party != vendor.party:
+        if reason is None and agreement.party != vendor.party:
             reason = Reason.SCOPE_PARTY
         if reason is None:
             for scope in agreement.scopes:
@@ -108,6 +114,11 @@ def agreement_for(
     return Refused(reason=nearest)
 
 
+def _is_within(geography: str | None, region: str | None) -> bool:
+    """Return whether the geography that the request names, if any, is the deployment's own: `us` is `us-east-1`'s."""
+    return geography is None or (region is not None and (region == geography or region.startswith(f"{geography}-")))
+
+
 def _nearer(one: Reason, other: Reason) -> Reason:
     return one if _RANK[one] >= _RANK[other] else other
 
@@ -116,6 +127,8 @@ def _standing(agreement: Agreement, on: date) -> Reason | None:
     """Return why the agreement as a whole is closed on a day. It holds through its last day."""
     if agreement.status is not AgreementStatus.ACTIVE:
         return _CLOSED[agreement.status]
+    if agreement.activated_by is None:
+        return Reason.BAA_NOT_ACTIVE
     if on < agreement.effective_on:
         return Reason.BAA_NOT_YET_EFFECTIVE
     if agreement.expires_on is not None and on > agreement.expires_on:

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import Any, Final
+from importlib.metadata import version
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
 from wardkeep.audit.errors import ControlNotApplied, LedgerTimeout, LedgerUnavailable, StaleFacts
-from wardkeep.compliance import deployments, people, vendors
+from wardkeep.compliance import deployments, people, two_people, vendors
 from wardkeep.compliance import forms as form
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.errors import EntryUnopenable, NotAllowed
@@ -34,6 +35,7 @@ from wardkeep.model.registry import Person, Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
 from wardkeep.web.guard import check_content_type, read_body
+from wardkeep.web.openapi import openapi_document
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -58,16 +60,22 @@ class Asked:
 
 
 Handler = Callable[[Asked], Awaitable[object]]
+F = TypeVar("F", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRoute:
-    """One endpoint. `{}` in the path stands for one variable part; `name` is the action in the ledger."""
+    """One endpoint. `{}` in the path stands for one variable part; `name` is the action in the ledger.
+
+    `form` is what the body must be, None for a route that only reads; `query` the names that must stand after `?`.
+    """
 
     method: str
     path: str
     permission: Permission
     name: str
+    form: type[msgspec.Struct] | None
+    query: tuple[str, ...]
     handler: Handler
 
     @property
@@ -163,6 +171,10 @@ def control_app(
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
+async def _openapi(asked: Asked) -> object:  # noqa: ARG001 - the document is the same for everybody
+    return openapi_document(ROUTES, prefix=PREFIX, version=version("wardkeep"))
+
+
 async def _list_agreements(asked: Asked) -> object:
     return {"agreements": [form.view(record) for _, record in sorted(asked.registry.agreements.items())]}
 
@@ -224,8 +236,7 @@ async def _ledger_entries(asked: Asked) -> object:
     return {"entries": [msgspec.Raw(header) for header in shown.headers], "read_index": shown.read_index}
 
 
-async def _ledger_open(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _ledger_open(asked: Asked, filled: form.ReasonForm) -> object:
     shown = await asked.app.reader.open(by=asked.by, index=_whole(asked.words[0]), reason=filled.reason)
     return {"header": msgspec.Raw(shown.header), "content": shown.content, "read_index": shown.read_index}
 
@@ -250,109 +261,97 @@ async def _change(
     return {"ledger_index": index, **shown}
 
 
-async def _add_vendor(asked: Asked) -> object:
-    filled = form.read_form(form.VendorForm, asked.body)
+async def _add_vendor(asked: Asked, filled: form.VendorForm) -> object:
     plan = partial(vendors.add_vendor, vendor=filled.id, party=filled.party)
     return await _change(asked, "vendor.add", filled.reason, plan, id=filled.id)
 
 
-async def _suspend_vendor(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _suspend_vendor(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.suspend_vendor, vendor=asked.words[0], reason=filled.reason)
     return await _change(asked, "vendor.suspend", filled.reason, plan)
 
 
-async def _resume_vendor(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _resume_vendor(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.resume_vendor, vendor=asked.words[0], reason=filled.reason)
     return await _change(asked, "vendor.resume", filled.reason, plan)
 
 
-async def _add_agreement(asked: Asked) -> object:
-    filled = form.read_form(form.AgreementForm, asked.body)
+async def _add_agreement(asked: Asked, filled: form.AgreementForm) -> object:
     plan = partial(vendors.add_agreement, agreement=filled.agreement())
     return await _change(asked, "agreement.add", filled.reason, plan, id=filled.id)
 
 
-async def _activate(asked: Asked) -> object:
-    filled = form.read_form(form.Form, asked.body)
+async def _activate(asked: Asked, filled: form.Form) -> object:
     plan = partial(vendors.activate, agreement=asked.words[0], today=_today(asked))
     return await _change(asked, "agreement.activate", filled.reason, plan)
 
 
-async def _suspend(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _suspend(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.suspend, agreement=asked.words[0], reason=filled.reason)
     return await _change(asked, "agreement.suspend", filled.reason, plan)
 
 
-async def _resume(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _resume(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.resume, agreement=asked.words[0], reason=filled.reason)
     return await _change(asked, "agreement.resume", filled.reason, plan)
 
 
-async def _terminate(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _terminate(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.terminate, agreement=asked.words[0], reason=filled.reason)
     return await _change(asked, "agreement.terminate", filled.reason, plan)
 
 
-async def _add_deployment(asked: Asked) -> object:
-    filled = form.read_form(form.DeploymentForm, asked.body)
+async def _add_deployment(asked: Asked, filled: form.DeploymentForm) -> object:
     sealed = None if filled.credential is None else _sealed(asked, filled.id, filled.credential)
     plan = partial(deployments.add_deployment, deployment=filled.deployment(), sealed_credential=sealed)
     return await _change(asked, "deployment.add", filled.reason, plan, id=filled.id)
 
 
-async def _replace_credential(asked: Asked) -> object:
-    filled = form.read_form(form.CredentialForm, asked.body)
+async def _replace_credential(asked: Asked, filled: form.CredentialForm) -> object:
     sealed = _sealed(asked, asked.words[0], filled.credential)
     plan = partial(deployments.replace_credential, deployment=asked.words[0], sealed_credential=sealed)
     return await _change(asked, "deployment.credential", filled.reason, plan)
 
 
-async def _add_route(asked: Asked) -> object:
-    filled = form.read_form(form.RouteForm, asked.body)
+async def _add_route(asked: Asked, filled: form.RouteForm) -> object:
     plan = partial(deployments.add_route, route=filled.route())
     return await _change(asked, "route.add", filled.reason, plan, model=filled.model)
 
 
-async def _remove_route(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _remove_route(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(deployments.remove_route, model=asked.words[0])
     return await _change(asked, "route.remove", filled.reason, plan)
 
 
-async def _add_person(asked: Asked) -> object:
-    filled = form.read_form(form.PersonForm, asked.body)
+async def _add_person(asked: Asked, filled: form.PersonForm) -> object:
     credential = new_credential("user", asked.app.keys.api_key_key, os.urandom)
     plan = partial(people.add_person, person=filled.id, roles=filled.roles, credential=credential)
     shown = credential.shown_once.reveal()
     return await _change(asked, "person.add", filled.reason, plan, id=filled.id, credential=shown)
 
 
-async def _set_roles(asked: Asked) -> object:
-    filled = form.read_form(form.RolesForm, asked.body)
+async def _set_roles(asked: Asked, filled: form.RolesForm) -> object:
     plan = partial(people.set_roles, person=asked.words[0], roles=filled.roles)
     return await _change(asked, "person.roles", filled.reason, plan)
 
 
-async def _disable_person(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _disable_person(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(people.disable_person, person=asked.words[0])
     return await _change(asked, "person.disable", filled.reason, plan)
 
 
-async def _renew_credential(asked: Asked) -> object:
-    filled = form.read_form(form.Form, asked.body)
+async def _renew_credential(asked: Asked, filled: form.Form) -> object:
     credential = new_credential("user", asked.app.keys.api_key_key, os.urandom)
     plan = partial(people.renew_credential, person=asked.words[0], credential=credential)
     return await _change(asked, "person.credential", filled.reason, plan, credential=credential.shown_once.reveal())
 
 
-async def _create_key(asked: Asked) -> object:
-    filled = form.read_form(form.KeyForm, asked.body)
+async def _confirm_person(asked: Asked, filled: form.Form) -> object:
+    plan = partial(two_people.confirm_person, person=asked.words[0])
+    return await _change(asked, "person.confirm", filled.reason, plan)
+
+
+async def _create_key(asked: Asked, filled: form.KeyForm) -> object:
     credential = new_credential("live", asked.app.keys.api_key_key, os.urandom)
     plan = partial(
         people.create_key,
@@ -372,46 +371,67 @@ async def _create_key(asked: Asked) -> object:
     return await _change(asked, "key.create", filled.reason, plan, id=credential.id, credential=shown)
 
 
-async def _revoke_key(asked: Asked) -> object:
-    filled = form.read_form(form.ReasonForm, asked.body)
+async def _revoke_key(asked: Asked, filled: form.ReasonForm) -> object:
     return await _change(asked, "key.revoke", filled.reason, partial(people.revoke_key, key=asked.words[0]))
 
 
-def _route(method: str, path: str, permission: Permission, name: str, handler: Handler) -> ApiRoute:
-    return ApiRoute(method=method, path=path, permission=permission, name=name, handler=handler)
+def _get(path: str, permission: Permission, name: str, handler: Handler, *, query: tuple[str, ...] = ()) -> ApiRoute:
+    return ApiRoute(method="GET", path=path, permission=permission, name=name, form=None, query=query, handler=handler)
+
+
+def _post(
+    path: str, permission: Permission, name: str, form_type: type[F], handler: Callable[[Asked, F], Awaitable[object]]
+) -> ApiRoute:
+    """Return a route that takes exactly this form: it is read before its handler runs, and documented from here."""
+
+    async def read_and_handle(asked: Asked) -> object:
+        return await handler(asked, form.read_form(form_type, asked.body))
+
+    return ApiRoute(
+        method="POST", path=path, permission=permission, name=name, form=form_type, query=(), handler=read_and_handle
+    )
 
 
 # The whole API: what is not here is denied (tests enumerate it).
 ROUTES: Final = (
-    _route("GET", "health", Permission.REGISTRY_READ, "health", _health),
-    _route("GET", "simulate", Permission.REGISTRY_READ, "simulate", _simulate),
-    _route("GET", "agreements", Permission.REGISTRY_READ, "agreement.list", _list_agreements),
-    _route("POST", "agreements", Permission.AGREEMENT_ADD, "agreement.add", _add_agreement),
-    _route("POST", "agreements/{}/activate", Permission.AGREEMENT_ACTIVATE, "agreement.activate", _activate),
-    _route("POST", "agreements/{}/suspend", Permission.AGREEMENT_SUSPEND, "agreement.suspend", _suspend),
-    _route("POST", "agreements/{}/resume", Permission.AGREEMENT_ACTIVATE, "agreement.resume", _resume),
-    _route("POST", "agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", _terminate),
-    _route("GET", "vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
-    _route("POST", "vendors", Permission.VENDOR_CHANGE, "vendor.add", _add_vendor),
-    _route("POST", "vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", _suspend_vendor),
-    _route("POST", "vendors/{}/resume", Permission.AGREEMENT_ACTIVATE, "vendor.resume", _resume_vendor),
-    _route("GET", "deployments", Permission.REGISTRY_READ, "deployment.list", _list_deployments),
-    _route("POST", "deployments", Permission.ROUTE_CHANGE, "deployment.add", _add_deployment),
-    _route("POST", "deployments/{}/credential", Permission.ROUTE_CHANGE, "deployment.credential", _replace_credential),
-    _route("GET", "routes", Permission.REGISTRY_READ, "route.list", _list_routes),
-    _route("POST", "routes", Permission.ROUTE_CHANGE, "route.add", _add_route),
-    _route("POST", "routes/{}/remove", Permission.ROUTE_CHANGE, "route.remove", _remove_route),
-    _route("GET", "people", Permission.REGISTRY_READ, "person.list", _list_people),
-    _route("POST", "people", Permission.PERSON_CHANGE, "person.add", _add_person),
-    _route("POST", "people/{}/roles", Permission.PERSON_CHANGE, "person.roles", _set_roles),
-    _route("POST", "people/{}/disable", Permission.PERSON_CHANGE, "person.disable", _disable_person),
-    _route("POST", "people/{}/credential", Permission.PERSON_CHANGE, "person.credential", _renew_credential),
-    _route("GET", "keys", Permission.REGISTRY_READ, "key.list", _list_keys),
-    _route("POST", "keys", Permission.KEY_CHANGE, "key.create", _create_key),
-    _route("POST", "keys/{}/revoke", Permission.KEY_CHANGE, "key.revoke", _revoke_key),
-    _route("GET", "ledger/head", Permission.LEDGER_READ, "ledger.head", _ledger_head),
-    _route("GET", "ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries),
-    _route("POST", "ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", _ledger_open),
+    _get("openapi.json", Permission.REGISTRY_READ, "openapi", _openapi),
+    _get("health", Permission.REGISTRY_READ, "health", _health),
+    _get("simulate", Permission.REGISTRY_READ, "simulate", _simulate, query=("on",)),
+    _get("agreements", Permission.REGISTRY_READ, "agreement.list", _list_agreements),
+    _post("agreements", Permission.AGREEMENT_ADD, "agreement.add", form.AgreementForm, _add_agreement),
+    _post("agreements/{}/activate", Permission.AGREEMENT_ACTIVATE, "agreement.activate", form.Form, _activate),
+    _post("agreements/{}/suspend", Permission.AGREEMENT_SUSPEND, "agreement.suspend", form.ReasonForm, _suspend),
+    _post("agreements/{}/resume", Permission.AGREEMENT_ACTIVATE, "agreement.resume", form.ReasonForm, _resume),
+    _post("agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", form.ReasonForm, _terminate),
+    _get("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
+    _post("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),
+    _post("vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", form.ReasonForm, _suspend_vendor),
+    _post("vendors/{}/resume", Permission.AGREEMENT_ACTIVATE, "vendor.resume", form.ReasonForm, _resume_vendor),
+    _get("deployments", Permission.REGISTRY_READ, "deployment.list", _list_deployments),
+    _post("deployments", Permission.ROUTE_CHANGE, "deployment.add", form.DeploymentForm, _add_deployment),
+    _post(
+        "deployments/{}/credential",
+        Permission.ROUTE_CHANGE,
+        "deployment.credential",
+        form.CredentialForm,
+        _replace_credential,
+    ),
+    _get("routes", Permission.REGISTRY_READ, "route.list", _list_routes),
+    _post("routes", Permission.ROUTE_CHANGE, "route.add", form.RouteForm, _add_route),
+    _post("routes/{}/remove", Permission.ROUTE_CHANGE, "route.remove", form.ReasonForm, _remove_route),
+    _get("people", Permission.REGISTRY_READ, "person.list", _list_people),
+    _post("people", Permission.PERSON_CHANGE, "person.add", form.PersonForm, _add_person),
+    _post("people/{}/roles", Permission.PERSON_CHANGE, "person.roles", form.RolesForm, _set_roles),
+    _post("people/{}/disable", Permission.PERSON_CHANGE, "person.disable", form.ReasonForm, _disable_person),
+    _post("people/{}/credential", Permission.PERSON_CHANGE, "person.credential", form.Form, _renew_credential),
+    # Who may open a road may vouch for who else may: the rule is `two_people`'s.
+    _post("people/{}/confirm", Permission.AGREEMENT_ACTIVATE, "person.confirm", form.Form, _confirm_person),
+    _get("keys", Permission.REGISTRY_READ, "key.list", _list_keys),
+    _post("keys", Permission.KEY_CHANGE, "key.create", form.KeyForm, _create_key),
+    _post("keys/{}/revoke", Permission.KEY_CHANGE, "key.revoke", form.ReasonForm, _revoke_key),
+    _get("ledger/head", Permission.LEDGER_READ, "ledger.head", _ledger_head),
+    _get("ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries, query=("from", "to")),
+    _post("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.ReasonForm, _ledger_open),
 )
 
 
@@ -443,7 +463,7 @@ def _find(method: str, path: str) -> tuple[ApiRoute, tuple[str, ...]]:
         "path_unknown",
         what="There is no such endpoint here.",
         why="Every route is denied unless it is listed.",
-        fix="The control API's document lists the endpoints under /api.",
+        fix="GET /api/openapi.json lists the endpoints.",
         status=404,
     )
 

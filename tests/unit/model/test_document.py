@@ -144,14 +144,13 @@ def test_nothing_to_replace_is_byte_equal(raw: bytes) -> None:
 def test_a_member_is_cut_out_with_its_comma(raw: bytes, data: st.DataObject) -> None:
     document = parse(raw)
     name = data.draw(st.sampled_from([*document.value, "absent"]))
-    cut = document.member_range(name)
+    cut = {name}
     if name not in document.value:
-        assert cut is None
+        assert document.edits({}, without=cut) == []
         return
-    assert cut is not None
     before = list(document.value)
     insert = data.draw(st.sampled_from([b"", b'"\xe2\x82\xac":false']))
-    if insert and (len(before) == 1 or "€" in before):
+    if insert and "€" in before:
         insert = b""
     out = _as_pairs(apply(raw, document.edits({}, insert=insert, without=cut)))
     wanted = [(key, _replace(value, {}, [0])) for key, value in document.value.items() if key != name]
@@ -187,7 +186,7 @@ def test_an_inserted_member_comes_first() -> None:
 )
 def test_the_member_named_is_the_member_cut(raw: bytes, left: bytes) -> None:
     document = parse(raw)
-    out = apply(raw, document.edits({}, without=document.member_range("w")))
+    out = apply(raw, document.edits({}, without={"w"}))
     assert out.replace(b" ", b"") == left.replace(b" ", b"")
     orjson.loads(out)
 
@@ -250,9 +249,6 @@ def test_depth_64_passes_and_65_does_not(array: bool) -> None:
     assert refusal(nested(900, array=array)) is Reason.JSON_TOO_DEEP
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the parser's own limit is reported as `depth limit exceeded`, which is not looked for"
-)
 @pytest.mark.parametrize("depth", [2_000, 100_000])
 def test_what_the_parser_finds_too_deep_is_too_deep(depth: int) -> None:
     assert refusal(nested(depth)) is Reason.JSON_TOO_DEEP

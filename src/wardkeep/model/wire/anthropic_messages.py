@@ -131,6 +131,8 @@ _TOOL_CHOICE: Final = Record(
 )
 _FORMAT: Final = Record({"type": words("json_schema"), "schema": _SCHEMA}, frozenset({"type", "schema"}))
 
+_DISPLAY: Final[dict[str, Node]] = {"display": words("summarized", "omitted")}
+
 _SHARED: Final[dict[str, Node]] = {
     "wardkeep": Mark("wardkeep", Own()),
     "model": Mark("model", _OPAQUE),
@@ -138,12 +140,13 @@ _SHARED: Final[dict[str, Node]] = {
     "system": Either(_TEXT, Many(_TEXT_BLOCK)),
     "tools": Many(_TOOL),
     "tool_choice": _TOOL_CHOICE,
-    "thinking": Record(
+    "thinking": Variant(
         {
-            "type": words("enabled", "disabled", "adaptive"),
-            "budget_tokens": _NUMBER,
-            "display": words("summarized", "omitted"),
-        }
+            "enabled": Record({"type": words("enabled"), "budget_tokens": _NUMBER, **_DISPLAY}),
+            "adaptive": Record({"type": words("adaptive"), **_DISPLAY}),
+            "disabled": Record({"type": words("disabled")}),
+        },
+        features={"enabled": "thinking", "adaptive": "thinking"},
     ),
     "output_config": Record(
         {"effort": words("low", "medium", "high", "xhigh", "max"), "format": _FORMAT},
@@ -156,7 +159,7 @@ _SHARED: Final[dict[str, Node]] = {
     **_CACHED,
 }
 _FEATURES: Final = MappingProxyType(
-    {"tools": "tools", "thinking": "thinking", "output_format": "json_schema", "cache_control": "prompt_caching"}
+    {"tools": "tools", "output_format": "json_schema", "cache_control": "prompt_caching"}
 )
 
 COUNT_TOKENS: Final = Record(MappingProxyType(_SHARED), frozenset({"model", "messages"}), _FEATURES)

@@ -7,7 +7,7 @@ features the call uses. A field that no node lists is refused by name: nothing t
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -15,7 +15,8 @@ from wardkeep.model.document import Document, parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.spans import Leaf, LeafKind
 
-_FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_FIELD_NAME: Final = re.compile(r"[a-z][a-z_]{0,40}")
+_LONG_NUMBER: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Reading:
     features: set[str] = field(default_factory=set)
     marks: dict[str, tuple[int, object]] = field(default_factory=dict)
     thinking: list["SignedBlock"] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     ordinal: int = 0
 
     def take(self) -> int:
@@ -142,6 +144,9 @@ class Number:
         kind = type(value)
         if kind is not int and kind is not float:
             raise refuse(Reason.FIELD_INVALID)
+        if value >= _LONG_NUMBER:  # type: ignore[operator]  # a number, as just checked
+            # As long as a record number: it must not be one of the declared subject's.
+            reading.leaves.append((reading.ordinal, Leaf(str(value), None, LeafKind.OPAQUE)))
         reading.ordinal += 1
 
 
@@ -225,7 +230,7 @@ class Record:
                 node.read(item, reading)
             except RefusalError as error:
                 raise _below(name, error) from None
-            if name in self.features:
+            if name in self.features and item not in (False, [], {}):
                 reading.features.add(self.features[name])
         for name in self.required:
             if name not in value:
@@ -293,6 +298,7 @@ class Free:
         elif isinstance(value, str):
             reading.leaves.append((reading.take(), Leaf(value, cue, self.kind)))
         elif value is not None and not isinstance(value, bool):
+            reading.numbers.append(len(reading.leaves))
             reading.leaves.append((reading.take(), Leaf(str(value), cue, self.kind)))
 
 
@@ -312,8 +318,7 @@ class JsonText:
                 raise
             reading.leaves.append((ordinal, Leaf(value, None, LeafKind.TEXT)))
             return
-        below = Reading()
-        Free().read(inner.value, below)
+        below = read(inner, Free())
         reading.embedded.append((ordinal, Embedded(inner, below.leaves)))
 
 
@@ -374,7 +379,7 @@ class Own:
         reading.skip(value)
 
 
-def read(document: Document, root: Node, when: Callable[[Reading], None] | None = None) -> Reading:
+def read(document: Document, root: Node) -> Reading:
     """Walk a document by a grammar.
 
     Raises:
@@ -382,6 +387,9 @@ def read(document: Document, root: Node, when: Callable[[Reading], None] | None 
     """
     reading = Reading()
     root.read(document.value, reading)
-    if when is not None:
-        when(reading)
+    if reading.numbers:
+        spelled = document.spelled({reading.leaves[at][0] for at in reading.numbers})
+        for at in reading.numbers:
+            ordinal, leaf = reading.leaves[at]
+            reading.leaves[at] = (ordinal, Leaf(spelled[ordinal], leaf.cue, leaf.kind))
     return reading

@@ -63,7 +63,8 @@ _NAMED: Final[dict[str, Node]] = {"content": _CONTENT, "name": _TEXT}
 
 def _message(role: str, extra: dict[str, Node] | None = None) -> Record:
     return Record(
-        {"role": words(role), **_NAMED, **(extra or {})}, features={"tool_calls": "tools", "tool_call_id": "tools"}
+        {"role": words(role), **_NAMED, **(extra or {})},
+        features={"tool_calls": "tools", "tool_call_id": "tools", "function_call": "tools"},
     )
 
 
@@ -87,6 +88,7 @@ _MESSAGE: Final = Variant(
         "function": _message("function"),
     },
     by="role",
+    features={"function": "tools"},
 )
 
 _FUNCTION: Final = Record(

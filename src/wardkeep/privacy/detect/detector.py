@@ -56,8 +56,12 @@ _NOMINATIONS: Final = (
     *disguised.NOMINATIONS,
     disguised.ENCODED,
 )
-_ENCODED: Final = len(_NOMINATIONS) - 1
-_EXAMINERS: Final = tuple((nomination.rule, nomination.examine) for nomination in _NOMINATIONS)
+# Recognisers that ask for the same pattern share its hits.
+_PATTERNS: Final = tuple(dict.fromkeys(n.pattern for n in _NOMINATIONS))
+_EXAMINERS: Final = tuple(
+    tuple((n.rule, n.examine) for n in _NOMINATIONS if n.pattern == pattern) for pattern in _PATTERNS
+)
+_ENCODED: Final = _PATTERNS.index(disguised.ENCODED.pattern)
 _MAX_NESTING: Final = 2
 REMAINDER: Final = "remainder"
 
@@ -78,7 +82,7 @@ class Detector:
     def __init__(self, policy: Policy) -> None:
         self._strict = policy == "strict"
         self._words = lexicon()
-        self._scanner = Scanner(_NOMINATIONS)
+        self._scanner = Scanner(_PATTERNS)
 
     def find(self, text: str, known: Sequence[str] = ()) -> list[Span]:
         """Return sorted spans that don't overlap, with mentions of what was found elsewhere in the text.
@@ -121,10 +125,10 @@ class Detector:
                 if number == _ENCODED:
                     encoded.append(end)
                     continue
-                rule, examine = _EXAMINERS[number]
-                spans += examine(reading, end)
+                for rule, examine in _EXAMINERS[number]:
+                    spans += examine(reading, end)
             rule = "gazetteer"
-            spans += gazetteer.find(reading)
+            spans += gazetteer.find(reading, _name_ends(spans, text))
         except (LookupError, ValueError, TypeError, RecursionError) as error:
             raise DetectorFailed(f"the recogniser {rule} failed") from error
         if encoded and nesting < _MAX_NESTING:
@@ -143,6 +147,13 @@ class Detector:
         return spans
 
 
+def _name_ends(spans: Sequence[Span], text: str) -> dict[int, int]:
+    """Return start -> end of the names that cues found: a shorter find inside one can't outlive `resolve`."""
+    if "[" in text:  # our own tokens may yet remove a name there
+        return {}
+    return {span.start: span.end for span in spans if span.type is IdentifierType.NAME}
+
+
 def resolve(spans: list[Span], text: str) -> list[Span]:
     """Return sorted spans that don't overlap: the longest wins, what a loser had outside the winner stays covered.
 
@@ -157,10 +168,20 @@ def resolve(spans: list[Span], text: str) -> list[Span]:
         )
     if len(spans) < 2:
         return spans
-    spans.sort(key=lambda s: (s.start, s.start - s.end, _RANK[s.type]))
-    chosen = [spans[0]]
-    cut = spans[0].rule == REMAINDER
-    for span in spans[1:]:
+    # Of those that begin together the longest covers the others.
+    longest: dict[int, Span] = {}
+    for span in spans:
+        other = longest.get(span.start)
+        if (
+            other is None
+            or span.end > other.end
+            or (span.end == other.end and _RANK[span.type] < _RANK[other.type])
+        ):
+            longest[span.start] = span
+    first, *starts = sorted(longest)
+    chosen = [longest[first]]
+    for start in starts:
+        span = longest[start]
         last = chosen[-1]
         if span.start >= last.end:
             chosen.append(span)
@@ -171,6 +192,4 @@ def resolve(spans: list[Span], text: str) -> list[Span]:
             chosen.append(span)
         else:
             chosen.append(Span(last.end, span.end, span.type, REMAINDER))
-    if not cut:
-        return chosen
     return [s for s in chosen if s.rule != REMAINDER or any(map(str.isalnum, text[s.start : s.end]))]

@@ -6,13 +6,22 @@ names here. States alone are not identifiers (the rule asks for what is smaller 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.detect.lexicon import EPONYM, FIRST, FIRST_COMMON, LAST, LAST_COMMON, NAME, PLACE, SAFE
 from wardkeep.privacy.detect.nomination import Reading
-from wardkeep.privacy.detect.wording import ASCII_RUNS, DEGREES, RUNS, SUFFIXES, WORD, names_a_thing, pieces_of, word_set
+from wardkeep.privacy.detect.wording import (
+    ASCII_RUNS,
+    DEGREES,
+    RUNS,
+    SUFFIXES,
+    WORD,
+    names_a_thing,
+    pieces_of,
+    word_set,
+)
 
 STATES: Final = word_set(
     "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho "
@@ -31,22 +40,33 @@ _POSSESSIVE: Final = ("'s", "'S")
 _OPENERS: Final = '.!?:;\n\r"(-*\u2022>|'
 
 
-def find(reading: Reading) -> Iterator[Span]:
-    """Yield names and places among the capitalised runs of a text."""
-    words, text = reading.words, reading.text
-    get = words.get
+def find(reading: Reading, names: Mapping[int, int]) -> list[Span]:
+    """Return names and places among the capitalised runs of a text.
+
+    `names` maps the start of names already found to their end: nothing shorter is looked for inside them.
+    """
+    text, get = reading.text, reading.words.get
+    spans: list[Span] = []
     for found in (ASCII_RUNS if text.isascii() else RUNS).finditer(text):
         run = found[0]
         if " " in run:
-            yield from _several(reading, found.start(), run)
+            spans += _several(reading, found.start(), run, names)
             continue
         if run.endswith(_POSSESSIVE):
             run = run[:-2]
         flag = get(run.lower(), 0)
         if not flag & _NAMED or flag & _UNSAFE:
             continue
-        if (one := _alone(reading, found.start(), found.start() + len(run), flag)) is not None:
-            yield one
+        start = found.start()
+        end = start + len(run)
+        if not _is_inside(names, start, end, text) and (one := _alone(reading, start, end, flag)) is not None:
+            spans.append(one)
+    return spans
+
+
+def _is_inside(names: Mapping[int, int], start: int, end: int, text: str) -> bool:
+    """Whether a found name begins here and covers the rest of the run, which no comma and given name prolong."""
+    return names.get(start, 0) >= end and text[end : end + 1] != ","
 
 
 def _opens(text: str, start: int) -> bool:
@@ -76,59 +96,63 @@ def _alone(reading: Reading, start: int, end: int, flag: int) -> Span | None:
     return None
 
 
-def _several(reading: Reading, start: int, run: str) -> Iterator[Span]:
+def _several(reading: Reading, start: int, run: str, names: Mapping[int, int]) -> list[Span]:
     """Judge a run of capitalised words: find people and places inside it, left to right."""
     words, text = reading.words, reading.text
+    stop_of_run = start + len(run)
+    if _is_inside(names, start, stop_of_run, text):
+        return []
     place = run.lower()
     # Most runs are headings and sentence openings: dictionary words only.
     for word in place.replace("'s", "").replace(".", "").split(" "):
         if words.get(word, 0) & _NAMED:
             break
     else:
-        return
+        return []
     pieces = pieces_of(run)
     flags = [words.get(word.lower(), 0) for _, _, word in pieces]
     if words.get(place, 0) & PLACE:
-        if place not in STATES and not all(flag & SAFE for flag in flags):
-            yield Span(start, start + len(run), IdentifierType.LOCATION, "gazetteer-place")
-        return
+        if place in STATES or all(flag & SAFE for flag in flags):
+            return []
+        return [Span(start, stop_of_run, IdentifierType.LOCATION, "gazetteer-place")]
+    spans: list[Span] = []
     at = 0
-    while at < len(pieces):
+    while at < len(pieces) and not _is_inside(names, start + pieces[at][0], stop_of_run, text):
         stop = _person(reading, pieces, flags, at)
         if stop is not None:
             begin, end = start + pieces[at][0], start + pieces[stop - 1][1]
             if not names_a_thing(text, end):
-                yield Span(begin, end, IdentifierType.NAME, "gazetteer-name")
+                spans.append(Span(begin, end, IdentifierType.NAME, "gazetteer-name"))
             at = stop
             continue
-        if at + 1 < len(pieces) and words.get(f"{pieces[at][2]} {pieces[at + 1][2]}".lower(), 0) & PLACE:
-            both = f"{pieces[at][2]} {pieces[at + 1][2]}".lower()
+        both = f"{pieces[at][2]} {pieces[at + 1][2]}".lower() if at + 1 < len(pieces) else ""
+        if words.get(both, 0) & PLACE:
             if both not in STATES and not flags[at] & flags[at + 1] & SAFE:
-                yield Span(start + pieces[at][0], start + pieces[at + 1][1], IdentifierType.LOCATION, "gazetteer-place")
+                begin, end = start + pieces[at][0], start + pieces[at + 1][1]
+                spans.append(Span(begin, end, IdentifierType.LOCATION, "gazetteer-place"))
             at += 2
             continue
         flag = flags[at]
         if flag & (NAME | PLACE) and not flag & _UNSAFE:
             begin, end, _ = pieces[at]
             if (one := _alone(reading, start + begin, start + end, flag)) is not None:
-                yield one
+                spans.append(one)
         at += 1
+    return spans
 
 
 def _person(reading: Reading, pieces: list[tuple[int, int, str]], flags: list[int], at: int) -> int | None:
     """Return the piece number after a person's name that starts at `at`, or None."""
     flag, word = flags[at], pieces[at][2]
-    if len(word.rstrip(".")) == 1:
+    if len(word) < 3 and len(word.rstrip(".")) == 1:
         # "J. Smith": an initial and a surname.
         following = flags[at + 1] if at + 1 < len(pieces) else 0
         return at + 2 if word.endswith(".") and following & LAST and not following & SAFE else None
-    if word[0].islower() or word.lower() in DEGREES:
-        return None
     given = bool(flag & FIRST) and not flag & SAFE
     weak = bool(flag & FIRST_COMMON and flag & SAFE)
     unknown = not flag and len(word) > 2 and not word.isupper()
     surname = bool(flag & LAST_COMMON) and not flag & _UNSAFE
-    if not (given or weak or unknown or surname):
+    if not (given or weak or unknown or surname) or word[0].islower() or word.lower() in DEGREES:
         return None
     stop = at + 1
     end = at + 1

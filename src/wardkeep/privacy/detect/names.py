@@ -43,6 +43,8 @@ _AFTER_PHRASE_LOWER: Final = re.compile(
     rf"[ ,:]{{1,3}}(?:(?:is|was|named|called|name|dr|mrs?|ms)\.?[ ]){{0,2}}"
     rf"({LETTER}{{2,24}}(?:[ ]{LETTER}{{2,24}}){{0,2}})"
 )
+# What stands between a phrase and a name.
+_FILLERS: Final = word_set("is was named called name a the dr mr mrs ms miss prof patient pt nurse")
 _UNABBREVIATED: Final = ("doctor", "nurse", "miss", "fessor", "verend", "don")
 _PARTICLES: Final = word_set("de la del los las van von der di da dos do al el bin le")
 # Keys of data about things, not people.
@@ -189,8 +191,19 @@ def _label(reading: Reading, end: int) -> Iterable[Span]:
     return _lower_spans(reading, lower.start(1), lower[1], "name-label", sure=True) if lower else ()
 
 
+def _is_plain(reading: Reading, end: int) -> bool:
+    """Whether a lower-case word follows that is no common given name: the usual case, and then no name follows."""
+    word = reading.text[end + 1 : end + 26].partition(" ")[0]
+    if not (word.islower() and word.isascii() and word.isalpha()) or reading.text[end] != " " or word in _FILLERS:
+        return False
+    flag = reading.words.get(word, 0)
+    return not flag & FIRST_COMMON or bool(flag & SAFE)
+
+
 def _phrase(*, sure: bool) -> Callable[[Reading, int], Iterable[Span]]:
     def examine(reading: Reading, end: int) -> Iterable[Span]:
+        if _is_plain(reading, end):
+            return ()
         found = _AFTER_PHRASE.match(reading.text, end)
         if found:
             if names_a_thing(reading.text, found.end(1)):

@@ -7,7 +7,7 @@ pattern is therefore only a hint that ends at the reported offset; `examine` dec
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 from wardkeep.model.spans import Span
 
@@ -23,6 +23,23 @@ class Reading:
     words: dict[str, int]
 
 
+class Pattern(NamedTuple):
+    """An expression with its flags; equal ones are compiled once."""
+
+    expression: str
+    caseless: bool
+    once: bool
+
+
+# A run of seven digits or more, with one hit a run. Shared word for word, so that the scan compiles it once.
+LONG_NUMBER: Final = r"[0-9]{7}(?:[^0-9]|\z)"
+
+
+def number_end(text: str, end: int) -> int:
+    """Return where the digits end that a hit of `LONG_NUMBER` reports."""
+    return end if text[end - 1] in "0123456789" else end - 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nomination:
     """A pattern and the function that examines what it nominates.
@@ -35,3 +52,8 @@ class Nomination:
     examine: Callable[[Reading, int], Iterable[Span]]
     caseless: bool = False
     once: bool = False
+
+    @property
+    def pattern(self) -> Pattern:
+        """What the scan compiles for it."""
+        return Pattern(self.expression, self.caseless, self.once)

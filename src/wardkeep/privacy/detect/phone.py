@@ -23,11 +23,12 @@ _BEFORE: Final = re.compile(
     r"(?:phone|tel|cell|mobile|call|pager|fax|text|contact|reach|dial|ph\b|voicemail|number)[^\n\d]{0,24}\Z",
     re.IGNORECASE,
 )
-_FAX: Final = re.compile(r"fax[^\n\d]{0,20}\Z")
+_FAX: Final = re.compile(r"fax[^\n\d]{0,20}\Z", re.IGNORECASE)
 
 
 def _span(reading: Reading, start: int, end: int, rule: str) -> Span:
-    fax = _FAX.search(reading.text[max(0, start - 24) : start].lower())
+    before = reading.text[max(0, start - 24) : start]
+    fax = "fax" in before.lower() and _FAX.search(before)
     return Span(start, end, IdentifierType.FAX if fax else IdentifierType.PHONE, rule)
 
 

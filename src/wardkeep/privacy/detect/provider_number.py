@@ -6,7 +6,7 @@ from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.detect import checksum
-from wardkeep.privacy.detect.nomination import Nomination, Reading
+from wardkeep.privacy.detect.nomination import LONG_NUMBER, Nomination, Reading, number_end
 
 _DEA: Final = re.compile(r"(?<![A-Za-z0-9])[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}(?![A-Za-z0-9])", re.IGNORECASE)
 
@@ -20,7 +20,8 @@ def _npi(reading: Reading, end: int) -> Iterable[Span]:
 
 
 def _dea(reading: Reading, end: int) -> Iterable[Span]:
-    found = _DEA.match(reading.text, max(0, end - 9))
+    start = number_end(reading.text, end) - 9
+    found = _DEA.match(reading.text, start) if start >= 0 and reading.text[start].isalpha() else None
     if found is None or not checksum.dea(found[0]):
         return ()
     return (Span(found.start(), found.end(), IdentifierType.LICENSE, "dea"),)
@@ -28,5 +29,5 @@ def _dea(reading: Reading, end: int) -> Iterable[Span]:
 
 NOMINATIONS: Final = (
     Nomination(rule="npi", expression=r"[12][0-9]{9}", examine=_npi),
-    Nomination(rule="dea", expression=r"[a-z][a-z9][0-9]{7}", examine=_dea, caseless=True),
+    Nomination(rule="dea", expression=LONG_NUMBER, examine=_dea),
 )

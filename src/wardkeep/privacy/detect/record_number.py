@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
-from wardkeep.privacy.detect.nomination import Nomination, Reading
+from wardkeep.privacy.detect.nomination import LONG_NUMBER, Nomination, Reading, number_end
 
 _NUMBER_WORD: Final = (
     r"(?:number|numbers|num|no|nbr|nr|id|ids|code|identifier|is|was|of|es|are|n[\xfau]mero|n\xba|n\xb0|ending"
@@ -44,8 +44,13 @@ def _cued(
         if found is None:
             return ()
         value = found[1]
-        digits = sum(map(str.isdigit, value))
-        if digits < least_digits or sum(map(str.isalnum, value)) < least_length or _DATE.fullmatch(value):
+        if value.isdigit():
+            digits = length = len(value)
+        else:
+            digits, length = sum(map(str.isdigit, value)), sum(map(str.isalnum, value))
+            if _DATE.fullmatch(value):
+                return ()
+        if digits < least_digits or length < least_length:
             return ()
         if digits < 7 and _UNIT.match(reading.text, found.end(1)):
             return ()
@@ -61,10 +66,13 @@ def _cue(kind: IdentifierType, rule: str, words: str, least_digits: int = 3, lea
 
 
 def _unexplained(reading: Reading, end: int) -> Iterable[Span]:
-    text = reading.text
-    if not reading.strict or text[end : end + 1].isdigit():
+    if not reading.strict:
         return ()
-    found = _LONG.search(text, max(0, end - 24), min(len(text), end + 8))
+    text = reading.text
+    end = number_end(text, end)
+    if text[end : end + 1].isdigit():
+        return ()
+    found = _LONG.search(text, max(0, end - 24), end + 8)
     if found is None or found.end() < end or _UNIT.match(text, found.end()) or _YEAR_PAIR.fullmatch(found[0]):
         return ()
     return (Span(found.start(), found.end(), IdentifierType.OTHER, "unexplained-number"),)
@@ -135,5 +143,5 @@ NOMINATIONS: Final = (
         least_digits=4,
         least_length=6,
     ),
-    Nomination(rule="unexplained-number", expression="[0-9]{7}", examine=_unexplained),
+    Nomination(rule="unexplained-number", expression=LONG_NUMBER, examine=_unexplained),
 )

@@ -5,32 +5,32 @@ from collections.abc import Sequence
 
 import hyperscan
 
-from wardkeep.privacy.detect.nomination import Nomination
+from wardkeep.privacy.detect.nomination import Pattern
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
 
 
 class Scanner:
     """Compiled patterns. Safe for threads: hyperscan's scratch space is one a thread."""
 
-    def __init__(self, nominations: Sequence[Nomination]) -> None:
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._scratch = threading.local()
         flags = [
-            (hyperscan.HS_FLAG_CASELESS if n.caseless else 0) | (hyperscan.HS_FLAG_SINGLEMATCH if n.once else 0)
-            for n in nominations
+            (hyperscan.HS_FLAG_CASELESS if p.caseless else 0) | (hyperscan.HS_FLAG_SINGLEMATCH if p.once else 0)
+            for p in patterns
         ]
         try:
             self._database.compile(
-                expressions=[n.expression.encode("latin-1") for n in nominations],
-                ids=list(range(len(nominations))),
-                elements=len(nominations),
+                expressions=[p.expression.encode("latin-1") for p in patterns],
+                ids=list(range(len(patterns))),
+                elements=len(patterns),
                 flags=flags,
             )
         except hyperscan.error as error:
             raise DetectorUnavailable("the scan patterns do not compile on this machine") from error
 
     def scan(self, text: str) -> list[tuple[int, int]]:
-        """Return (nomination number, end offset) of every match, in order of end offset."""
+        """Return (pattern number, end offset) of every match, in order of end offset."""
         hits: list[tuple[int, int]] = []
         add = hits.append
 

@@ -84,12 +84,15 @@ def check(name: str, document: Document) -> bool:
     ordinals = [ordinal for ordinal, _ in reading.leaves]
     assert ordinals == sorted(set(ordinals))
     for ordinal, leaf in reading.leaves:
-        assert leaf.text == str(values[ordinal])
+        value = values[ordinal]
+        assert leaf.text == (value if isinstance(value, str) else document.spelled({ordinal})[ordinal])
     for ordinal, embedded in reading.embedded:
         assert embedded.document.raw.decode() == values[ordinal]
         inner = list(scalars(embedded.document.value))
         assert [o for o, _ in embedded.leaves] == list(range(len(inner)))
-        assert [leaf.text for _, leaf in embedded.leaves] == [str(value) for value in inner]
+        spelled = embedded.document.spelled(range(len(inner)))
+        written = [value if isinstance(value, str) else spelled[at] for at, value in enumerate(inner)]
+        assert [leaf.text for _, leaf in embedded.leaves] == written
     read_ones = set(ordinals) | {ordinal for ordinal, _ in reading.embedded}
     vouched = {text for block in reading.thinking for text in (block.text, block.signature)}
     own = document.value.get("wardkeep")

@@ -1,0 +1,52 @@
+"""What a server certificate says of itself: names and dates (RFC 5280 section 4.1.2.5, RFC 9525 section 6).
+
+Only reading, for `doctor`: trust is decided by whoever connects.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from wardkeep.crypto.errors import CertificateError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateFacts:
+    """The first certificate of a chain. `names` are its DNS names and addresses, as text in lower case."""
+
+    names: frozenset[str]
+    not_before: datetime
+    not_after: datetime
+
+    def covers(self, host: str) -> bool:
+        """Whether a client that calls `host` finds it: exactly, or one label below a wildcard."""
+        wanted = host.lower()
+        _, _, parent = wanted.partition(".")
+        return wanted in self.names or (bool(parent) and f"*.{parent}" in self.names)
+
+
+def read_certificate(path: Path) -> CertificateFacts:
+    """Return the facts of the first certificate in a PEM file.
+
+    Raises:
+        CertificateError: the file is absent or holds none.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        names = _names(certificate)
+    except (OSError, ValueError) as error:
+        raise CertificateError("the server certificate cannot be read") from error
+    return CertificateFacts(
+        names=names, not_before=certificate.not_valid_before_utc, not_after=certificate.not_valid_after_utc
+    )
+
+
+def _names(certificate: x509.Certificate) -> frozenset[str]:
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    addresses = (str(address) for address in named.get_values_for_type(x509.IPAddress))
+    return frozenset([*(name.lower() for name in named.get_values_for_type(x509.DNSName)), *addresses])
