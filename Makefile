@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR ?= .wardkeep
+ORGANISATION ?= My organisation
+ZONE ?= America/New_York
 
-.PHONY: run demo test lint types layers check cover soak bench lock clean
+.PHONY: run demo test lint types layers check cover soak bench bench-audit lock clean
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,7 +19,9 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 	touch $@
 
 run: $(VENV)/run.stamp  ## set up and start the gateway on the embedded store
-	$(BIN)/wardkeep run --home $(HOME_DIR)
+	@test -f $(HOME_DIR)/wardkeep.toml || $(BIN)/wardkeep init --home $(HOME_DIR) --organisation "$(ORGANISATION)" \
+	  --zone "$(ZONE)" --officer privacy-officer --officer security-officer
+	$(BIN)/wardkeep serve --home $(HOME_DIR)
 
 demo: $(VENV)/run.stamp  ## a governed call, end to end, with every claim checked
 	$(BIN)/wardkeep demo
@@ -42,8 +46,11 @@ check: test demo
 soak: $(VENV)/dev.stamp  ## the long versions: crashes, load, races
 	$(BIN)/python -m pytest -m slow
 
-bench: $(VENV)/dev.stamp
-	$(BIN)/python -m bench.gateways
+bench: $(VENV)/run.stamp  ## peers side by side
+	$(BIN)/python bench/gateways.py
+
+bench-audit: $(VENV)/run.stamp  ## what the ledger costs a call
+	$(BIN)/python bench/audit_cost.py
 
 lock:  ## renew the hash-locked requirements
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --output-file requirements.txt pyproject.toml

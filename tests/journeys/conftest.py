@@ -9,17 +9,19 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from wardkeep.demo.vendor import SimulatorProcess
 
 from wardkeep.demo.furnish import Vendors, furnish
 from wardkeep.demo.instance import Instance
+from wardkeep.demo.vendor import SimulatorProcess
 
 ZONE = "America/New_York"
-MODELS = (
-    "sim-echo", "sim-tools", "sim-json", "sim-think", "sim-think-tools", "sim-long", "sim-count", "sim-slow", "sim-drop",
-    "sim-garbage", "sim-error-400", "sim-error-401", "sim-error-403", "sim-error-404", "sim-error-429", "sim-error-500",
-    "sim-error-503", "sim-error-529", "sim-error-stream",
-)  # fmt: skip
+MODELS = tuple(
+    f"sim-{name}"
+    for name in (
+        *("echo", "tools", "json", "think", "think-tools", "long", "count", "slow", "drop", "garbage"),
+        *(f"error-{status}" for status in (400, 401, 403, 404, 429, 500, 503, 529, "stream")),
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_a_proof_is_made_in_its_own_module_only(proof: str) -> None:
 
 @pytest.mark.parametrize(
     "proof",
-    [p for p in sorted(MAKERS)],
+    sorted(MAKERS),
 )
 def test_a_proofs_name_means_nothing_else(proof: str) -> None:
     """One word for one idea (HOUSE-STYLE section 7)."""
@@ -166,7 +166,7 @@ def _module_level(file: str) -> Iterator[tuple[str, bool]]:
 
 @pytest.mark.parametrize(
     "file",
-    [f for f in FILES],
+    FILES,
 )
 def test_a_table_at_module_level_is_final(file: str) -> None:
     assert [name for name, is_final in _module_level(file) if not is_final] == []

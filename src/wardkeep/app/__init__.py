@@ -4,6 +4,6 @@
 and signing keys, the ledger and the control tables, and equal workers reach it over a Unix socket.
 """
 
-from wardkeep.app.serving import serve
+from wardkeep.app.serving import Addresses, serve
 
-__all__ = ["serve"]
+__all__ = ["Addresses", "serve"]

@@ -574,7 +574,7 @@ def _readable(database: Path) -> Iterator[str]:
             if _stand(database, beside[0]) == before:
                 break
         else:
-            raise UnusableInput("the ledger is being written; check a copy made by `wardkeep backup`")
+            raise UnusableInput("the ledger is being written; stop the server, or check a copy of a stopped one")
         with closing(sqlite3.connect(copy)) as connection:
             # fold the log into the copy, so that every later connection reads one plain file
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -1,11 +1,13 @@
 """`wardkeep serve`: run the instance of a home directory until it is told to stop."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wardkeep.app import serve
-from wardkeep.cli._options import Home, Json
+from wardkeep.app import Addresses, serve
+from wardkeep.cli._options import Home, Json, print_lines
 from wardkeep.settings import load
 
 
@@ -23,4 +25,24 @@ def command(
     json: Json = False,  # noqa: ARG001 - every command has it; the log is JSON lines already
 ) -> None:
     """Serve until SIGTERM or SIGINT; the log goes to standard error, one JSON object a line."""
-    serve(load(home), workers=workers)
+    serve(load(home), workers=workers, on_ready=lambda addresses: _say_what_is_next(home, addresses))
+
+
+def _say_what_is_next(home: Path, addresses: Addresses) -> None:
+    """Tell whoever started it by hand where it listens and what to type next."""
+    if not sys.stdout.isatty():
+        return
+    print_lines(
+        "",
+        "Wardkeep is running.",
+        f"  clients       {addresses.data}/v1   (OpenAI: base_url with /v1; Anthropic: without)",
+        f"  console, API  {addresses.console}",
+        f"  operations    {addresses.operations}/readyz",
+        "",
+        "Next, in another terminal:",
+        f"  wardkeep route add --home {home} --help      a vendor, where its model runs, and the name clients use",
+        f"  wardkeep baa add --home {home} --help        the agreement; another officer activates it",
+        f"  wardkeep key create --home {home} --help     a key for an application",
+        "  wardkeep demo                                 a governed call, with every claim checked",
+        "Stop with Ctrl-C.",
+    )

@@ -156,7 +156,8 @@ def confirm_person(registry: Registry, by: Person, *, person: str) -> tuple[Chan
                 "second_person_required",
                 what="You had a hand in this person's access, or somebody who had one in yours did.",
                 why="Whoever hands over a credential could have kept it, and would vouch for themselves.",
-                fix="Ask an officer who had no hand in it, nor was given their own access by the same people.",
+                fix="Ask an officer who had no hand in it, nor has theirs from the same people. Where there is none, "
+                f"the host's operator runs `wardkeep recover --officer {found.id}`.",
             ),
         )
     return (Change(kind=Kind.PEOPLE, id=person, record=replace(found, confirmed_by=by.id), note=note),)
@@ -178,7 +179,7 @@ def recover_officer(registry: Registry, *, officer: str, credential: NewCredenti
         found,
         credential_mac=credential.mac,
         enrolled_by=HOST,
-        access_by=frozenset({HOST}),
+        access_by=frozenset(),
         confirmed_by=None if can_be_confirmed(registry, officer) else HOST,
     )
     return (Change(kind=Kind.PEOPLE, id=officer, record=record, note=HOST_RECOVERY_NOTE),)

@@ -226,7 +226,7 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         Reason.FIELD_DENIED: _row(
             403,
             "The request asks the vendor to keep or share data in a way the terms do not cover.",
-            "Zero retention and the agreement's scope hold only without this field (DESIGN: vendor-side state stays off).",
+            "Zero retention and the agreement's scope hold only without this field.",
             "Remove the field named in `field`, or set it to the value that keeps nothing (for example store: false).",
         ),
         Reason.FEATURE_DENIED: _row(
@@ -443,7 +443,7 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             403,
             "The region that would process this call is not known.",
             "Unknown residency is refused.",
-            "The operator states the deployment's region (`wardkeep route check`).",
+            "The operator records a deployment with its region (`wardkeep route add`).",
         ),
         Reason.CREDENTIAL_UNAVAILABLE: _row(
             503,

@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from wardkeep.demo.vendor import SimulatorProcess
 
 from wardkeep.demo.simulator import _write_port
+from wardkeep.demo.vendor import SimulatorProcess
 
 NOTE = 'Compare [NAME-k7f3q9x2] with [NAME-k7f3q9x2.b]: “café” \\ "quoted"\nsecond line 😀'
 TOOL_SCHEMA = {"type": "object", "properties": {"patient": {"type": "string"}}, "required": ["patient"]}

@@ -52,7 +52,7 @@ _AMBIGUOUS: Final = frozenset({"may", "march", "mar", "sep", "dec", "jan", "jun"
 
 def _numeric(reading: Reading, end: int) -> Iterable[Span]:
     text = reading.text
-    for found in _NUMERIC.finditer(text, max(0, end - 12), min(len(text), end + 40)):
+    for found in _NUMERIC.finditer(text, max(0, end - 12), end + 40):
         if found.start() < end <= found.end():
             if found["a"] and int(found["a"]) > 12 and int(found["b"]) > 12:
                 return ()
@@ -62,7 +62,7 @@ def _numeric(reading: Reading, end: int) -> Iterable[Span]:
 
 def _worded(reading: Reading, end: int) -> Iterable[Span]:
     text = reading.text
-    for found in _WORDED.finditer(text, max(0, end - 22), min(len(text), end + 20)):
+    for found in _WORDED.finditer(text, max(0, end - 22), end + 20):
         if not found.start() < end <= found.end():
             continue
         run = found[0]
@@ -82,8 +82,10 @@ def _worded(reading: Reading, end: int) -> Iterable[Span]:
 
 def _short(reading: Reading, end: int) -> Iterable[Span]:
     text = reading.text
+    if text[end : end + 1] == "/":  # a whole date
+        return ()
     for form in (_MONTH_YEAR, _SHORT):
-        for found in form.finditer(text, max(0, end - 8), min(len(text), end + 8)):
+        for found in form.finditer(text, max(0, end - 8), end + 8):
             if found.start() < end <= found.end():
                 return (Span(found.start(), found.end(), IdentifierType.DATE, "date-short"),)
     return ()

@@ -172,11 +172,7 @@ def resolve(spans: list[Span], text: str) -> list[Span]:
     longest: dict[int, Span] = {}
     for span in spans:
         other = longest.get(span.start)
-        if (
-            other is None
-            or span.end > other.end
-            or (span.end == other.end and _RANK[span.type] < _RANK[other.type])
-        ):
+        if other is None or span.end > other.end or (span.end == other.end and _RANK[span.type] < _RANK[other.type]):
             longest[span.start] = span
     first, *starts = sorted(longest)
     chosen = [longest[first]]

@@ -32,6 +32,7 @@ _LABEL: Final = re.compile(
     rf"""[ \t"'*_\[(]{{0,6}}(?:(?:Dr|Mrs?|Ms|Miss|Prof|Sra?|D|D\xf1a)\.?[ ])*"""
     rf"({RUN}(?:,[ ]{{0,2}}{NAME_WORD}(?:[ ]{NAME_WORD}){{0,3}})?)"
 )
+_ASIDE: Final = re.compile(r"[^)\n]{0,20}\) ?[:=|]")
 _LABEL_LOWER: Final = re.compile(
     rf"""[ \t"'*_\[(]{{0,6}}(?:(?:dr|mrs?|ms)\.?[ ])?({LETTER}{{2,24}}(?:[ ,]{{1,2}}{LETTER}{{1,24}}){{0,3}})"""
 )
@@ -179,6 +180,11 @@ def _is_whole_value(reading: Reading, end: int, run: str) -> bool:
 
 
 def _label(reading: Reading, end: int) -> Iterable[Span]:
+    if reading.text[end - 1] == "(":
+        aside = _ASIDE.match(reading.text, end)
+        if aside is None:
+            return ()
+        end = aside.end()
     before = reading.text[max(0, end - 32) : end]
     if "name" in before.lower() and _OTHER_NAMES.search(before):
         return ()
@@ -225,9 +231,11 @@ def _preposition(reading: Reading, end: int) -> Iterable[Span]:
 
 def _degree(reading: Reading, end: int) -> Iterable[Span]:
     text = reading.text
-    at = max(text.rfind(" ", 0, end), text.rfind(",", 0, end))
-    while at > 0 and text[at - 1] in " ,":
-        at -= 1
+    at = text.rfind(" ", 0, end)
+    at -= text[at - 1 : at] == ","
+    before = text[at - 1 : at]
+    if not before.isascii() or not (before.isalpha() or before == "."):
+        return ()
     begin = preceding_run(text, at, 5)
     run = text[begin:at]
     if run.endswith(")") or not run:
@@ -265,7 +273,7 @@ NOMINATIONS: Final = (
             r"|member|beneficiary|claimant|recipient|sender|client|witness|interpreter|partner|reviewed|transcribed"
             r"|dictated|referring|requested"
             r"|nombre|apellidos?|m[\xe9e]dic[oa]|paciente|doctora?|remitido por|facultativo|familiar"
-            r"|responsable))['\"\])*_]{0,3}[ \t]{0,3}(?:\([^)\n]{0,20}\) ?)?[:=|]"
+            r"|responsable))['\"\])*_]{0,3}[ \t]{0,3}[(:=|]"
         ),
         examine=_label,
         caseless=True,
@@ -302,7 +310,7 @@ NOMINATIONS: Final = (
     Nomination(
         rule="name-degree",
         expression=(
-            r"[A-Za-z.],? (?:MD|M\.D\.|DO|D\.O\.|RN|R\.N\.|NP|PA-C|PhD|Ph\.D\.|LPN|DDS|PharmD|LCSW|CRNA|APRN|FNP|ARNP"
+            r" (?:MD|M\.D\.|DO|D\.O\.|RN|R\.N\.|NP|PA-C|PhD|Ph\.D\.|LPN|DDS|PharmD|LCSW|CRNA|APRN|FNP|ARNP"
             r"|DPM|DNP|CNM|FACS|FACC|MBBS|LVN|DVM)\b"
         ),
         examine=_degree,

@@ -33,8 +33,8 @@ def _span(reading: Reading, start: int, end: int, rule: str) -> Span:
 
 
 def _grouped(reading: Reading, end: int) -> Iterable[Span]:
-    text, window = reading.text, max(0, end - 24)
-    for found in _NATIONAL.finditer(text, window, min(len(text), end + 18)):
+    text = reading.text
+    for found in _NATIONAL.finditer(text, max(0, end - 24), end + 18):
         if found.start() < end <= found.end():
             return (_span(reading, found.start(), found.end(), "phone"),)
     start = max(0, end - 8)
