@@ -24,6 +24,9 @@ from wardkeep.demo.instance import InstanceError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
 DOWN = {"ledger_unavailable", "ledger_timeout"}
+#: The other number of workers is for the long run.
+TWO_WORKERS_FIRST = pytest.mark.parametrize("workers", [2, pytest.param(1, marks=pytest.mark.slow)])
+ONE_PROCESS_FIRST = pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 MODELS = ("sim-echo", "sim-slow")
 #: Less than the ledger, its log and the process's own log are already.
 SMALLEST_FILE_BYTES = 512
@@ -143,15 +146,19 @@ def check_streams(ward: House, flying: Streaming) -> None:
 
 
 async def check_closed_in_the_end(ward: House) -> None:
-    """A restart closes what the fault left open."""
-    await asyncio.to_thread(ward.instance.stop)
-    await asyncio.to_thread(ward.instance.start)
-    at.check_calls(Bookkeeper(ward.instance.home).stored())
+    """What the fault left open is closed once it is over, once each, without a restart."""
+    books = Bookkeeper(ward.instance.home)
+    await at.eventually(lambda: no_call_is_open(books), seconds=10)
+    at.check_calls(books.stored())
     at.check_ledger(ward.instance.home)
 
 
+def no_call_is_open(books: Bookkeeper) -> bool:
+    return all(call[-1].type in {"response", "aborted"} for call in at.calls_of(books.stored()).values())
+
+
 @needs_root
-@pytest.mark.parametrize("workers", [1, 2])
+@TWO_WORKERS_FIRST
 async def test_a_full_disk(tmp_path, workers):
     with (
         mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=24m", "tmpfs") as place,
@@ -177,7 +184,7 @@ def fill(path: Path) -> None:
                     file.write(bytes(size))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@ONE_PROCESS_FIRST
 async def test_a_file_that_may_not_grow(workers):
     """Another error number than a full disk's: writes fail beyond a size (EFBIG)."""
     with at.house(*MODELS, workers=workers) as ward:
@@ -193,7 +200,7 @@ async def test_a_file_that_may_not_grow(workers):
 
 
 @needs_root
-@pytest.mark.parametrize("workers", [1, 2])
+@TWO_WORKERS_FIRST
 async def test_a_disk_that_hangs(tmp_path, workers):
     """Nothing fails, nothing returns: the deadline refuses, and what arrives late is closed by the ledger itself."""
     image = tmp_path / "image"
@@ -229,7 +236,6 @@ def frozen(place: Path) -> Iterator[None]:
 async def test_calls_in_flight_when_the_ledger_fails_are_closed_when_it_is_back():
     """No restart may be needed for it: an auditor sees no call that seems to go on for ever."""
     with at.house(*MODELS, workers=1) as ward:
-        books = Bookkeeper(ward.instance.home)
         ward.vendor.configure(delay_ms=1500)
         limits = resource.prlimit(ward.instance.pid, resource.RLIMIT_FSIZE)
         async with line_to(ward.instance.data) as line:
@@ -241,8 +247,4 @@ async def test_calls_in_flight_when_the_ledger_fails_are_closed_when_it_is_back(
             assert answer.code in DOWN
         resource.prlimit(ward.instance.pid, resource.RLIMIT_FSIZE, limits)
         await check_recovers(ward)
-        await at.eventually(lambda: no_call_is_open(books), seconds=10)
-
-
-def no_call_is_open(books: Bookkeeper) -> bool:
-    return all(call[-1].type in {"response", "aborted"} for call in at.calls_of(books.stored()).values())
+        await check_closed_in_the_end(ward)

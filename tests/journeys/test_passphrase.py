@@ -100,7 +100,6 @@ def test_a_passphrase_that_can_be_guessed_makes_no_home(tmp_path, passphrase):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="workers are started with the keeper's whole environment")
 def test_workers_do_not_hold_the_passphrase(instance):
     """The keeper alone holds the root (DESIGN section 2); a worker that is taken over must not be able to derive it."""
     keeper = with_passphrase(instance, {VARIABLE: RIGHT}, workers=2)

@@ -195,14 +195,7 @@ def test_a_streamed_call_is_encrypted_on_both_sides(secured, client):
         "strange-authority",
         "public-authorities",
         "misnamed-server",
-        pytest.param(
-            "same-address",
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=pytest.fail.Exception,
-                reason="a deployment at the address of another is called under the other's authority",
-            ),
-        ),
+        "same-address",
     ],
 )
 def test_a_vendor_whose_certificate_does_not_verify_receives_nothing(secured, client, route):

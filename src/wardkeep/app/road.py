@@ -1,7 +1,6 @@
 """Builds the road of one process from keys, facts and a sequencer."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from wardkeep.compliance.deployments import open_credential
 from wardkeep.compliance.facts import FactsSource
@@ -9,13 +8,13 @@ from wardkeep.crypto.keys import DataKeys
 from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Recorder, Sequencer
 from wardkeep.model.instant import Instant
-from wardkeep.model.registry import Deployment, Registry
+from wardkeep.model.registry import Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.providers.anthropic import Anthropic
+from wardkeep.providers.contract import origin_of
 from wardkeep.providers.openai import OpenAI
-from wardkeep.transport.pool import Origin, Pool
-from wardkeep.transport.tls import TlsDemands
+from wardkeep.transport.pool import Pool
 
 
 def build_road(
@@ -54,11 +53,6 @@ def allow_origins(pool: Pool, registry: Registry) -> tuple[str, ...]:
 
     One wrong address closes its own deployment, not the others.
     """
-    origins = {deployment.id: _origin(deployment) for deployment in registry.deployments.values()}
+    origins = {deployment.id: origin_of(deployment) for deployment in registry.deployments.values()}
     refused = pool.set_origins(origins.values())
     return tuple(name for name, origin in origins.items() if origin in refused)
-
-
-def _origin(deployment: Deployment) -> Origin:
-    demands = TlsDemands(authority=Path(deployment.ca_file)) if deployment.ca_file is not None else TlsDemands()
-    return Origin(url=deployment.base_url, tls=demands, is_plain_allowed=deployment.allow_plain_http)

@@ -217,10 +217,19 @@ class _Instance:
         """Keep one worker running: a dead one is replaced; what it left open is closed when its line breaks."""
         descriptor = self.sockets.data.fileno()
         command = (sys.executable, "-m", "wardkeep.app.worker_main", "--home", str(self.settings.home))
+        source, _, variable = self.settings.keys.root.partition(":")
+        # A worker that is taken over must not be able to derive the root key.
+        environment = {name: value for name, value in os.environ.items() if source == "file" or name != variable}
         while not self.stopping.is_set():
             owner = owner_name()
             process = await asyncio.create_subprocess_exec(
-                *command, "--fd", str(descriptor), "--owner", owner, pass_fds=[descriptor]
+                *command,
+                "--fd",
+                str(descriptor),
+                "--owner",
+                owner,
+                pass_fds=[descriptor],
+                env=environment,
             )
             self.alive[owner] = process
             status = await process.wait()

@@ -57,7 +57,9 @@ def suspend_vendor(registry: Registry, by: Person, *, vendor: str, reason: str) 
     require(by, Permission.AGREEMENT_SUSPEND)
     found = _vendor(registry, vendor)
     if found.suspended_because is not None:
-        raise _wrong_status("The vendor is already suspended.", "`wardkeep baa list` shows the reason.")
+        raise _wrong_status(
+            "The vendor is already suspended.", "`wardkeep route list` names the entry with the reason."
+        )
     clean_reason(reason)
     record = replace(found, suspended_because=SEE_THIS_ENTRY, suspended_by=by.id)
     return (Change(kind=Kind.VENDORS, id=vendor, record=record),)

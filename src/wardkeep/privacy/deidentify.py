@@ -89,7 +89,7 @@ def deidentify(
     for number, (leaf, spans) in enumerate(zip(leaves, found, strict=True)):
         text = leaf.text
         if leaf.kind is LeafKind.TEXT:
-            propagated = list(terms.find(text, spans))
+            propagated = terms.find(text, spans)
             if propagated:
                 spans = resolve([*spans, *propagated], text)  # noqa: PLW2901
             chosen.append([_named_alike(s, text, terms) for s in spans if s.type not in keep])
@@ -99,7 +99,7 @@ def deidentify(
             hit = any(s.type not in keep and s.rule not in _HARMLESS_IN_SCHEMA for s in spans)
         else:
             hit = _EXACT.search(text) is not None
-        if hit or any(declared.find(text)):
+        if hit or declared.find(text):
             refused.append(number)
     return _replace(leaves, chosen, surrogates, refused)
 

@@ -75,26 +75,30 @@ class Terms:
             if self._is_telling(part):
                 self._terms.setdefault(part, IdentifierType.NAME)
 
-    def find(self, text: str, spans: Sequence[Span] = ()) -> Iterator[Span]:
-        """Yield every whole-word mention of a term outside `spans`. Mentions may overlap each other."""
+    def find(self, text: str, spans: Sequence[Span] = ()) -> list[Span]:
+        """Return every whole-word mention of a term outside `spans`. Mentions may overlap each other."""
         if not self._terms or not text:
-            return
+            return []
         low = lowered(text)
         covered = bytearray(len(text))
         for start, end, _, _ in spans:
             covered[start:end] = b"\1" * (end - start)
-        for start, end, kind in self._few(low) if len(self._terms) <= _FEW else self._many(low):
-            if not (covered[start] and covered[end - 1]) and self._stands_alone(low, start, end, kind):
-                yield Span(start, end, kind, "propagated")
+        return [
+            Span(start, end, kind, "propagated")
+            for start, end, kind in (self._few(low) if len(self._terms) <= _FEW else self._many(low))
+            if not (covered[start] and covered[end - 1]) and self._stands_alone(low, start, end, kind)
+        ]
 
-    def _few(self, low: str) -> Iterator[tuple[int, int, IdentifierType]]:
+    def _few(self, low: str) -> list[tuple[int, int, IdentifierType]]:
+        mentions = []
         find = low.find
         for term, kind in self._terms.items():
             at = find(term)
             while at >= 0:
                 end = at + len(term)
-                yield at, end, kind
+                mentions.append((at, end, kind))
                 at = find(term, end)
+        return mentions
 
     def _many(self, low: str) -> Iterator[tuple[int, int, IdentifierType]]:
         """Look words up instead: with many terms a search for each would cost terms x text."""

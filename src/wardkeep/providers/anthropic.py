@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
+from wardkeep.providers.contract import origin_of
 from wardkeep.transport.pool import Pool, UpstreamRequest, UpstreamResponse
 
 
@@ -31,5 +32,6 @@ class Anthropic:
                 url=f"{routed.deployment.base_url}{call.surface.value}",
                 headers=tuple(headers),
                 body=routed.upstream_body,
+                origin=origin_of(routed.deployment),
             )
         )

@@ -3,12 +3,14 @@
 Implementations: `openai` and `anthropic`; on-premises servers speak one of the two.
 """
 
-from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Protocol
 
+from wardkeep.model.registry import Deployment
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.transport.pool import UpstreamResponse
+from wardkeep.transport.pool import Origin, UpstreamResponse
+from wardkeep.transport.tls import TlsDemands
 
 
 class Provider(Protocol):
@@ -23,4 +25,9 @@ class Provider(Protocol):
         """Return the vendor's answer with its body unread."""
 
 
-Chunks = AsyncIterator[bytes]
+def origin_of(deployment: Deployment) -> Origin:
+    """Return where a deployment is reached and what its TLS must show."""
+    authority = None if deployment.ca_file is None else Path(deployment.ca_file)
+    return Origin(
+        url=deployment.base_url, tls=TlsDemands(authority=authority), is_plain_allowed=deployment.allow_plain_http
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
+from wardkeep.providers.contract import origin_of
 from wardkeep.transport.pool import Pool, UpstreamRequest, UpstreamResponse
 
 
@@ -28,5 +29,6 @@ class OpenAI:
                 url=f"{routed.deployment.base_url}/chat/completions",
                 headers=tuple(headers),
                 body=routed.upstream_body,
+                origin=origin_of(routed.deployment),
             )
         )

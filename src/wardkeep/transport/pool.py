@@ -85,13 +85,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamRequest:
-    """One request, sent once. Secret header values are revealed only while they are written."""
+    """One request, sent once. Secret header values are revealed only while they are written.
+
+    `origin` says under which demands it goes; without it the address must belong to one origin only.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str | Secret[str]], ...]
     body: bytes = b""
     timeouts: Timeouts | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -472,17 +476,20 @@ class Pool:
         made: dict[Origin, _Place] = {}
         places: dict[str, _Place] = {}
         refused: list[Origin] = []
+        shared: set[str] = set()
         for origin in dict.fromkeys(origins):
             try:
                 place = self._made.get(origin) or _make_place(origin)
             except (RequestUnsendableError, OSError):  # ssl.SSLError is an OSError
                 refused.append(origin)
                 continue
-            if places.setdefault(place.prefix, place).tls != place.tls:
-                refused.append(origin)
-                continue
-            made[origin] = places[place.prefix]
-        stale, self._idle = self._idle, {place: self._idle.get(place, []) for place in places.values()}
+            made[origin] = place
+            if places.setdefault(place.prefix, place) is not place:
+                shared.add(place.prefix)
+        for prefix in shared:
+            # Two deployments at one address with other demands: only a request that says which is meant may go there.
+            del places[prefix]
+        stale, self._idle = self._idle, {place: self._idle.get(place, []) for place in made.values()}
         self._made, self._places = made, places
         for place, connections in stale.items():
             if place not in self._idle:
@@ -539,9 +546,9 @@ class Pool:
     def _write_head(self, request: UpstreamRequest) -> tuple[_Place, bytes]:
         url = request.url
         start = url.find("/", 8) + 1  # after `https://` or `http://x`
-        place = self._places.get(url[:start])
+        place = self._places.get(url[:start]) if request.origin is None else self._made.get(request.origin)
         target = url[start - 1 :]
-        if place is None or not _TARGET.fullmatch(target):
+        if place is None or place.prefix != url[:start] or not _TARGET.fullmatch(target):
             raise RequestUnsendableError("the address is not one of the registry's origins")
         if request.method not in _METHODS:
             raise RequestUnsendableError("the method is not one that is sent upstream")

@@ -57,6 +57,31 @@ async def test_the_leaf_names_action_and_records_but_no_word_of_the_reason(tmp_p
     assert verify(tmp_path / "ledger.db").first_bad_index is None
 
 
+async def test_the_record_points_at_the_entry_with_the_reason_and_holds_no_word_of_it(tmp_path):
+    ring = keyring()
+    async with running(tmp_path, ring) as instance:
+        await found(instance, working_registry())
+        index = await suspend(instance.control)
+        expected = instance.control.registry
+        assert expected.agreements["baa-1"].status_reason == f"see ledger entry {index}"
+        assert (
+            await instance.control.change(
+                by="person:security",
+                action="vendor.suspend",
+                reason=CANARY,
+                plan=lambda held: vendors.suspend_vendor(held, SECURITY, vendor="openai", reason=CANARY),
+            )
+        ) == index + 1
+        expected = instance.control.registry
+        assert expected.vendors["openai"].suspended_because == f"see ledger entry {index + 1}"
+    for file in tmp_path.iterdir():
+        assert b"canary" not in file.read_bytes(), file
+    for file in tmp_path.glob("control.db*"):
+        file.unlink()
+    async with running(tmp_path, ring) as instance:
+        assert instance.control.registry == expected
+
+
 async def test_a_note_stands_in_the_leaf(tmp_path):
     alone = working_registry()
     alone = replace(alone, organisation=replace(alone.organisation, single_officer_accepted_by="privacy"))

@@ -51,7 +51,7 @@ def test_an_anthropic_deployment_is_asked_for_its_two_endpoints():
     scope = replace(SCOPE, endpoints=frozenset({"/v1/messages"}))
     held = working_registry(
         deployments={"openai-us": deployment(dialect="anthropic")},
-        agreements={"baa-1": agreement(status=AgreementStatus.ACTIVE, scopes=(scope,))},
+        agreements={"baa-1": agreement(status=AgreementStatus.ACTIVE, activated_by="security", scopes=(scope,))},
     )
     found = reasons(held, TODAY)
     assert found["chat", "/v1/messages", "TREAT"] is None

@@ -20,6 +20,7 @@ from tests.unit.compliance.organisation import (
 
 from wardkeep.compliance import vendors
 from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.records import SEE_THIS_ENTRY
 from wardkeep.model.registry import AgreementKind, AgreementStatus, Retention, Role
 
 
@@ -147,10 +148,10 @@ def test_an_agreement_needs_its_vendor():
     assert refused(lambda: vendors.add_agreement(held, PRIVACY, agreement=agreement())) == "not_found"
 
 
-def test_one_person_suspends_and_the_reason_is_kept():
+def test_one_person_suspends_and_the_record_says_where_the_reason_is_and_not_the_reason():
     (change,) = vendors.suspend(working_registry(), PRIVACY, agreement="baa-1", reason="breach notice")
     assert change.record.status is AgreementStatus.SUSPENDED
-    assert change.record.status_reason == "privacy: breach notice"
+    assert (change.record.status_reason, change.record.suspended_by) == (SEE_THIS_ENTRY, "privacy")
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "a\nb", "x" * 501])
@@ -171,7 +172,7 @@ def test_who_suspended_cannot_resume():
 def test_another_person_resumes():
     (change,) = vendors.resume(suspended(), SECURITY, agreement="baa-1", reason="settled")
     assert change.record.status is AgreementStatus.ACTIVE
-    assert change.record.status_reason is None
+    assert (change.record.status_reason, change.record.suspended_by) == (None, None)
 
 
 def test_a_suspension_by_nobody_known_counts_as_ones_own():
@@ -203,13 +204,14 @@ def test_termination_is_final():
 def test_a_vendor_is_suspended_by_one_and_resumed_by_another():
     held = working_registry()
     closed = after(held, vendors.suspend_vendor(held, SECURITY, vendor="openai", reason="incident"))
-    assert closed.vendors["openai"].suspended_because == "security: incident"
+    shut = closed.vendors["openai"]
+    assert (shut.suspended_because, shut.suspended_by) == (SEE_THIS_ENTRY, "security")
     assert (
         refused(lambda: vendors.resume_vendor(closed, SECURITY, vendor="openai", reason="over"))
         == "second_person_required"
     )
     opened = after(closed, vendors.resume_vendor(closed, PRIVACY, vendor="openai", reason="over"))
-    assert opened.vendors["openai"].suspended_because is None
+    assert opened.vendors["openai"] == held.vendors["openai"]
 
 
 def test_vendor_steps_in_the_wrong_order_are_refused():

@@ -1,5 +1,6 @@
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -373,8 +374,18 @@ async def test_a_wrong_origin_closes_only_itself():
     async with vendor(says(OK)) as here, pool_to(here) as pool:
         wrong = Origin(url="http://vendor.example")
         lacking = Origin(url="https://vendor.example", tls=TlsDemands(authority=Path("none.pem")))
-        other = Origin(url=here.url, tls=TlsDemands(minimum="1.2"))
-        assert pool.set_origins([wrong, Origin(url=here.url), lacking, other]) == (wrong, lacking, other)
+        assert pool.set_origins([wrong, Origin(url=here.url), lacking]) == (wrong, lacking)
         await whole(await pool.open(ask(here.url)))
-    with pytest.raises(RequestUnsendableError):
-        Pool([Origin(url="https://v.example"), Origin(url="https://v.example", tls=TlsDemands(minimum="1.2"))])
+
+
+async def test_two_demands_at_one_address_are_never_confused():
+    async with vendor(says(OK)) as here, pool_to(here) as pool:
+        strict, lax = Origin(url=here.url), Origin(url=here.url, tls=TlsDemands(minimum="1.2"))
+        assert pool.set_origins([strict, lax]) == ()
+        with pytest.raises(RequestUnsendableError):
+            await pool.open(ask(here.url))
+        for origin in (strict, lax):
+            await whole(await pool.open(replace(ask(here.url), origin=origin)))
+        assert here.connections == 2
+        with pytest.raises(RequestUnsendableError):
+            await pool.open(replace(ask(here.url), origin=Origin(url="https://vendor.example")))

@@ -11,13 +11,12 @@ from tests.unit.compliance.organisation import EVERYBODY, HASH, registry, workin
 from tests.unit.storage.faulty_disk import FaultyDisk
 
 from wardkeep.compliance import forms
-from wardkeep.compliance.people import permissions_of
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.crypto.keys import data_keys
 from wardkeep.identity.keys import find_key, find_person, new_credential
 from wardkeep.model.registry import AgreementStatus
 from wardkeep.model.sensitive import Secret
-from wardkeep.policy.roles import Permission
+from wardkeep.policy.roles import Permission, permissions_of
 from wardkeep.web.control import PREFIX, ROUTES, control_app
 
 CANARY = "canary in the reason"
@@ -377,6 +376,37 @@ async def test_health_counts_and_says_who_answers(tmp_path):
         assert health["ledger_writable"] is True
         assert health["organisation"]["single_officer_accepted_by"] is None
         assert health["records"]["people"] == len(EVERYBODY)
+
+
+async def test_the_document_describes_every_route_and_form_and_nothing_else(tmp_path):
+    async with api(tmp_path) as face:
+        status, document = await face.get("auditor", "openapi.json")
+        assert code(await face.get("developer", "openapi.json")) == (403, "role_not_permitted")
+    assert (status, document["openapi"], document["security"]) == (200, "3.1.0", [{"personal": []}])
+    described = {
+        (method.upper(), path): operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert described.keys() == {(route.method, PREFIX + route.path.replace("{}", "{id}")) for route in ROUTES}
+    schemas = document["components"]["schemas"]
+    for route in ROUTES:
+        operation = described[route.method, PREFIX + route.path.replace("{}", "{id}")]
+        assert operation["operationId"] == route.name
+        assert route.permission.value in operation["description"]
+        named = [(each["name"], each["in"]) for each in operation["parameters"]]
+        in_path = [("id", "path")] if "{}" in route.path else []
+        assert named == in_path + [(name, "query") for name in route.query]
+        assert route.path.count("{}") <= 1
+        if route.form is None:
+            assert "requestBody" not in operation
+            continue
+        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        schema = schemas[reference.removeprefix("#/components/schemas/")]
+        assert tuple(schema["properties"]) == route.form.__struct_fields__
+        assert schema["additionalProperties"] is False
+    used = re.findall(r'"#/components/schemas/(\w+)"', orjson.dumps(document).decode())
+    assert set(used) == schemas.keys()
 
 
 def test_every_form_refuses_unknown_fields():

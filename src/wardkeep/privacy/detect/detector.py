@@ -97,7 +97,7 @@ class Detector:
         spans = self.recognise(text)
         terms = self.terms(known)
         terms.learn((text[s.start : s.end], s.type) for s in spans if s.rule != REMAINDER)
-        mentions = list(terms.find(text, spans))
+        mentions = terms.find(text, spans)
         return resolve([*spans, *mentions], text) if mentions else spans
 
     def terms(self, known: Sequence[str] = ()) -> Terms:

@@ -59,14 +59,23 @@ def find(reading: Reading, names: Mapping[int, int]) -> list[Span]:
             continue
         start = found.start()
         end = start + len(run)
-        if not _is_inside(names, start, end, text) and (one := _alone(reading, start, end, flag)) is not None:
+        if not _is_inside(names, start, end, reading) and (one := _alone(reading, start, end, flag)) is not None:
             spans.append(one)
     return spans
 
 
-def _is_inside(names: Mapping[int, int], start: int, end: int, text: str) -> bool:
-    """Whether a found name begins here and covers the rest of the run, which no comma and given name prolong."""
-    return names.get(start, 0) >= end and text[end : end + 1] != ","
+def _is_inside(names: Mapping[int, int], start: int, end: int, reading: Reading) -> bool:
+    """Whether a found name begins here and covers the rest of the run, which no given name after it prolongs."""
+    return names.get(start, 0) >= end and _given_after(reading, end) is None
+
+
+def _given_after(reading: Reading, end: int) -> int | None:
+    """Return the end of a common given name that follows a comma ("Smith, John")."""
+    given = _GIVEN_AFTER.match(reading.text, end) if reading.text[end : end + 1] == "," else None
+    if given is None:
+        return None
+    flag = reading.words.get(given[1].lower(), 0)
+    return given.end(1) if flag & FIRST_COMMON and not flag & SAFE else None
 
 
 def _opens(text: str, start: int) -> bool:
@@ -78,13 +87,14 @@ def _alone(reading: Reading, start: int, end: int, flag: int) -> Span | None:
     """Judge one capitalised word that is a name or place and no safe word."""
     text = reading.text
     word = text[start:end]
+    given_end = _given_after(reading, end) if flag & LAST else None
+    if given_end is None and not flag & FIRST_COMMON and not reading.strict:
+        return None
     if len(word) < 3 or names_a_thing(text, end):
         return None
+    if given_end is not None:
+        return Span(start, given_end, IdentifierType.NAME, "gazetteer-last-first")
     shouted = word.isupper()
-    if flag & LAST and (given := _GIVEN_AFTER.match(text, end)):
-        other = reading.words.get(given[1].lower(), 0)
-        if other & FIRST_COMMON and not other & SAFE:
-            return Span(start, given.end(1), IdentifierType.NAME, "gazetteer-last-first")
     if flag & FIRST_COMMON and not (shouted and len(word) < 5):
         return Span(start, end, IdentifierType.NAME, "gazetteer-given")
     if not reading.strict or shouted or _opens(text, start):
@@ -100,7 +110,7 @@ def _several(reading: Reading, start: int, run: str, names: Mapping[int, int]) -
     """Judge a run of capitalised words: find people and places inside it, left to right."""
     words, text = reading.words, reading.text
     stop_of_run = start + len(run)
-    if _is_inside(names, start, stop_of_run, text):
+    if _is_inside(names, start, stop_of_run, reading):
         return []
     place = run.lower()
     # Most runs are headings and sentence openings: dictionary words only.
@@ -117,7 +127,7 @@ def _several(reading: Reading, start: int, run: str, names: Mapping[int, int]) -
         return [Span(start, stop_of_run, IdentifierType.LOCATION, "gazetteer-place")]
     spans: list[Span] = []
     at = 0
-    while at < len(pieces) and not _is_inside(names, start + pieces[at][0], stop_of_run, text):
+    while at < len(pieces) and not _is_inside(names, start + pieces[at][0], stop_of_run, reading):
         stop = _person(reading, pieces, flags, at)
         if stop is not None:
             begin, end = start + pieces[at][0], start + pieces[stop - 1][1]
