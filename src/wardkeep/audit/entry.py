@@ -17,7 +17,7 @@ import msgspec
 
 from wardkeep.audit.errors import DraftMalformed
 
-MAX_LEAF_BYTES: Final = 1024
+MAX_LEAF_BYTES: Final = 2048
 ZERO_HASH: Final = bytes(32)
 _PREFIX_BYTES: Final = 120  # room for version, an index of 20 digits and the previous hash
 _CIPHERTEXT_HASH: Final = b'"ct_sha256":"'

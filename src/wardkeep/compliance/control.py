@@ -22,7 +22,7 @@ from wardkeep.storage.control_sqlite import NOTHING_APPLIED, ControlFile
 
 Plan = Callable[[Registry], Sequence[Change]]
 
-# A header is 1 KB at the most; what does not fit here is sealed in full all the same.
+# A header is bounded (`audit.entry.MAX_LEAF_BYTES`); what does not fit here is sealed in full all the same.
 _MOST_NAMED: Final = 4
 _LONGEST_NAME: Final = 40
 _MOST_TRIES: Final = 3

@@ -465,7 +465,7 @@ class Pool:
         self._timer: TimerHandle | None = None
         for refused in self.set_origins(origins):
             _make_place(refused)  # raises what is wrong with it
-            raise RequestUnsendableError("two deployments at one address ask for different TLS")
+            raise RequestUnsendableError("the address or its TLS files cannot be used")
 
     def set_origins(self, origins: Iterable[Origin]) -> tuple[Origin, ...]:
         """Take over a changed registry from the next call on; return the origins that may not be used, or lack files.

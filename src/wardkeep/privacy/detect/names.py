@@ -58,6 +58,7 @@ _OTHER_NAMES: Final = re.compile(
     r"|path)s?[\s_-]{0,2}names?\W{0,6}\Z",
     re.IGNORECASE,
 )
+_COMMON: Final = FIRST_COMMON | LAST_COMMON
 _SPLIT: Final = re.compile(r"[\s,]+")
 
 
@@ -66,7 +67,7 @@ def _flag(reading: Reading, word: str) -> int:
 
 
 def _is_initial(word: str) -> bool:
-    return len(word.rstrip(".")) == 1
+    return len(word) < 3 and len(word.rstrip(".")) == 1
 
 
 def _is_safe(reading: Reading, word: str) -> bool:
@@ -99,28 +100,31 @@ def _extent(reading: Reading, run: str, *, trusted: bool) -> tuple[int, int] | N
         pieces.pop(0)
     if not pieces:
         return None
-    if trusted and len(pieces) > 1 and pieces[0][2].lower() in _PARTICLES:
-        after = _extent(reading, run[pieces[1][0] :], trusted=True)
-        return (pieces[0][0], pieces[1][0] + after[1]) if after else None
-    if not _may_open(reading, pieces[0][2], pieces[1][2] if len(pieces) > 1 else "", trusted=trusted):
+    begin, end, first = pieces.pop(0)
+    if trusted and pieces and first.lower() in _PARTICLES:
+        after = _extent(reading, run[pieces[0][0] :], trusted=True)
+        return (begin, pieces[0][0] + after[1]) if after else None
+    if not _may_open(reading, first, pieces[0][2] if pieces else "", trusted=trusted):
         return None
-    end = pieces[0][1]
-    for start, stop, word in pieces[1:]:
-        low = word.rstrip(".").lower()
-        if low in DEGREES and not (_flag(reading, word) & NAME and run.isupper()):
+    get = reading.words.get
+    for start, stop, word in pieces:
+        low = word.lower()
+        flag, bare = get(low, 0), low.rstrip(".")
+        if bare in DEGREES and not (flag & NAME and run.isupper()):
             break
-        if word[0].islower() or low in SUFFIXES or _is_initial(word):
-            end = stop if low in SUFFIXES or _is_initial(word) else end
+        if bare in SUFFIXES or len(bare) == 1:
+            end = stop
             continue
-        flag = _flag(reading, word)
-        if flag & SAFE and not flag & (FIRST_COMMON | LAST_COMMON):
+        if word[0].islower():
+            continue
+        if flag & SAFE and not flag & _COMMON:
             break
         if "," in run[end:start] and ((flag & WORD and not flag & FIRST) or (word.isupper() and not run.isupper())):
             break
         end = stop
     if run[end : end + 1] == "." and _is_initial(run[max(0, end - 1) : end]):
         end += 1
-    return pieces[0][0], end
+    return begin, end
 
 
 def _spans(reading: Reading, start: int, run: str, rule: str, *, trusted: bool) -> Iterable[Span]:
@@ -156,13 +160,9 @@ def _title(reading: Reading, end: int) -> Iterable[Span]:
         return ()
     found = _TITLE_NAMES.match(text, end)
     if found:
-        return _spans(
-            reading,
-            found.start(1),
-            found[1],
-            "name-title",
-            trusted=not text[max(0, end - 2) : end].isupper() or found[1].isupper(),
-        )
+        run = found[1]
+        trusted = not text[max(0, end - 2) : end].isupper() or run.isupper()
+        return _spans(reading, found.start(1), run, "name-title", trusted=trusted)
     lower = _TITLE_LOWER.match(text, end)
     if lower is None or text[end - 2 : end].isupper():
         return ()
