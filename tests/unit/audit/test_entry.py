@@ -78,7 +78,7 @@ def test_every_contradiction_in_a_draft_is_refused():
         changed(good, body=good.body.replace(b'"ct_len":14', b'"ct_len":15')),
         changed(good, body=good.body.replace(b'"commit"', b'"Commit"')),
         changed(good, body=good.body[:-1]),
-        draft(detail={"note": "x" * 600}),
+        draft(detail={"note": "x" * 2000}),
     ]
     for one in bad:
         with pytest.raises(DraftMalformed):

@@ -112,7 +112,7 @@ def _extent(reading: Reading, run: str, *, trusted: bool) -> tuple[int, int] | N
         flag, bare = get(low, 0), low.rstrip(".")
         if bare in DEGREES and not (flag & NAME and run.isupper()):
             break
-        if bare in SUFFIXES or len(bare) == 1:
+        if bare in SUFFIXES or _is_initial(word):
             end = stop
             continue
         if word[0].islower():
