@@ -57,6 +57,8 @@ def check_only_own(conversation: Conversation, text: str, everybody: list[Patien
 
 async def hold(ward: House, conversation: Conversation, everybody: list[Patient], chance: random.Random) -> None:
     line = await Line.to(ward.instance.data)
+    # A thousand at once wait for each other, and for this process.
+    line.patience_seconds = 180.0
     try:
         for turn in range(TURNS):
             conversation.ask(turn)

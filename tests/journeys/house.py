@@ -222,6 +222,7 @@ class Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
         self.reader, self.writer, self.host = reader, writer, host
         self.head = b""
+        self.patience_seconds = PATIENCE_SECONDS
 
     @classmethod
     async def to(cls, url: str) -> "Line":
@@ -274,7 +275,7 @@ class Line:
         self.writer.close()
 
     async def _within(self, reading: Awaitable[bytes]) -> bytes:
-        return await asyncio.wait_for(reading, PATIENCE_SECONDS)
+        return await asyncio.wait_for(reading, self.patience_seconds)
 
 
 @asynccontextmanager

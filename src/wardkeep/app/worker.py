@@ -22,7 +22,7 @@ from wardkeep.crypto.keys import DataKeys, load_data_keys
 from wardkeep.gateway.record import Admission
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Registry
-from wardkeep.transport.errors import KeeperLost
+from wardkeep.transport.errors import FrameTooLargeError, KeeperFailed, KeeperLost
 from wardkeep.transport.unix import FrameClient
 from wardkeep.web.metrics import Counts
 
@@ -73,8 +73,8 @@ class KeeperLink:
         wire = None if admission is None else (admission.key, admission.calls_per_minute, admission.calls_at_once)
         try:
             reply = await self._call(Append(drafts=[to_wire(draft) for draft in drafts], admission=wire))
-        except KeeperLost as error:
-            raise LedgerUnavailable("the keeper is gone") from error
+        except (KeeperLost, KeeperFailed, FrameTooLargeError) as error:
+            raise LedgerUnavailable("the keeper cannot take this") from error
         if isinstance(reply, Appended):
             return reply.indices
         raise _error(reply)

@@ -210,12 +210,11 @@ async def _whole(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answ
     safe = opened.routed.safe
     try:
         document = parse(raw)
-        body = restore_answer(document, safe.restore, safe.conversation_key)
     except RefusalError:
-        if upstream.status < 400:
-            raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
-        body, document = raw, None
-    tokens_in, tokens_out = usage_of(document.value) if document is not None else (None, None)
+        # Also an error page of something in front of the vendor: SDKs get an error in the shape they read.
+        raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
+    body = restore_answer(document, safe.restore, safe.conversation_key)
+    tokens_in, tokens_out = usage_of(document.value)
     outcome = Outcome(
         decision="answered" if upstream.status < 400 else "vendor_error",
         body=body,

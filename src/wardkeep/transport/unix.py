@@ -20,7 +20,8 @@ from typing import Any, Final
 from wardkeep.transport.errors import FrameTooLargeError, KeeperFailed, KeeperLost
 from wardkeep.transport.listen import bind_unix
 
-MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
+# The largest body or answer that is taken (64 MiB), sealed, with its surrogate map beside it.
+MAX_FRAME_BYTES: Final = 96 * 1024 * 1024
 
 _PREFIX: Final = struct.Struct(">II")
 _PREFIX_BYTES: Final = 8

@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from wardkeep.model.document import Document, parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.spans import Leaf, LeafKind
+from wardkeep.model.wire.names import VENDOR_NAMES
 
-_FIELD_NAME: Final = re.compile(r"[a-z][a-z_]{0,40}")
 _LONG_NUMBER: Final = 1_000_000
 
 
@@ -220,7 +220,7 @@ class Record:
         for name, item in value.items():
             node = fields.get(name)
             if node is None:
-                raise refuse(Reason.FIELD_UNLISTED, name if _FIELD_NAME.fullmatch(name) else "(a name not shown)")
+                raise refuse(Reason.FIELD_UNLISTED, name if name in VENDOR_NAMES else "(a name not shown)")
             reading.ordinal += 1
             if item is None:
                 if name in self.required:

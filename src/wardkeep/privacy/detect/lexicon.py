@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -20,6 +21,7 @@ MEDICAL: Final = 128
 
 NAME: Final = FIRST | LAST
 SAFE: Final = WORD | MEDICAL
+_PIECE_BYTES: Final = 8192
 
 
 @cache
@@ -38,7 +40,23 @@ def lexicon() -> dict[str, int]:
     if hashlib.sha256(data).hexdigest() != manifest["lexicon.z"]["sha256"]:
         raise DetectorUnavailable("the word lists are not those of the manifest")
     words: dict[str, int] = {}
-    for group in zlib.decompress(data).decode().split("\n\n"):
-        flags, _, members = group.partition("\n")
-        words.update(dict.fromkeys(members.split("\n"), int(flags, 16)))
+    flags = 0
+    opens = True  # a group of words begins with their flags and ends with an empty line
+    for line in _lines(data):
+        if opens:
+            flags = int(line, 16)
+        elif line:
+            words[line] = flags
+        opens = not line
     return words
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    """Yield lines, unpacked piece by piece: the whole text and its list of lines would cost 6 MB that never return."""
+    unpack = zlib.decompressobj()
+    rest = b""
+    for at in range(0, len(data), _PIECE_BYTES):
+        piece = rest + unpack.decompress(data[at : at + _PIECE_BYTES])
+        whole, _, rest = piece.rpartition(b"\n")
+        yield from whole.decode().split("\n") if whole else ()
+    yield rest.decode()

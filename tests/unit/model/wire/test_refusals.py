@@ -31,9 +31,9 @@ def refused(grammar: Record, body: dict[str, Any]) -> tuple[Reason, str | None]:
 @pytest.mark.parametrize(
     ("members", "reason", "field"),
     [
-        ({"frobnicate": 1}, Reason.FIELD_UNLISTED, "frobnicate"),
+        ({"frobnicate": 1}, Reason.FIELD_UNLISTED, "(a name not shown)"),
         ({"A Name With Spaces": 1}, Reason.FIELD_UNLISTED, "(a name not shown)"),
-        ({"frobnicate": None}, Reason.FIELD_UNLISTED, "frobnicate"),
+        ({"frobnicate": None}, Reason.FIELD_UNLISTED, "(a name not shown)"),
         ({"model": None}, Reason.FIELD_MISSING, "model"),
         ({"messages": None}, Reason.FIELD_MISSING, "messages"),
         ({"model": 7}, Reason.FIELD_INVALID, "model"),
@@ -130,7 +130,7 @@ def blocks(*content: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("members", "reason", "field"),
     [
-        ({"frobnicate": 1}, Reason.FIELD_UNLISTED, "frobnicate"),
+        ({"frobnicate": 1}, Reason.FIELD_UNLISTED, "(a name not shown)"),
         ({"max_tokens": None}, Reason.FIELD_MISSING, "max_tokens"),
         ({"max_tokens": "5"}, Reason.FIELD_INVALID, "max_tokens"),
         ({"messages": [{"role": "user"}]}, Reason.FIELD_MISSING, "messages[0].content"),
@@ -202,7 +202,7 @@ def blocks(*content: dict[str, Any]) -> dict[str, Any]:
         ({"inference_geo": "global"}, Reason.FIELD_INVALID, "inference_geo"),
         ({"service_tier": "priority"}, Reason.FIELD_INVALID, "service_tier"),
         ({"speed": "fast"}, Reason.FIELD_INVALID, "speed"),
-        ({"metadata": {"user_id": "u", "ward": "4b"}}, Reason.FIELD_UNLISTED, "metadata.ward"),
+        ({"metadata": {"user_id": "u", "ward": "4b"}}, Reason.FIELD_UNLISTED, "metadata.(a name not shown)"),
         ({"system": {"type": "text"}}, Reason.FIELD_INVALID, "system"),
         ({"thinking": "enabled"}, Reason.FIELD_INVALID, "thinking"),
         ({"output_format": {"type": "json_schema"}}, Reason.FIELD_MISSING, "output_format.schema"),
