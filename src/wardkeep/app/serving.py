@@ -86,7 +86,7 @@ async def _run(settings: Settings, clock: Clock, workers: int, on_ready: Callabl
     _prepare_run_directory(settings.run_directory)
     home = await open_home(settings, clock)
     try:
-        sockets = _Sockets.bind(settings)
+        sockets = _Sockets.bind(settings, workers)
         desk = KeeperDesk(
             sequencer=LocalSequencer(ledger=home.ledger, limits=Limits(), clock=clock),
             control=home.control,
@@ -104,16 +104,22 @@ async def _run(settings: Settings, clock: Clock, workers: int, on_ready: Callabl
 class _Sockets:
     """The listening sockets, bound before anything else can go wrong."""
 
-    data: Listener
+    data: tuple[Listener, ...]
     console: Listener
     operations: Listener
     admin: Listener
 
     @classmethod
-    def bind(cls, settings: Settings) -> "_Sockets":
+    def bind(cls, settings: Settings, workers: int) -> "_Sockets":
+        """Bind all. Each worker has a socket of its own on the data port, so that the kernel spreads the callers.
+
+        They are held here, so that callers of a worker that died wait for its successor instead of being cut off.
+        """
         listen = settings.listen
+        first = bind(listen.host, listen.data_port, reuse_port=workers > 1)
+        port = first.getsockname()[1]
         return cls(
-            data=bind(listen.host, listen.data_port),
+            data=(first, *(bind(listen.host, port, reuse_port=True) for _ in range(workers - 1))),
             console=bind(listen.host, listen.console_port),
             operations=bind(listen.host, listen.operations_port),
             admin=bind_unix(settings.admin_socket_path),
@@ -145,8 +151,8 @@ class _Instance:
             servers.append(self._data_server())
         else:
             await frames.start()
-            for _ in range(workers):
-                self._later(self._keep_worker())
+            for listener in self.sockets.data:
+                self._later(self._keep_worker(listener))
         self._later(self._tend())
         running = [asyncio.create_task(server.run()) for server in servers]
         await self._until_ready(servers)
@@ -211,11 +217,11 @@ class _Instance:
         self.recorder = road.recorder
         face = data_face(self.settings, road, self.clock, self.metrics)
         guard = guard_for(self.settings, self.metrics)
-        return make_server(face, sockets=[self.sockets.data], guard=guard, tls=tls_files(self.settings))
+        return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls_files(self.settings))
 
-    async def _keep_worker(self) -> None:
+    async def _keep_worker(self, listener: Listener) -> None:
         """Keep one worker running: a dead one is replaced; what it left open is closed when its line breaks."""
-        descriptor = self.sockets.data.fileno()
+        descriptor = listener.fileno()
         command = (sys.executable, "-m", "wardkeep.app.worker_main", "--home", str(self.settings.home))
         source, _, variable = self.settings.keys.root.partition(":")
         # A worker that is taken over must not be able to derive the root key.
@@ -271,7 +277,7 @@ class _Instance:
     def _addresses(self) -> Addresses:
         scheme = "https" if self.settings.is_tls_on else "http"
         data, console, operations = (
-            _address(scheme, each) for each in (self.sockets.data, self.sockets.console, self.sockets.operations)
+            _address(scheme, each) for each in (self.sockets.data[0], self.sockets.console, self.sockets.operations)
         )
         return Addresses(data=data, console=console, operations=operations)
 

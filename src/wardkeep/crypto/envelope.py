@@ -14,6 +14,7 @@ A nonce is random per seal, and every (record, field) has its own key: sealing t
 
 import hmac
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wardkeep.crypto.derive import framed
 from wardkeep.crypto.errors import RecordTampered
+from wardkeep.crypto.mac import hmac_sha256
 
 _NONCE_LENGTH: Final = 12
 _TAG_LENGTH: Final = 16
@@ -61,11 +63,19 @@ class Sealed:
 
 
 def seal(
-    keys: EpochKeys, *, plaintext: bytes, tenant: str, table: str, record_id: bytes, field: str, version: int
+    keys: EpochKeys,
+    *,
+    plaintext: bytes,
+    tenant: str,
+    table: str,
+    record_id: bytes,
+    field: str,
+    version: int,
+    randomness: Callable[[int], bytes] = os.urandom,
 ) -> Sealed:
-    """Seal `plaintext` for exactly this place, under the current epoch key."""
+    """Seal `plaintext` for exactly this place, under the current epoch key. `randomness` gives the nonce, once."""
     key, commitment = _record_key(keys.epoch_key, record_id, field)
-    nonce = os.urandom(_NONCE_LENGTH)
+    nonce = randomness(_NONCE_LENGTH)
     body = AESGCM(key).encrypt(nonce, _CODEC_PLAIN + plaintext, _place(tenant, table, record_id, field, version))
     return Sealed(ciphertext=nonce + body, key_id=keys.epoch_id, commitment=commitment)
 
@@ -99,8 +109,8 @@ def open_(
 def _record_key(epoch_key: bytes, record_id: bytes, field: str) -> tuple[bytes, bytes]:
     """Return (AES key, commitment): the two blocks of HKDF-Expand, unrolled because this is the hot path."""
     info = _LABEL + framed(record_id, field.encode())
-    first = hmac.digest(epoch_key, info + b"\x01", "sha256")
-    return first, hmac.digest(epoch_key, first + info + b"\x02", "sha256")
+    first = hmac_sha256(epoch_key, info + b"\x01")
+    return first, hmac_sha256(epoch_key, first + info + b"\x02")
 
 
 def _place(tenant: str, table: str, record_id: bytes, field: str, version: int) -> bytes:

@@ -7,7 +7,6 @@ no PHI; prompts, answers and the surrogate map are sealed beside them.
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -20,6 +19,7 @@ from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
 from wardkeep.crypto.envelope import seal
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import mac, sha256
+from wardkeep.crypto.randomness import Randomness
 from wardkeep.model.instant import Instant, uuid7
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
@@ -62,6 +62,7 @@ class Recorder:
     keys: DataKeys
     owner: str
     clock: Callable[[], Instant]
+    randomness: Randomness = field(default_factory=Randomness)
     _open: set[bytes] = field(default_factory=set)
     _owed: dict[bytes, Draft] = field(default_factory=dict)
 
@@ -106,7 +107,7 @@ class Recorder:
         """Make one piece of a streamed answer durable before it is released."""
         call = opened.routed.safe.permitted.identified.call
         header = {"parent": call.id.hex(), "seq": sequence}
-        await self.sequencer.append([self._draft("segment", self._new_id(), header, released)])
+        await self.sequencer.append([self._draft("segment", self.new_id(), header, released)])
 
     async def close(self, opened: Opened, outcome: "Outcome") -> None:
         """Make the closing record durable: the answer, or how it ended without one."""
@@ -135,10 +136,10 @@ class Recorder:
             header["detail"] = {"released_bytes": outcome.released_bytes, "released_segments": outcome.sequence}
         kind: Kind = "aborted" if outcome.is_aborted else "response"
         try:
-            await self.sequencer.append([self._draft(kind, self._new_id(), header, outcome.body, closes=call_id)])
+            await self.sequencer.append([self._draft(kind, self.new_id(), header, outcome.body, closes=call_id)])
         except LedgerUnavailable as error:
             header |= {"decision": ledger_reason(error).value}
-            self._owed[call_id] = self._draft("aborted", self._new_id(), header, b"", closes=call_id)
+            self._owed[call_id] = self._draft("aborted", self.new_id(), header, b"", closes=call_id)
             raise
 
     async def refuse(
@@ -166,8 +167,9 @@ class Recorder:
             "unresolved" if subject is None else mac(self.keys.blind_index_key, b"subject", subject.encode())[:16].hex()
         )
 
-    def _new_id(self) -> bytes:
-        return uuid7(self.clock().wall_us, secrets.token_bytes(10))
+    def new_id(self) -> bytes:
+        """Return a fresh id for a call or entry: UUIDv7, ordered by time."""
+        return uuid7(self.clock().wall_us, self.randomness(10))
 
     def _draft(
         self,
@@ -188,6 +190,7 @@ class Recorder:
             record_id=entry_id,
             field=FIELD,
             version=SEAL_VERSION,
+            randomness=self.randomness,
         )
         body: dict[str, object] = {
             "type": kind,

@@ -131,10 +131,13 @@ def _persons(names: Collection[str]) -> dict[str, str]:
     for name in sorted(names):
         for part in parts[name]:
             by_part.setdefault(part, []).append(name)
+    shared = {part for part, holders in by_part.items() if len(holders) > 1}
     persons: dict[str, str] = {}
-    for name in names:
-        rarest = min([by_part[part] for part in parts[name]], key=len, default=())
-        if not 1 < len(rarest) <= _MAX_NAMESAKES:
+    for name in names if shared else ():
+        if not parts[name] or not parts[name] <= shared:
+            continue  # it has a part of its own, so nothing is wider
+        rarest = min((by_part[part] for part in parts[name]), key=len)
+        if len(rarest) > _MAX_NAMESAKES:
             continue
         wider = [other for other in rarest if parts[name] < parts[other]]
         # "A Smith" inside "A B Smith" inside "A B Smith Jr": only names that nothing else contains are whole people.

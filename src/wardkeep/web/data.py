@@ -5,7 +5,6 @@ to the road and presents what comes back. It decides nothing.
 """
 
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +14,7 @@ import orjson
 from wardkeep.gateway.models import list_models
 from wardkeep.gateway.pipeline import Answer, Road, Turned, handle
 from wardkeep.model.document import parse
-from wardkeep.model.instant import Instant, uuid7
+from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Surface
 from wardkeep.model.sensitive import Secret
@@ -71,7 +70,7 @@ class DataFace:
                 await self._models(stated, send)
                 return
             body = await read_body(receive, self.max_body_bytes)
-            call = _call(surface, stated, body, started)
+            call = _call(surface, stated, body, started, self.road.recorder.new_id())
         except RefusalError as error:
             await self._present(Turned(refused=error.refused, index=None), raw_path, send)
             return
@@ -169,9 +168,9 @@ def _read_own(stated: _Stated, name: bytes, raw: bytes) -> None:
     setattr(stated, attribute, value)
 
 
-def _call(surface: Surface, stated: _Stated, body: bytes, received: Instant) -> Call:
+def _call(surface: Surface, stated: _Stated, body: bytes, received: Instant, call_id: bytes) -> Call:
     return Call(
-        id=uuid7(received.wall_us, secrets.token_bytes(10)),
+        id=call_id,
         surface=surface,
         document=parse(body),
         credential=stated.credential,

@@ -119,18 +119,19 @@ class Detector:
         reading = Reading(plain.text, self._strict, self._words)
         spans: list[Span] = []
         encoded: list[int] = []
-        rule = ""
+        at_work = ""
         try:
             for number, end in self._scanner.scan(plain.text):
                 if number == _ENCODED:
                     encoded.append(end)
                     continue
                 for rule, examine in _EXAMINERS[number]:
+                    at_work = rule
                     spans += examine(reading, end)
-            rule = "gazetteer"
+            at_work = "gazetteer"
             spans += gazetteer.find(reading, _name_ends(spans, text))
         except (LookupError, ValueError, TypeError, RecursionError) as error:
-            raise DetectorFailed(f"the recogniser {rule} failed") from error
+            raise DetectorFailed(f"the recogniser {at_work} failed") from error
         if encoded and nesting < _MAX_NESTING:
             spans += self._inside_encoded(plain.text, encoded, nesting)
         if plain.starts:

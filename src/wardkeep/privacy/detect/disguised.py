@@ -4,7 +4,6 @@ Inline encodings and look-alike characters are undone earlier, in `privacy.norma
 identifiers, not spellings: a disguised one counts.
 """
 
-import base64
 import binascii
 import re
 import string
@@ -45,7 +44,7 @@ def _decoded(text: str, start: int, stop: int) -> Iterator[tuple[int, int, str]]
     for found in _BASE64.finditer(text, start, min(stop + 3, len(text))):
         run = found[0].rstrip("=").replace("-", "+").replace("_", "/")
         try:
-            plain = base64.b64decode(run + "=" * (-len(run) % 4), validate=True).decode()
+            plain = binascii.a2b_base64(run + "=" * (-len(run) % 4)).decode()
         except (binascii.Error, UnicodeDecodeError):
             continue
         if _reads(plain):

@@ -6,7 +6,7 @@ names here. States alone are not identifiers (the rule asks for what is smaller 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
@@ -18,6 +18,7 @@ from wardkeep.privacy.detect.wording import (
     RUNS,
     SUFFIXES,
     WORD,
+    Piece,
     names_a_thing,
     pieces_of,
     word_set,
@@ -107,8 +108,8 @@ def _alone(reading: Reading, start: int, end: int, flag: int) -> Span | None:
 
 
 def _several(reading: Reading, start: int, run: str, names: Mapping[int, int]) -> list[Span]:
-    """Judge a run of capitalised words: find people and places inside it, left to right."""
-    words, text = reading.words, reading.text
+    """Judge a run of capitalised words as one place, else by its parts."""
+    words = reading.words
     stop_of_run = start + len(run)
     if _is_inside(names, start, stop_of_run, reading):
         return []
@@ -125,6 +126,15 @@ def _several(reading: Reading, start: int, run: str, names: Mapping[int, int]) -
         if place in STATES or all(flag & SAFE for flag in flags):
             return []
         return [Span(start, stop_of_run, IdentifierType.LOCATION, "gazetteer-place")]
+    return _parts(reading, start, pieces, flags, names)
+
+
+def _parts(
+    reading: Reading, start: int, pieces: Sequence[Piece], flags: Sequence[int], names: Mapping[int, int]
+) -> list[Span]:
+    """Find people and places among the words of a run, left to right."""
+    words, text = reading.words, reading.text
+    stop_of_run = start + pieces[-1][1]
     spans: list[Span] = []
     at = 0
     while at < len(pieces) and not _is_inside(names, start + pieces[at][0], stop_of_run, reading):
@@ -151,7 +161,7 @@ def _several(reading: Reading, start: int, run: str, names: Mapping[int, int]) -
     return spans
 
 
-def _person(reading: Reading, pieces: list[tuple[int, int, str]], flags: list[int], at: int) -> int | None:
+def _person(reading: Reading, pieces: Sequence[Piece], flags: Sequence[int], at: int) -> int | None:
     """Return the piece number after a person's name that starts at `at`, or None."""
     flag, word = flags[at], pieces[at][2]
     if len(word) < 3 and len(word.rstrip(".")) == 1:

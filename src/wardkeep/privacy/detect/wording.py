@@ -50,7 +50,11 @@ EPONYM_HEADS: Final = word_set(
 )
 
 
-def pieces_of(run: str) -> list[tuple[int, int, str]]:
+Piece = tuple[int, int, str]
+"""Start and end in a run, and the word."""
+
+
+def pieces_of(run: str) -> list[Piece]:
     """Return (start, end, word) of the words of a run of capitalised words."""
     if not run.replace(" ", "").isalpha():
         return [(found.start(), found.end(), found[0]) for found in PIECE.finditer(run)]
