@@ -52,9 +52,9 @@ bench: $(VENV)/run.stamp  ## peers side by side
 bench-audit: $(VENV)/run.stamp  ## what the ledger costs a call
 	$(BIN)/python bench/audit_cost.py
 
-lock:  ## renew the hash-locked requirements
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --output-file requirements.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --group dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+lock:  ## renew the hash-locked requirements (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --output-file requirements.txt pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --group dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

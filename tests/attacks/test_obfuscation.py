@@ -46,6 +46,13 @@ def test_a_disguised_identifier_is_masked_whole(number, frame):
     assert not missed
 
 
+def test_each_encoded_run_is_read_up_to_the_end_of_the_text():
+    run = base64.b64encode(b"SSN 219-09-9999 of hers").decode()
+    text = f"sternocleidomastoideus {run}, {run}\n9f86d081884c7d659a2feaa0c55ad015 {run}"
+    starts = [i for i in range(len(text)) if text.startswith(run, i)]
+    assert [(s.start, s.end) for s in DETECTOR.find(text)] == [(i, i + len(run)) for i in starts]
+
+
 def test_a_token_of_ours_is_no_hiding_place():
     for text in ("[MRN-12345678]", "[NAME-williams]", "MRN [OTHER-48291377]"):
         assert DETECTOR.find("MRN: " + text) or DETECTOR.find("Dr. " + text.strip("[]")[5:].title())

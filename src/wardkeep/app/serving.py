@@ -116,10 +116,15 @@ class _Sockets:
         They are held here, so that callers of a worker that died wait for its successor instead of being cut off.
         """
         listen = settings.listen
-        first = bind(listen.host, listen.data_port, reuse_port=workers > 1)
-        port = first.getsockname()[1]
+        only = bind(listen.host, listen.data_port)
+        data: tuple[Listener, ...] = (only,)
+        if workers > 1:
+            # Bound alone first: sharing would silently join another instance that has the port.
+            port = only.getsockname()[1]
+            only.close()
+            data = tuple(bind(listen.host, port, reuse_port=True) for _ in range(workers))
         return cls(
-            data=(first, *(bind(listen.host, port, reuse_port=True) for _ in range(workers - 1))),
+            data=data,
             console=bind(listen.host, listen.console_port),
             operations=bind(listen.host, listen.operations_port),
             admin=bind_unix(settings.admin_socket_path),
