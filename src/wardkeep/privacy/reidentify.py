@@ -51,9 +51,14 @@ def _restore_json(document: str, restore: Mapping[str, str], nesting: int) -> st
             else:
                 if nesting < _MAX_NESTING:
                     return _quoted(_restore_json(inner, restore, nesting + 1))
-        return TOKEN.sub(lambda token: _escaped(restore.get(_key(token[0]), token[0])), raw)
+        return _restore_escaped(raw, restore)
 
     return _LITERAL.sub(literal, document)
+
+
+def _restore_escaped(text: str, restore: Mapping[str, str]) -> str:
+    """Restore inside a JSON string."""
+    return TOKEN.sub(lambda found: _escaped(restore.get(_key(found[0]), found[0])), text)
 
 
 class StreamRestorer:
@@ -63,31 +68,31 @@ class StreamRestorer:
     arguments): replacements are then escaped for a JSON string.
     """
 
-    __slots__ = ("_held", "_lower", "_restore")
+    __slots__ = ("_held", "_restore", "_substitute")
 
     def __init__(self, restore: Mapping[str, str], json_depth: Literal[0, 1] = 0) -> None:
-        self._restore = {token: _escaped(value) for token, value in restore.items()} if json_depth else restore
-        self._lower = [token.lower() for token in restore]
+        self._restore = restore
+        self._substitute = _restore_escaped if json_depth else restore_text
         self._held = ""
 
     def __repr__(self) -> str:
-        return f"StreamRestorer({len(self._lower)} tokens)"
+        return f"StreamRestorer({len(self._restore)} tokens)"
 
     def feed(self, text: str) -> str:
         """Return what can be released after this piece."""
         if not self._held:
-            if "[" not in text or not self._lower:
+            if "[" not in text or not self._restore:
                 return text
         else:
             text = self._held + text
             self._held = ""
         opening = text.rfind("[", max(0, len(text) - LONGEST))
         if opening >= 0:
-            tail = text[opening:].lower()
-            if any(token.startswith(tail) and token != tail for token in self._lower):
+            tail = _key(text[opening:])
+            if any(token.startswith(tail) and token != tail for token in self._restore):
                 self._held = text[opening:]
                 text = text[:opening]
-        return restore_text(text, self._restore)
+        return self._substitute(text, self._restore)
 
     def finish(self) -> str:
         """Return what was held back: the stream ended inside what only looked like a token."""

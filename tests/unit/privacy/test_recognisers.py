@@ -67,6 +67,7 @@ NAMES = [
     ("Patient Name: Xiomara Quillfeather", "Xiomara Quillfeather"),
     ("Name: Nielsen, Erin   Account", "Nielsen, Erin"),
     ("PATIENT: John R. Davis, SSN", "John R. Davis"),
+    ("Provider (attending): Tobias Hallgrim", "Tobias Hallgrim"),
     ("signed by Crystal Love, MD on", "Crystal Love"),
     ("his wife Anna agreed", "Anna"),
     ("my name is sarah connor", "sarah connor"),
