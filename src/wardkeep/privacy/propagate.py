@@ -1,6 +1,7 @@
 """Propagation: what was found once is found everywhere in the call, in any case, with or without a possessive.
 
-A name also propagates by its parts of three or more letters that no dictionary explains. Work is linear in the text
+A name also propagates by its parts of three or more letters: those that no dictionary explains in any case, those that
+are words as well ("Young", "Blackwood") where they are written with a capital. Work is linear in the text
 whatever the number of terms.
 """
 
@@ -29,6 +30,7 @@ class Terms:
     def __init__(self, words: Mapping[str, int], known: Sequence[str] = ()) -> None:
         self._words = words
         self._terms: dict[str, IdentifierType] = {}
+        self._capitalised: set[str] = set()
         for term in known:
             self._learn_known(term)
 
@@ -74,6 +76,9 @@ class Terms:
         for part in _PARTS.findall(low):
             if self._is_telling(part):
                 self._terms.setdefault(part, IdentifierType.NAME)
+            elif len(part) > 3 and part not in _SKIPPED and part not in self._terms:
+                self._terms[part] = IdentifierType.NAME
+                self._capitalised.add(part)
 
     def find(self, text: str, spans: Sequence[Span] = ()) -> list[Span]:
         """Return every whole-word mention of a term outside `spans`. Mentions may overlap each other."""
@@ -86,7 +91,9 @@ class Terms:
         return [
             Span(start, end, kind, "propagated")
             for start, end, kind in (self._few(low) if len(self._terms) <= _FEW else self._many(low))
-            if not (covered[start] and covered[end - 1]) and self._stands_alone(low, start, end, kind)
+            if not (covered[start] and covered[end - 1])
+            and self._stands_alone(low, start, end, kind)
+            and (low[start:end] not in self._capitalised or text[start].isupper())
         ]
 
     def _few(self, low: str) -> list[tuple[int, int, IdentifierType]]:

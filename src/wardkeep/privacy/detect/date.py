@@ -102,7 +102,7 @@ def _compact(reading: Reading, end: int) -> Iterable[Span]:
 NOMINATIONS: Final = (
     Nomination(
         rule="date",
-        expression=r"(?:^|[^A-Za-z0-9_/.-])(?:[0-9]{1,2}|[0-9]{4})[-/.] ?[0-9]{1,2}[-/.] ?[0-9]{2}",
+        expression=r"[0-9][-/.] ?[0-9]{1,2}[-/.] ?[0-9]{2}",
         examine=_numeric,
     ),
     Nomination(rule="date-worded", expression=rf"\b(?:{_MONTHS})\b", examine=_worded, caseless=True),
