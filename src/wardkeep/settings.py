@@ -28,7 +28,7 @@ _SECRET_KEY: Final = re.compile(r"(?i)passw|passphrase$|secret|token|credential|
 _SECRET_VALUE: Final = re.compile(r"wk_(live|user)_|\bsk-|PRIVATE KEY|\bAKIA")
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
 _LARGEST_PORT: Final = 65_535
-_LARGEST_BODY: Final = 64 * 1024 * 1024
+_LARGEST_BODY: Final = 32 * 1024 * 1024
 
 
 class SettingsInvalid(Exception):  # noqa: N818 - named for the state found
@@ -268,7 +268,7 @@ def _check(settings: Settings) -> None:
     _demand(bool(listen.hosts), "listen.hosts names at least one host")
     _demand(all(_HOST.fullmatch(name) for name in listen.hosts), "listen.hosts are lower-case names without port")
     _demand(0 <= settings.workers <= 256, "workers is 0 (one a core) to 256")
-    _demand(1024 <= limits.max_body_bytes <= _LARGEST_BODY, "limits.max_body_bytes is 1024 to 67108864")
+    _demand(1024 <= limits.max_body_bytes <= _LARGEST_BODY, "limits.max_body_bytes is 1024 to 33554432")
     seconds = (limits.header_seconds, limits.body_seconds, limits.keep_alive_seconds)
     _demand(all(1 <= value <= 600 for value in seconds), "limits in seconds are 1 to 600")
     _demand(1 <= limits.connections <= 100_000, "limits.connections is 1 to 100000")

@@ -89,7 +89,7 @@ async def test_counts_add_up_over_the_workers(ward):
             for name, label in wanted
         }
 
-    await eventually(lambda: added() == wanted, seconds=5)
+    await eventually(lambda: added() == wanted, seconds=30)
     # The buckets of a histogram are cumulative, and the widest holds every call.
     found = samples(ward)
     widest = count(found, "wardkeep_call_seconds_bucket", {"endpoint": CHAT, "le": "+Inf"})

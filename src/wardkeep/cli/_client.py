@@ -17,9 +17,9 @@ from urllib.parse import quote, urlencode
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.model.sensitive import Secret
 from wardkeep.settings import Settings, load
+from wardkeep.transport.listen import reachable
 
 _TIMEOUT_SECONDS: Final = 30.0
-_SOCKET_PATH_LONGEST: Final = 107  # sockaddr_un(7): 108 bytes with the final NUL
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -33,7 +33,8 @@ class _UnixConnection(http.client.HTTPConnection):
         """Open the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_TIMEOUT_SECONDS)
-        self.sock.connect(str(self._path))
+        with reachable(self._path) as name:
+            self.sock.connect(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +59,6 @@ class Client:
     def _call(self, method: str, parts: tuple[str, ...], query: dict[str, str], body: object) -> Any:
         path = "/api/" + "/".join(quote(part, safe="") for part in parts) + (f"?{urlencode(query)}" if query else "")
         place = self.settings.admin_socket_path
-        if len(os.fsencode(place)) > _SOCKET_PATH_LONGEST:
-            raise CommandFailed(
-                "home_path_too_long",
-                what=f"The path of the admin socket ({place}) is longer than the system allows.",
-                fix="Use a home directory with a shorter path, or give --home relative to where you are.",
-            )
         connection = _UnixConnection(self.settings.listen.hosts[0], place)
         headers = {"Authorization": f"Bearer {self.credential.reveal()}", "Content-Type": "application/json"}
         try:

@@ -88,7 +88,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(1)
     except OSError as error:
         place = f" ({error.filename})" if error.filename is not None else ""
-        _fail(given, "system", f"{error.strerror or type(error).__name__}{place}.", "", "Check the path and its mode.")
+        _fail(given, "system", f"{error.strerror or error}{place}.", "", "Check the path and its mode.")
     sys.exit(0)
 
 

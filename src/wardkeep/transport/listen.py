@@ -7,10 +7,13 @@ address fails before anything else starts. Nothing here reads a byte.
 import os
 import socket
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 BACKLOG: Final = 1024
+_LONGEST_NAME: Final = 107
 
 Listener = socket.socket
 
@@ -44,6 +47,22 @@ def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
     return listener
 
 
+@contextmanager
+def reachable(path: Path) -> Iterator[str]:
+    """Yield a name by which a socket can be bound or connected, however long its directory's path is.
+
+    A socket's name holds 107 bytes (sockaddr_un(7)); a longer path is reached through its opened directory.
+    """
+    if len(os.fsencode(path)) <= _LONGEST_NAME:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
+
+
 def bind_unix(path: Path, mode: int = 0o600) -> socket.socket:
     """Bind and listen on a Unix socket that only its owner may open. Raises OSError, also when somebody listens there.
 
@@ -52,7 +71,8 @@ def bind_unix(path: Path, mode: int = 0o600) -> socket.socket:
     _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        listener.bind(str(path))
+        with reachable(path) as name:
+            listener.bind(name)
         path.chmod(mode)
         listener.listen(BACKLOG)
         listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
@@ -72,7 +92,8 @@ def _remove_stale(path: Path) -> None:
         raise FileExistsError("the socket's path is taken by something else")
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        probe.connect(str(path))
+        with reachable(path) as name:
+            probe.connect(name)
     except ConnectionRefusedError:
         path.unlink(missing_ok=True)
     else:

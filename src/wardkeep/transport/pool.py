@@ -450,7 +450,7 @@ class Pool:
         origins: Iterable[Origin],
         *,
         timeouts: Timeouts | None = None,
-        max_answer_bytes: int = 64 * 1024 * 1024,
+        max_answer_bytes: int = 32 * 1024 * 1024,
         max_idle_per_origin: int = 64,
         idle_seconds: float = 30.0,
     ) -> None:

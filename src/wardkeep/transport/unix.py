@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from wardkeep.transport.errors import FrameTooLargeError, KeeperFailed, KeeperLost
-from wardkeep.transport.listen import bind_unix
+from wardkeep.transport.listen import bind_unix, reachable
 
-# The largest body or answer that is taken (64 MiB), sealed, with its surrogate map beside it.
-MAX_FRAME_BYTES: Final = 96 * 1024 * 1024
+# The largest body or answer that is taken (32 MiB), sealed, with its surrogate map beside it.
+MAX_FRAME_BYTES: Final = 40 * 1024 * 1024
 
 _PREFIX: Final = struct.Struct(">II")
 _PREFIX_BYTES: Final = 8
@@ -288,9 +288,10 @@ class FrameClient:
         """Connect, also again after a loss. Raises KeeperLost when nobody listens."""
         loop = asyncio.get_running_loop()
         try:
-            _, connection = await loop.create_unix_connection(
-                lambda: _ClientConnection(loop, self._hear_push, self._hear_loss), str(self._path)
-            )
+            with reachable(self._path) as name:
+                _, connection = await loop.create_unix_connection(
+                    lambda: _ClientConnection(loop, self._hear_push, self._hear_loss), name
+                )
         except OSError as error:
             raise KeeperLost("nobody listens on the keeper's socket") from error
         self._connection = connection
