@@ -92,15 +92,17 @@ class Recorder:
         draft = self._draft("request", call.id, header, payload, facts_epoch=permitted.facts.registry.epoch)
         admission = Admission(key=key.id, calls_per_minute=key.calls_per_minute, calls_at_once=key.calls_at_once)
         self._open.add(call.id)
+        is_open = False
         try:
             indices = await self.sequencer.append([draft], admission)
+            is_open = True
         except asyncio.CancelledError:
             # The request may be durable or become so: it must not stay open for ever.
             await asyncio.shield(self._close_abandoned(call.id))
             raise
-        except BaseException:
-            self._open.discard(call.id)
-            raise
+        finally:
+            if not is_open:
+                self._open.discard(call.id)
         return Opened(routed=routed, index=indices[0])
 
     async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
