@@ -19,6 +19,11 @@ from wardkeep.audit.errors import DraftMalformed
 
 MAX_LEAF_BYTES: Final = 2048
 ZERO_HASH: Final = bytes(32)
+
+# The place of every sealed payload, whoever seals it; it is in each AAD, so it never changes.
+SEALED_TABLE: Final = "entries"
+SEALED_FIELD: Final = "payload"
+SEALED_VERSION: Final = 1
 _PREFIX_BYTES: Final = 120  # room for version, an index of 20 digits and the previous hash
 _CIPHERTEXT_HASH: Final = b'"ct_sha256":"'
 

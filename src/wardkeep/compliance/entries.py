@@ -6,22 +6,25 @@ What people write (why an agreement is suspended, why an entry is opened) may na
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
-from wardkeep.audit.entry import Draft, Header, Kind, encode_body, timestamp
+from wardkeep.audit.entry import (
+    SEALED_FIELD,
+    SEALED_TABLE,
+    SEALED_VERSION,
+    Draft,
+    Header,
+    Kind,
+    encode_body,
+    timestamp,
+)
 from wardkeep.compliance.errors import EntryUnopenable
 from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
 from wardkeep.crypto.errors import CryptoError
 from wardkeep.crypto.mac import sha256
 from wardkeep.model.instant import Instant, uuid7
 from wardkeep.policy.decide import VERSION as POLICY_VERSION
-
-# The place of every sealed entry payload; the same for all kinds of entry. It never changes: it is in each AAD.
-_TABLE: Final = "entries"
-_FIELD: Final = "payload"
-_SEAL_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +52,10 @@ class EntryMaker:
             self.keys,
             plaintext=payload,
             tenant=self.tenant,
-            table=_TABLE,
+            table=SEALED_TABLE,
             record_id=entry_id,
-            field=_FIELD,
-            version=_SEAL_VERSION,
+            field=SEALED_FIELD,
+            version=SEALED_VERSION,
         )
         header = Header(
             type=kind,
@@ -88,10 +91,10 @@ class EntryMaker:
                 self.keys,
                 sealed=Sealed(ciphertext=payload, key_id=named.key, commitment=bytes.fromhex(named.commit)),
                 tenant=self.tenant,
-                table=_TABLE,
+                table=SEALED_TABLE,
                 record_id=bytes.fromhex(named.id),
-                field=_FIELD,
-                version=_SEAL_VERSION,
+                field=SEALED_FIELD,
+                version=SEALED_VERSION,
             )
         except (CryptoError, ValueError) as error:
             raise EntryUnopenable("the sealed payload of this entry does not open") from error

@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 import orjson
 
-from wardkeep.audit.entry import Draft, Kind
+from wardkeep.audit.entry import SEALED_FIELD, SEALED_TABLE, SEALED_VERSION, Draft, Kind, timestamp
 from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
 from wardkeep.crypto.envelope import seal
 from wardkeep.crypto.keys import DataKeys
@@ -24,10 +24,6 @@ from wardkeep.model.instant import Instant, uuid7
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
 from wardkeep.policy.decide import VERSION as POLICY_VERSION
-
-TABLE: Final = "entries"
-FIELD: Final = "payload"
-SEAL_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,16 +184,16 @@ class Recorder:
             self.keys,
             plaintext=payload,
             tenant=self.keys.tenant,
-            table=TABLE,
+            table=SEALED_TABLE,
             record_id=entry_id,
-            field=FIELD,
-            version=SEAL_VERSION,
+            field=SEALED_FIELD,
+            version=SEALED_VERSION,
             randomness=self.randomness,
         )
         body: dict[str, object] = {
             "type": kind,
             "id": entry_id.hex(),
-            "at": now.rfc3339,
+            "at": timestamp(now.wall),
             "mono": now.mono_ns,
             "boot": now.boot,
         }

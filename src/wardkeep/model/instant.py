@@ -22,11 +22,6 @@ class Instant:
         """Aware UTC time."""
         return datetime.fromtimestamp(self.wall_us / 1_000_000, tz=UTC)
 
-    @property
-    def rfc3339(self) -> str:
-        """UTC with microseconds, as ledger headers carry it (RFC 3339)."""
-        return self.wall.isoformat(timespec="microseconds")
-
     def day_in(self, zone: str) -> date:
         """Return the calendar day in the organisation's zone: law's dates are counted there."""
         return self.wall.astimezone(ZoneInfo(zone)).date()
