@@ -21,6 +21,7 @@ from tests.properties.oracle import ZONES, Asked, Verdict, judge, shown_day, sta
 from wardkeep.compliance.facts import FactsSource
 from wardkeep.gateway.safe import make_safe
 from wardkeep.identity.keys import NewCredential, identify, new_credential
+from wardkeep.model.access import DataClass, Workspace
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
@@ -93,6 +94,20 @@ class World:
     registry: Registry
     call: Call
     asked: Asked
+
+
+# Who may act where has an oracle of its own (test_access_oracle): here the workspace demands nothing.
+DEFAULT_WORKSPACE = Workspace(
+    id="default",
+    name="Default",
+    owner="owner-1",
+    members=frozenset(),
+    purposes=frozenset(Purpose),
+    models=None,
+    data_classes=frozenset({DataClass.ORDINARY}),
+    requires=frozenset(),
+    is_active=True,
+)
 
 
 # --- building a world ------------------------------------------------------------------------------------------------
@@ -464,6 +479,7 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
             "v2": Vendor(id="v2", party="Party Two"),
         },
         agreements=_agreements(pick, day, deployment, surface, features),
+        workspaces={"default": DEFAULT_WORKSPACE},
         deployments={"d1": deployment, "d2": second, "d3": third},
         routes=routes,
         people={"owner-1": owner} if pick.one_of((True,) * 99 + (False,)) else {},
@@ -704,6 +720,7 @@ def plain(base: World, zone: str, at: datetime) -> World:
         organisation=Organisation(name="Clinic", tenant="t", zone=zone, officers=()),
         vendors={"v1": Vendor(id="v1", party="Party One")},
         agreements={"baa": agreement},
+        workspaces={"default": DEFAULT_WORKSPACE},
         deployments={"d1": deployment},
         routes={"alias": Route(model="alias", deployment="d1")},
         people={"owner-1": Person(id="owner-1", roles=frozenset(), is_active=True)},

@@ -54,7 +54,11 @@ class Client:
 
     def post_form(self, part: str, form: dict[str, object]) -> Any:
         """Return the answer to a POST of a whole form, nulls included. Raises CommandFailed."""
-        return self._call("POST", (part,), {}, form)
+        return self.post_whole(part, form=form)
+
+    def post_whole(self, *parts: str, form: dict[str, object]) -> Any:
+        """Return the answer to a POST of a whole form to a record. Raises CommandFailed."""
+        return self._call("POST", parts, {}, form)
 
     def _call(self, method: str, parts: tuple[str, ...], query: dict[str, str], body: object) -> Any:
         path = "/api/" + "/".join(quote(part, safe="") for part in parts) + (f"?{urlencode(query)}" if query else "")

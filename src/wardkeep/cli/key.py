@@ -29,6 +29,7 @@ def create(
     purpose: Annotated[list[str], typer.Option("--purpose", help="A purpose of use (TREAT, ...); repeat for several.")],
     default_purpose: Annotated[str | None, typer.Option(help="The purpose of calls that state none.")] = None,
     workspace: Annotated[str, typer.Option(help="The workspace its calls belong to.")] = "default",
+    application: Annotated[str | None, typer.Option(help="The application that it belongs to.")] = None,
     expires_at: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="When it ends, UTC.")
     ] = None,
@@ -48,6 +49,7 @@ def create(
         purposes=purpose,
         default_purpose=default_purpose,
         workspace=workspace,
+        application=application,
         expires_at=None if expires_at is None else expires_at.replace(tzinfo=UTC).isoformat(),
         calls_per_minute=calls_per_minute,
         calls_at_once=calls_at_once,

@@ -33,6 +33,11 @@ COMMANDS: Final = (
     "key",
     "route",
     "audit",
+    "workspace",
+    "application",
+    "careteam",
+    "access",
+    "policy",
 )
 
 

@@ -15,7 +15,8 @@ from wardkeep.compliance.records import ORGANISATION_ID, Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_text, invalid
 from wardkeep.compliance.two_people import SINGLE_OFFICER_NOTE
 from wardkeep.identity.keys import new_credential
-from wardkeep.model.registry import Organisation, Person, Role
+from wardkeep.model.access import DataClass, Purpose, Role, Workspace
+from wardkeep.model.registry import Organisation, Person
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission, permissions_of
 
@@ -23,6 +24,7 @@ from wardkeep.policy.roles import Permission, permissions_of
 FIRST_OFFICER: Final = frozenset({Role.PRIVACY_OFFICER, Role.ADMINISTRATOR})
 SECOND_OFFICER: Final = frozenset({Role.SECURITY_OFFICER})
 SINGLE_OFFICER: Final = FIRST_OFFICER | SECOND_OFFICER
+FIRST_WORKSPACE: Final = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,27 @@ def initialise(
         person = Person(id=officer.id, roles=officer.roles, is_active=True, credential_mac=credential.mac)
         changes.append(Change(kind=Kind.PEOPLE, id=officer.id, record=person))
         credentials[officer.id] = credential.shown_once
+    first = _first_workspace(organisation)
+    changes.append(Change(kind=Kind.WORKSPACES, id=first.id, record=first))
     return Bootstrap(changes=tuple(changes), credentials=credentials)
+
+
+def _first_workspace(organisation: Organisation) -> Workspace:
+    """Return the workspace that keys go to when none is named: it bounds them by nothing but their own lists.
+
+    What it does not require is declared here, visibly; `wardkeep workspace set` demands more (DESIGN section 11).
+    """
+    return Workspace(
+        id=FIRST_WORKSPACE,
+        name="Default",
+        owner=organisation.officers[0],
+        members=frozenset(organisation.officers),
+        purposes=frozenset(Purpose),
+        models=None,
+        data_classes=frozenset({DataClass.ORDINARY}),
+        requires=frozenset(),
+        is_active=True,
+    )
 
 
 def _checked_zone(zone: str) -> str:

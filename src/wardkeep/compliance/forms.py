@@ -14,6 +14,7 @@ import msgspec
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.forecast import Forecast
 from wardkeep.compliance.two_people import confirmation
+from wardkeep.model.access import DataClass
 from wardkeep.model.registry import (
     Agreement,
     AgreementKind,
@@ -29,6 +30,7 @@ from wardkeep.model.registry import (
     Scope,
     Vendor,
 )
+from wardkeep.model.spans import IdentifierType
 
 # The path that the decoder names, when it is made of our own field names only.
 _PATH: Final = re.compile(r"`(\$[a-z_.\[\]]*)`$")
@@ -154,6 +156,8 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     requires_subject: bool = False
     buffer_whole: bool = False
     fallbacks: tuple[str, ...] = ()
+    data_classes: frozenset[DataClass] = frozenset({DataClass.ORDINARY})
+    passes: frozenset[IdentifierType] | None = None
 
     def route(self) -> Route:
         """Return the record."""
@@ -163,6 +167,8 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             requires_subject=self.requires_subject,
             buffer_whole=self.buffer_whole,
             fallbacks=self.fallbacks,
+            data_classes=self.data_classes,
+            passes=None if self.passes is None else frozenset(each.value for each in self.passes),
         )
 
 
@@ -191,6 +197,7 @@ class KeyForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     expires_at: datetime | None = None
     calls_per_minute: int = 6000
     calls_at_once: int = 256
+    application: str | None = None
 
 
 F = TypeVar("F", bound=msgspec.Struct)

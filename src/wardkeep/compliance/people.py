@@ -15,7 +15,7 @@ from wardkeep.compliance.terms import clean_id, clean_text, clean_workspace, inv
 from wardkeep.compliance.two_people import hands_of
 from wardkeep.identity.keys import NewCredential
 from wardkeep.model.registry import ApiKey, Person, Purpose, Registry, Role
-from wardkeep.policy.roles import TWO_PERSON, Permission, permissions_of, permit
+from wardkeep.policy.roles import TWO_PERSON, Permission, conflict, permissions_of, permit
 
 _MOST_CALLS_A_MINUTE: Final = 1_000_000
 _MOST_CALLS_AT_ONCE: Final = 10_000
@@ -100,9 +100,11 @@ def create_key(
     now: datetime,
     calls_per_minute: int = 6000,
     calls_at_once: int = 256,
+    application: str | None = None,
 ) -> tuple[Change, ...]:
     """Record an application's key: its models and purposes are exactly those named. Raises NotAllowed."""
     require(by, Permission.KEY_CHANGE)
+    _check_place(registry, workspace=clean_workspace(workspace, "workspace"), application=application)
     person = registry.people.get(owner)
     if person is None or not person.is_active:
         raise unknown("active person to own the key", "wardkeep user list")
@@ -123,13 +125,14 @@ def create_key(
         mac=credential.mac,
         name=clean_text(name, "key name", longest=80),
         owner=owner,
-        workspace=clean_workspace(workspace, "workspace"),
+        workspace=workspace,
         models=models,
         purposes=purposes,
         default_purpose=default_purpose,
         expires_at=expires_at,
         calls_per_minute=calls_per_minute,
         calls_at_once=calls_at_once,
+        application=application,
     )
     return (Change(kind=Kind.KEYS, id=credential.id, record=record),)
 
@@ -155,6 +158,14 @@ def _check_grant(by: Person, roles: frozenset[Role]) -> None:
     """Refuse to grant more than one holds: else whoever may enrol people could enrol themselves a stronger twin."""
     if not roles:
         raise invalid("list of roles", f"one or more of {', '.join(role.value for role in Role)}")
+    apart = conflict(roles)
+    if apart is not None:
+        raise NotAllowed(
+            "separation_of_duties",
+            what=f"One person does not hold {' and '.join(sorted(apart))} together.",
+            why="Who reviews activity would review themselves (45 CFR 164.308(a)(1)(ii)(D)).",
+            fix="Give the roles to two people.",
+        )
     lacking = permissions_of(roles) - permissions_of(by.roles)
     if lacking:
         raise NotAllowed(
@@ -163,6 +174,16 @@ def _check_grant(by: Person, roles: frozenset[Role]) -> None:
             why="Otherwise a person could enrol a stronger twin of themselves (45 CFR 164.308(a)(4)(ii)(B)).",
             fix=f"Ask somebody who holds {', '.join(sorted(permission.value for permission in lacking))}.",
         )
+
+
+def _check_place(registry: Registry, *, workspace: str, application: str | None) -> None:
+    """A key belongs to an open workspace, and to an active application of that workspace when one is named."""
+    place = registry.workspaces.get(workspace)
+    if place is None or not place.is_active:
+        raise unknown("open workspace", "wardkeep workspace list")
+    found = registry.applications.get(application) if application is not None else None
+    if application is not None and (found is None or not found.is_active or found.workspace != workspace):
+        raise unknown("active application in this workspace", "wardkeep application list")
 
 
 def _other(registry: Registry, by: Person, person: str) -> Person:

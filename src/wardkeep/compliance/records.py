@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
+from wardkeep.model.access import AccessRequest, Application, CareTeam, Workspace
 from wardkeep.model.registry import Agreement, ApiKey, Deployment, Organisation, Person, Registry, Route, Vendor
 
 ORGANISATION_ID: Final = "organisation"
@@ -28,7 +29,10 @@ _REMOVED: Final = b"null"
 
 
 class Kind(StrEnum):
-    """The kinds of control record; the value is the name in the store and in ledger details."""
+    """The kinds of control record; the value is the name in the store, in ledger details and of the registry's field.
+
+    A new kind is a line here, a line in `_TYPES` and a field of `Registry`.
+    """
 
     ORGANISATION = "organisation"
     VENDORS = "vendors"
@@ -38,6 +42,10 @@ class Kind(StrEnum):
     PEOPLE = "people"
     KEYS = "keys"
     SECRETS = "secrets"
+    WORKSPACES = "workspaces"
+    APPLICATIONS = "applications"
+    CARE_TEAMS = "care_teams"
+    ACCESS_REQUESTS = "access_requests"
 
 
 _TYPES: Final = MappingProxyType(
@@ -50,12 +58,27 @@ _TYPES: Final = MappingProxyType(
         Kind.PEOPLE: Person,
         Kind.KEYS: ApiKey,
         Kind.SECRETS: bytes,
+        Kind.WORKSPACES: Workspace,
+        Kind.APPLICATIONS: Application,
+        Kind.CARE_TEAMS: CareTeam,
+        Kind.ACCESS_REQUESTS: AccessRequest,
     }
 )
 
-_T = TypeVar("_T")
-
-Record = Organisation | Vendor | Agreement | Deployment | Route | Person | ApiKey | bytes
+Record = (
+    Organisation
+    | Vendor
+    | Agreement
+    | Deployment
+    | Route
+    | Person
+    | ApiKey
+    | bytes
+    | Workspace
+    | Application
+    | CareTeam
+    | AccessRequest
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +130,7 @@ def apply(registry: Registry, changes: Iterable[Change], *, epoch: int) -> Regis
     """Return a new registry with the changes made; the old one is untouched."""
     organisation = registry.organisation
     kinds: dict[Kind, dict[str, Record]] = {
-        Kind.VENDORS: {**registry.vendors},
-        Kind.AGREEMENTS: {**registry.agreements},
-        Kind.DEPLOYMENTS: {**registry.deployments},
-        Kind.ROUTES: {**registry.routes},
-        Kind.PEOPLE: {**registry.people},
-        Kind.KEYS: {**registry.keys},
-        Kind.SECRETS: {**registry.secrets},
+        kind: {**getattr(registry, kind.value)} for kind in Kind if kind is not Kind.ORGANISATION
     }
     for change in changes:
         if change.kind is Kind.ORGANISATION:
@@ -122,17 +139,8 @@ def apply(registry: Registry, changes: Iterable[Change], *, epoch: int) -> Regis
             kinds[change.kind].pop(change.id, None)
         else:
             kinds[change.kind][change.id] = change.record
-    return Registry(
-        epoch=epoch,
-        organisation=organisation,
-        vendors=_only(kinds[Kind.VENDORS], Vendor),
-        agreements=_only(kinds[Kind.AGREEMENTS], Agreement),
-        deployments=_only(kinds[Kind.DEPLOYMENTS], Deployment),
-        routes=_only(kinds[Kind.ROUTES], Route),
-        people=_only(kinds[Kind.PEOPLE], Person),
-        keys=_only(kinds[Kind.KEYS], ApiKey),
-        secrets=_only(kinds[Kind.SECRETS], bytes),
-    )
+    changed: dict[str, Any] = {kind.value: _only(held, _TYPES[kind]) for kind, held in kinds.items()}
+    return replace(registry, epoch=epoch, organisation=organisation, **changed)
 
 
 def stamped(changes: Sequence[Change], index: int) -> tuple[Change, ...]:
@@ -226,11 +234,8 @@ def _kind(name: str) -> Kind:
         raise RecordUnreadable("the control store holds records of a kind this version does not know") from None
 
 
-def _only(records: dict[str, Record], record_type: type[_T]) -> dict[str, _T]:
-    """Narrow to the kind's own type; a record of another type was put by a programming error and must not pass."""
-    narrowed: dict[str, _T] = {}
-    for identifier, record in records.items():
-        if not isinstance(record, record_type):
-            raise RecordUnreadable(f"a record stored as {record_type.__name__} is of another type")
-        narrowed[identifier] = record
-    return narrowed
+def _only(records: dict[str, Record], record_type: type) -> dict[str, Record]:
+    """Return the records; one of another type was put by a programming error and must not pass."""
+    if not all(isinstance(record, record_type) for record in records.values()):
+        raise RecordUnreadable(f"a record stored as {record_type.__name__} is of another type")
+    return records

@@ -31,7 +31,7 @@ from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Registry
 from wardkeep.model.sensitive import Secret
-from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Routed
+from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Routed, Safe
 from wardkeep.policy.decide import decide
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.providers.contract import Provider
@@ -213,7 +213,7 @@ async def _whole(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answ
     except RefusalError:
         # Also an error page of something in front of the vendor: SDKs get an error in the shape they read.
         raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
-    body = restore_answer(document, safe.restore, safe.conversation_key)
+    body = restore_answer(document, _shown(safe), safe.conversation_key)
     tokens_in, tokens_out = usage_of(document.value)
     outcome = Outcome(
         decision="answered" if upstream.status < 400 else "vendor_error",
@@ -224,6 +224,11 @@ async def _whole(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answ
     )
     await road.recorder.close(opened, outcome)
     return Answer(status=upstream.status, headers=_headers(opened, upstream), body=body)
+
+
+def _shown(safe: Safe) -> dict[str, str]:
+    """Return what stands for the surrogates in the answer: nothing for those who may not see who is meant."""
+    return safe.restore if safe.permitted.reveals else {}
 
 
 def _headers(opened: Opened, upstream: UpstreamResponse) -> list[tuple[bytes, bytes]]:
@@ -238,7 +243,7 @@ def _headers(opened: Opened, upstream: UpstreamResponse) -> list[tuple[bytes, by
 async def _streamed(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answer:
     safe = opened.routed.safe
     events = EventStream(
-        restore=safe.restore,
+        restore=_shown(safe),
         conversation_key=safe.conversation_key,
         is_anthropic=safe.permitted.identified.call.surface.is_anthropic,
     )

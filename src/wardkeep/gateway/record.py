@@ -73,6 +73,7 @@ class Recorder:
             "sent_sha256": sha256(routed.upstream_body).hex(),
             "detail": {
                 "owner": permitted.identified.owner.id,
+                **_behalf(permitted.identified),
                 "hidden": ",".join(f"{kind}={count}" for kind, count in sorted(routed.safe.counts.items())),
                 "features": ",".join(sorted(routed.safe.features)),
             },
@@ -247,6 +248,13 @@ def _who(permitted: Permitted) -> dict[str, object]:
         "policy": permitted.facts.policy_version,
         "route": permitted.route.model,
     }
+
+
+def _behalf(identified: Identified) -> dict[str, str]:
+    """Return on whose behalf the call is, and whether that is verified or the application's word (DESIGN section 5)."""
+    if identified.person is None:
+        return {}
+    return {"person": identified.person.id, "assurance": identified.assurance.value}
 
 
 def _where(routed: Routed) -> dict[str, object]:

@@ -16,7 +16,7 @@ from wardkeep.crypto.mac import is_equal, mac
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry
 from wardkeep.model.sensitive import Secret
-from wardkeep.model.stages import Call, Identified
+from wardkeep.model.stages import Assurance, Call, Identified
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHAPE: Final = re.compile(r"wk_(live|user)_([0-9a-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
@@ -72,7 +72,31 @@ def identify(call: Call, registry: Registry, mac_key: bytes, now: datetime) -> I
     owner = registry.people.get(key.owner)
     if owner is None or not owner.is_active:
         return Refused(reason=Reason.OWNER_INACTIVE)
-    return Identified(call=call, key=key, owner=owner)
+    application = registry.applications.get(key.application) if key.application is not None else None
+    if application is not None and not is_active(registry, application.owner):
+        return Refused(reason=Reason.OWNER_INACTIVE)
+    return Identified(
+        call=call,
+        key=key,
+        owner=owner,
+        application=application,
+        person=registry.people.get(call.person) if call.person is not None else None,
+        assurance=Assurance.NOBODY if call.person is None else Assurance.ASSERTED,
+        subject_tag=subject_tag(mac_key, key.workspace, call.subject)
+        if call.subject is not None and registry.care_teams
+        else None,
+    )
+
+
+def subject_tag(mac_key: bytes, workspace: str, subject: str) -> str:
+    """Return the blind index under which a workspace keeps a subject's care team; another workspace has another."""
+    return mac(mac_key, b"care-team", workspace.encode(), subject.encode())[:16].hex()
+
+
+def is_active(registry: Registry, person: str) -> bool:
+    """Whether there is such a person, and they have not left."""
+    found = registry.people.get(person)
+    return found is not None and found.is_active
 
 
 def find_key(credential: Secret[str], registry: Registry, mac_key: bytes, now: datetime) -> ApiKey | Refused:
@@ -84,11 +108,28 @@ def find_key(credential: Secret[str], registry: Registry, mac_key: bytes, now: d
     key = registry.keys.get(parsed[1])
     if not is_equal(credential_mac(mac_key, presented), key.mac if key is not None else _NOBODY) or key is None:
         return Refused(reason=Reason.CREDENTIAL_INVALID)
+    ended = _ended(key, now)
+    return key if ended is None else ended
+
+
+def standing(key: ApiKey, registry: Registry, now: datetime) -> Refused | None:
+    """Return why a key would be refused even with the right secret, or None."""
+    ended = _ended(key, now)
+    if ended is not None:
+        return ended
+    application = registry.applications.get(key.application) if key.application is not None else None
+    owners = (key.owner, *((application.owner,) if application is not None else ()))
+    if not all(is_active(registry, owner) for owner in owners):
+        return Refused(reason=Reason.OWNER_INACTIVE)
+    return None
+
+
+def _ended(key: ApiKey, now: datetime) -> Refused | None:
     if key.is_revoked:
         return Refused(reason=Reason.CREDENTIAL_REVOKED)
     if key.expires_at is not None and key.expires_at <= now:
         return Refused(reason=Reason.CREDENTIAL_EXPIRED)
-    return key
+    return None
 
 
 def find_person(credential: Secret[str], registry: Registry, mac_key: bytes) -> Person | Refused:

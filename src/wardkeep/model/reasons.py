@@ -47,6 +47,10 @@ class Reason(StrEnum):
     CREDENTIAL_EXPIRED = "credential_expired"
     CREDENTIAL_REVOKED = "credential_revoked"
     OWNER_INACTIVE = "owner_inactive"
+    APPLICATION_INACTIVE = "application_inactive"
+    PERSON_MISSING = "person_missing"
+    PERSON_NOT_ACCEPTED = "person_not_accepted"
+    PERSON_UNVERIFIED = "person_unverified"
     # may they
     PURPOSE_MISSING = "purpose_missing"
     PURPOSE_UNKNOWN = "purpose_unknown"
@@ -54,6 +58,14 @@ class Reason(StrEnum):
     ROUTE_NOT_PERMITTED = "route_not_permitted"
     ROLE_NOT_PERMITTED = "role_not_permitted"
     SUBJECT_MISSING = "subject_missing"
+    WORKSPACE_CLOSED = "workspace_closed"
+    NOT_IN_WORKSPACE = "not_in_workspace"
+    DATA_CLASS_UNKNOWN = "data_class_unknown"
+    DATA_CLASS_NOT_PERMITTED = "data_class_not_permitted"
+    FIELD_NOT_NECESSARY = "field_not_necessary"
+    RELATIONSHIP_MISSING = "relationship_missing"
+    PSYCHOTHERAPY_NOT_AUTHORIZED = "psychotherapy_not_authorized"
+    SUBSTANCE_USE_CONSENT_MISSING = "substance_use_consent_missing"
     TRAINING_OVERDUE = "training_overdue"
     POLICY_UNSIGNED = "policy_unsigned"
     MFA_STALE = "mfa_stale"
@@ -273,6 +285,81 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The person who owns this credential is no longer active.",
             "Access ends when the person leaves (45 CFR 164.308(a)(3)(ii)(C)).",
             "An administrator assigns the application to an active owner and makes a new key.",
+        ),
+        Reason.APPLICATION_INACTIVE: _row(
+            403,
+            "The application that this key belongs to is not active.",
+            "Access ends when it is no longer needed (45 CFR 164.308(a)(3)(ii)(C)).",
+            "Ask its owner or an administrator: `wardkeep application list` shows where it stands.",
+        ),
+        Reason.PERSON_MISSING: _row(
+            403,
+            "The call does not say on whose behalf it is made, and the workspace requires it.",
+            "Actions are traced to a person (45 CFR 164.312(a)(2)(i)).",
+            "Forward the person's token, or send `Wardkeep-On-Behalf-Of` where the workspace accepts the statement.",
+        ),
+        Reason.PERSON_NOT_ACCEPTED: _row(
+            403,
+            "The person that the call is made for is not accepted.",
+            "They are unknown or no longer active here, or this application's word for them is not taken.",
+            "Check the person's id; an officer records with `wardkeep application add --may-assert-person` whose word "
+            "is taken.",
+        ),
+        Reason.PERSON_UNVERIFIED: _row(
+            403,
+            "The workspace requires proof of the person, and the call has only the application's statement.",
+            "Person authentication (45 CFR 164.312(d)).",
+            "Forward the person's own token from the identity provider.",
+        ),
+        Reason.WORKSPACE_CLOSED: _row(
+            403,
+            "The key's workspace does not exist or is closed.",
+            "Nobody acts outside a workspace: it says who may do what with which data.",
+            "An administrator opens it with `wardkeep workspace add`; `wardkeep workspace list` shows what there is.",
+        ),
+        Reason.NOT_IN_WORKSPACE: _row(
+            403,
+            "The person or the application does not belong to the key's workspace.",
+            "What belongs to one workspace serves no other (45 CFR 164.308(a)(4)).",
+            "Ask the workspace's owner for membership (`wardkeep access request`), or use a key of your own workspace.",
+        ),
+        Reason.DATA_CLASS_UNKNOWN: _row(
+            400,
+            "The stated data class is not one this gateway knows.",
+            "A doubtful statement is no statement.",
+            "Send `Wardkeep-Data-Class: ordinary`, `psychotherapy` or `part2`, joined by commas.",
+        ),
+        Reason.DATA_CLASS_NOT_PERMITTED: _row(
+            403,
+            "That class of health information may not be used here.",
+            "Workspace, route and role must each list it (45 CFR 164.502(b)).",
+            "`wardkeep policy explain` shows which of them does not; ask the privacy officer.",
+        ),
+        Reason.FIELD_NOT_NECESSARY: _row(
+            403,
+            "The request uses a field that no role of the caller needs.",
+            _MIN,
+            "`wardkeep policy explain` lists the fields of each role; leave the field out, or ask for the role.",
+        ),
+        Reason.RELATIONSHIP_MISSING: _row(
+            403,
+            "The person is not on the care team of this subject.",
+            _MIN,
+            "Name the right subject, or have the care team brought up to date (`wardkeep careteam set`). "
+            "In an emergency use break-glass.",
+        ),
+        Reason.PSYCHOTHERAPY_NOT_AUTHORIZED: _row(
+            403,
+            "Psychotherapy notes are used by their originator, or with an authorization.",
+            "45 CFR 164.508(a)(2).",
+            "Record the originator or the authorization with `wardkeep careteam set`, or leave the notes out.",
+        ),
+        Reason.SUBSTANCE_USE_CONSENT_MISSING: _row(
+            403,
+            "There is no consent on record for this use of substance use disorder records.",
+            "42 CFR 2.31 and 2.33.",
+            "Record the patient's consent with `wardkeep careteam set`, or leave the records out; a medical emergency "
+            "is called for as ETREAT (42 CFR 2.51).",
         ),
         Reason.PURPOSE_MISSING: _row(
             403,

@@ -9,15 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from wardkeep.model.access import AccessRequest, Application, CareTeam, DataClass, Purpose, Role, Workspace
 
-class Purpose(StrEnum):
-    """Purpose of use, HL7 v3 PurposeOfUse codes."""
-
-    TREAT = "TREAT"
-    HPAYMT = "HPAYMT"
-    HOPERAT = "HOPERAT"
-    HRESCH = "HRESCH"
-    ETREAT = "ETREAT"
+# What stands in `model.access` for its length is the registry's all the same.
+__all__ = ["Purpose", "Role"]
 
 
 class Surface(StrEnum):
@@ -31,21 +26,6 @@ class Surface(StrEnum):
     def is_anthropic(self) -> bool:
         """Whether the Anthropic wire format is spoken."""
         return self is not Surface.OPENAI_CHAT
-
-
-class Role(StrEnum):
-    """Roles of people, DESIGN section 5. What each may do is `policy.roles`."""
-
-    ADMINISTRATOR = "administrator"
-    PRIVACY_OFFICER = "privacy_officer"
-    SECURITY_OFFICER = "security_officer"
-    OPERATOR = "operator"
-    AUDITOR = "auditor"
-    DEVELOPER = "developer"
-    CLINICIAN = "clinician"
-    NURSE = "nurse"
-    BILLING = "billing"
-    RESEARCHER = "researcher"
 
 
 class AgreementKind(StrEnum):
@@ -152,7 +132,8 @@ class Route:
 
     A deployment is considered only in the wire format that the client speaks, and only if it passes the same gate.
     `requires_subject` refuses calls that name no subject. `gate` says what is durable before the client sees it:
-    every streamed segment, or the whole answer.
+    every streamed segment, or the whole answer. `data_classes` may be sent here. `passes` is the task profile: the
+    identifier classes that the task needs unmasked; None leaves it to the purpose.
     """
 
     model: str
@@ -160,6 +141,8 @@ class Route:
     requires_subject: bool = False
     buffer_whole: bool = False
     fallbacks: tuple[str, ...] = ()
+    data_classes: frozenset[DataClass] = frozenset({DataClass.ORDINARY})
+    passes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +165,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """An application's credential, scoped; only its HMAC is kept. Empty `models` or `purposes` permit nothing."""
+    """An application's credential, scoped; only its HMAC is kept. Empty `models` or `purposes` permit nothing.
+
+    `application` is the identity it belongs to; without one the key is an identity of its own, with no role.
+    """
 
     id: str
     mac: bytes
@@ -196,6 +182,7 @@ class ApiKey:
     is_revoked: bool = False
     calls_per_minute: int = 6000
     calls_at_once: int = 256
+    application: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,3 +209,7 @@ class Registry:
     people: dict[str, Person] = field(default_factory=dict)
     keys: dict[str, ApiKey] = field(default_factory=dict)
     secrets: dict[str, bytes] = field(default_factory=dict, repr=False)
+    workspaces: dict[str, Workspace] = field(default_factory=dict)
+    applications: dict[str, Application] = field(default_factory=dict)
+    care_teams: dict[str, CareTeam] = field(default_factory=dict)
+    access_requests: dict[str, AccessRequest] = field(default_factory=dict)

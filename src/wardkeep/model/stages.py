@@ -6,8 +6,10 @@ makes `Routed`, `gateway.record` makes `Opened`. `tests/unit/test_architecture.p
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from enum import StrEnum
 
+from wardkeep.model.access import Application, DataClass
 from wardkeep.model.document import Document, Edit
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Agreement, ApiKey, Deployment, Person, Purpose, Registry, Route, Scope, Surface
@@ -18,8 +20,8 @@ from wardkeep.model.sensitive import Secret
 class Call:
     """One request as it arrived, framed and parsed but not believed.
 
-    `purpose`, `subject` and `conversation` are the caller's statements from the Wardkeep-* headers. `betas` are the
-    vendor beta names the request turns on.
+    `purpose`, `subject`, `conversation`, `person` and `data_classes` are the caller's statements from the Wardkeep-*
+    headers. `betas` are the vendor beta names the request turns on.
     """
 
     id: bytes
@@ -32,6 +34,8 @@ class Call:
     conversation: str | None = None
     betas: tuple[str, ...] = ()
     anthropic_version: str = "2023-06-01"
+    person: str | None = None
+    data_classes: tuple[str, ...] = ()
 
     @property
     def model(self) -> str | None:
@@ -45,13 +49,30 @@ class Call:
         return self.document.value.get("stream") is True and self.surface is not Surface.ANTHROPIC_COUNT_TOKENS
 
 
+class Assurance(StrEnum):
+    """How sure it is on whose behalf a call is. The values stand in the ledger and are never renamed."""
+
+    NOBODY = "nobody"
+    ASSERTED = "asserted"
+    VERIFIED = "verified"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """Stage 1: the credential is genuine and belongs to this key and owner."""
+    """Stage 1: the credential is genuine and belongs to this key and owner.
+
+    `person` is on whose behalf the call is, when such a person exists; `assurance` says whether the application says so
+    or a verified token. `subject_tag` is the blind index under which the subject's care team is kept.
+    """
 
     call: Call
     key: ApiKey
     owner: Person
+    application: Application | None = None
+    person: Person | None = None
+    assurance: Assurance = Assurance.NOBODY
+    second_factor_at: datetime | None = None
+    subject_tag: str | None = None
 
     @property
     def actor(self) -> str:
@@ -63,7 +84,7 @@ class Identified:
 class Facts:
     """Stage 2: one frozen snapshot of what is true now.
 
-    None is a fact that nobody has: it denies where `policy.decide.REQUIRED` says that it is required.
+    None is a fact that nobody has: it denies where the workspace's record requires it.
     """
 
     registry: Registry
@@ -79,7 +100,7 @@ class Permitted:
     """Stage 3: this caller may ask this, for this purpose, about this subject.
 
     `subject` is the caller's opaque handle, or None when unresolved. `keeps` names the identifier classes that pass
-    unchanged by purpose (dates and ages for treatment).
+    unchanged by purpose (dates and ages for treatment) or task profile. Without `reveals` the answer keeps surrogates.
     """
 
     identified: Identified
@@ -88,6 +109,8 @@ class Permitted:
     purpose: Purpose
     subject: str | None
     keeps: frozenset[str]
+    data_classes: frozenset[DataClass] = frozenset({DataClass.ORDINARY})
+    reveals: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

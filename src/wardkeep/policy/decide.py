@@ -1,68 +1,159 @@
 """Stage 3: may this caller ask this, for this purpose, about this subject?
 
-Pure. Every missing fact denies. The first rule that fails names the reason; the order is from who, over what for, to
-how much, so that the reason a caller sees is the one to mend first.
+Pure. Every missing fact denies. The rules and their order are `policy.criteria`; the first that fails names the reason,
+so that the reason a caller sees is the one to mend first. `explain` asks the same rules and shows them all.
 """
 
-from types import MappingProxyType
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from wardkeep.model.access import Application, DataClass, Purpose
 from wardkeep.model.reasons import Reason, Refused
-from wardkeep.model.registry import Purpose
-from wardkeep.model.stages import Facts, Identified, Permitted
+from wardkeep.model.registry import ApiKey, Person, Registry
+from wardkeep.model.stages import Assurance, Facts, Identified, Permitted
+from wardkeep.policy.criteria import CHECKS, CRITERIA, UNRESOLVED, Case, covers, rows_of
 
-VERSION: Final = "1"
-
-# DESIGN 11, missing facts deny: a capability that does not exist yet is declared not required here, visibly.
-REQUIRED: Final = MappingProxyType({"training": False, "policies": False})
+VERSION: Final = "2"
 
 # DESIGN 3.6, patient safety: a changed date or dose harms a patient, so on treatment routes they go unchanged.
 _KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE"})
 _TREATMENT: Final = frozenset({Purpose.TREAT, Purpose.ETREAT})
-_UNRESOLVED: Final = frozenset({"unknown", "multiple"})
+_NOTHING: Final[frozenset[str]] = frozenset()
+_ORDINARY: Final = frozenset({DataClass.ORDINARY})
+_PURPOSES: Final = {purpose.value: purpose for purpose in Purpose}
+_CLASSES: Final = {each.value: each for each in DataClass}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one rule says of a case: the reason it refuses with, or None where it holds."""
+
+    name: str
+    demands: str
+    reason: Reason | None
 
 
 def decide(identified: Identified, facts: Facts) -> Permitted | Refused:
     """Return the permission, or the reason there is none."""
-    call, key, registry = identified.call, identified.key, facts.registry
-    if registry.organisation is None:
+    call = identified.call
+    case = case_of(
+        registry=facts.registry,
+        now=facts.now.wall,
+        key=identified.key,
+        application=identified.application,
+        person=identified.person,
+        stated_person=call.person is not None,
+        assurance=identified.assurance,
+        second_factor_at=identified.second_factor_at,
+        purpose=call.purpose,
+        model=call.model,
+        fields=call.document.value.keys(),
+        subject=call.subject,
+        subject_tag=identified.subject_tag,
+        data_classes=call.data_classes,
+        training_overdue=facts.training_overdue,
+        policies_unsigned=facts.policies_unsigned,
+    )
+    for check in CHECKS:
+        refused = check(case)
+        if refused is not None:
+            return refused
+    purpose, route, classes = case.purpose, case.route, case.data_classes
+    if purpose is None or route is None or classes is None:
         return Refused(reason=Reason.FACTS_UNAVAILABLE)
-    for fact, overdue, reason in (
-        ("training", facts.training_overdue, Reason.TRAINING_OVERDUE),
-        ("policies", facts.policies_unsigned, Reason.POLICY_UNSIGNED),
-    ):
-        if overdue is None:
-            if REQUIRED[fact]:
-                return Refused(reason=Reason.FACTS_UNAVAILABLE)
-        elif identified.owner.id in overdue:
-            return Refused(reason=reason)
-    purpose = _purpose(call.purpose, key.default_purpose)
-    if isinstance(purpose, Refused):
-        return purpose
-    if purpose not in key.purposes:
-        return Refused(reason=Reason.PURPOSE_NOT_PERMITTED)
-    route = registry.routes.get(call.model) if call.model is not None else None
-    if route is None:
-        missing = Reason.FIELD_MISSING if call.model is None else Reason.MODEL_UNKNOWN
-        return Refused(reason=missing, field="model")
-    if route.model not in key.models:
-        return Refused(reason=Reason.ROUTE_NOT_PERMITTED)
-    if route.requires_subject and call.subject is None:
-        return Refused(reason=Reason.SUBJECT_MISSING)
+    keeps, reveals = granted(case)
     return Permitted(
         identified=identified,
         facts=facts,
         route=route,
         purpose=purpose,
-        subject=None if call.subject in _UNRESOLVED else call.subject,
-        keeps=_KEPT_FOR_TREATMENT if purpose in _TREATMENT else frozenset(),
+        subject=None if call.subject in UNRESOLVED else call.subject,
+        keeps=keeps,
+        data_classes=classes,
+        reveals=reveals,
     )
 
 
-def _purpose(stated: str | None, default: Purpose | None) -> Purpose | Refused:
-    if stated is None:
-        return default if default is not None else Refused(reason=Reason.PURPOSE_MISSING)
-    try:
-        return Purpose(stated)
-    except ValueError:
-        return Refused(reason=Reason.PURPOSE_UNKNOWN)
+def explain(case: Case) -> tuple[Finding, ...]:
+    """Return what every rule says; the case is permitted when no finding has a reason."""
+    return tuple(
+        Finding(name=each.name, demands=each.demands, reason=None if refused is None else refused.reason)
+        for each, refused in ((criterion, criterion.check(case)) for criterion in CRITERIA)
+    )
+
+
+def case_of(
+    *,
+    registry: Registry,
+    now: datetime,
+    key: ApiKey,
+    application: Application | None,
+    person: Person | None,
+    stated_person: bool,
+    assurance: Assurance,
+    second_factor_at: datetime | None,
+    purpose: str | None,
+    model: str | None,
+    fields: Collection[str],
+    subject: str | None,
+    subject_tag: str | None,
+    data_classes: tuple[str, ...],
+    training_overdue: frozenset[str] | None,
+    policies_unsigned: frozenset[str] | None,
+) -> Case:
+    """Return the case, with the records that its names lead to."""
+    workspace = registry.workspaces.get(key.workspace)
+    team = registry.care_teams.get(subject_tag) if subject_tag is not None and subject not in UNRESOLVED else None
+    if team is not None and (workspace is None or team.workspace != workspace.id):
+        team = None
+    assumed = workspace.assumed if workspace is not None else frozenset(DataClass)
+    return Case(
+        registry=registry,
+        now=now,
+        key=key,
+        application=application,
+        stated_person=stated_person,
+        person=person,
+        assurance=assurance,
+        second_factor_at=second_factor_at,
+        stated_purpose=purpose,
+        model=model,
+        fields=fields,
+        subject=subject,
+        subject_tag=subject_tag,
+        stated_classes=data_classes,
+        training_overdue=training_overdue,
+        policies_unsigned=policies_unsigned,
+        workspace=workspace,
+        purpose=key.default_purpose if purpose is None else _PURPOSES.get(purpose),
+        route=registry.routes.get(model) if model is not None else None,
+        data_classes=_classes(data_classes, assumed),
+        team=team,
+    )
+
+
+def granted(case: Case) -> tuple[frozenset[str], bool]:
+    """Return the identifier classes that pass unmasked, and whether originals stand in the answer (DESIGN section 5).
+
+    A route's task profile states what the task needs; without one, dates and ages for treatment. Every role involved
+    must permit either: the person's and the application's. A key without application has its scope and no role.
+    """
+    profile = case.route.passes if case.route is not None else None
+    passes = profile if profile is not None else _KEPT_FOR_TREATMENT if case.purpose in _TREATMENT else _NOTHING
+    reveals = True
+    for each in (case.person, case.application):
+        if each is not None:
+            rows = [row for row in rows_of(each.roles) if covers(row, case)]
+            passes = passes & _NOTHING.union(*(row.passes for row in rows))
+            reveals = reveals and any(row.reveals for row in rows)
+    return passes, reveals
+
+
+def _classes(stated: tuple[str, ...], assumed: frozenset[DataClass]) -> frozenset[DataClass] | None:
+    """Return stated and assumed classes, ordinary when there is neither, None when a statement is not understood."""
+    if not stated:
+        return assumed or _ORDINARY
+    found = frozenset(_CLASSES[name] for name in stated if name in _CLASSES)
+    return found | assumed if len(found) == len(set(stated)) else None

@@ -9,8 +9,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from wardkeep.model.access import Role
 from wardkeep.model.reasons import Reason, Refused
-from wardkeep.model.registry import Person, Role
+from wardkeep.model.registry import Person
 
 
 class Permission(StrEnum):
@@ -26,6 +27,10 @@ class Permission(StrEnum):
     REGISTRY_READ = "registry.read"
     LEDGER_READ = "ledger.read"
     LEDGER_OPEN = "ledger.open"
+    WORKSPACE_CHANGE = "workspace.change"
+    APPLICATION_CHANGE = "application.change"
+    CARE_TEAM_CHANGE = "care_team.change"
+    OWN_ACCOUNT = "own.account"
 
 
 # What takes two people. Who holds one of these is an officer: they open roads, and vouch for who else may.
@@ -40,18 +45,42 @@ _OFFICER: Final = frozenset(
         Permission.REGISTRY_READ,
         Permission.LEDGER_READ,
         Permission.LEDGER_OPEN,
+        Permission.WORKSPACE_CHANGE,
+        Permission.CARE_TEAM_CHANGE,
+        Permission.OWN_ACCOUNT,
     }
 )
+# What people do for themselves: ask for access, see and end their own sessions. Every role has it, nobody without one.
+_OWN: Final = frozenset({Permission.OWN_ACCOUNT})
 
 GRANTS: Final = MappingProxyType(
     {
         Role.ADMINISTRATOR: frozenset(Permission) - {Permission.LEDGER_OPEN},
         Role.PRIVACY_OFFICER: _OFFICER,
-        Role.SECURITY_OFFICER: _OFFICER | {Permission.KEY_CHANGE, Permission.PERSON_CHANGE},
-        Role.OPERATOR: frozenset({Permission.ROUTE_CHANGE, Permission.REGISTRY_READ}),
-        Role.AUDITOR: frozenset({Permission.REGISTRY_READ, Permission.LEDGER_READ}),
+        Role.SECURITY_OFFICER: _OFFICER
+        | {Permission.KEY_CHANGE, Permission.PERSON_CHANGE, Permission.APPLICATION_CHANGE},
+        Role.OPERATOR: _OWN | {Permission.ROUTE_CHANGE, Permission.REGISTRY_READ},
+        Role.AUDITOR: _OWN | {Permission.REGISTRY_READ, Permission.LEDGER_READ},
+        Role.DEVELOPER: _OWN,
+        Role.CLINICIAN: _OWN,
+        Role.NURSE: _OWN,
+        Role.BILLING: _OWN,
+        Role.RESEARCHER: _OWN,
     }
 )
+
+# Separation of duties: who reviews activity does not act, else they review themselves (45 CFR 164.308(a)(1)(ii)(D)).
+APART: Final = (
+    frozenset({Role.AUDITOR, Role.ADMINISTRATOR}),
+    frozenset({Role.AUDITOR, Role.SECURITY_OFFICER}),
+    frozenset({Role.AUDITOR, Role.PRIVACY_OFFICER}),
+    frozenset({Role.AUDITOR, Role.OPERATOR}),
+)
+
+
+def conflict(roles: frozenset[Role]) -> frozenset[Role] | None:
+    """Return two of the roles that one person may not hold together, or None."""
+    return next((pair for pair in APART if pair <= roles), None)
 
 
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:

@@ -8,11 +8,11 @@ no other change can come between. Errors have one shape: code, what, why, fix an
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -24,7 +24,6 @@ from wardkeep.compliance.control import Control
 from wardkeep.compliance.errors import EntryUnopenable, NotAllowed
 from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.compliance.reading import AuditReader
-from wardkeep.compliance.records import Change
 from wardkeep.compliance.terms import invalid, require
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.identity.keys import find_person, new_credential
@@ -34,6 +33,8 @@ from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
 from wardkeep.model.registry import Person, Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
+from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_route, today
+from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
 from wardkeep.web.openapi import openapi_document
 
@@ -45,43 +46,6 @@ PREFIX: Final = "/api/"
 
 _LOG: Final = logging.getLogger(__name__)
 _BEARER: Final = b"Bearer "
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One identified and permitted request. `words` are the path's variable parts in order."""
-
-    app: "ControlFace"
-    by: Person
-    registry: Registry
-    words: tuple[str, ...]
-    query: dict[str, str]
-    body: dict[str, object] = field(repr=False)
-
-
-Handler = Callable[[Asked], Awaitable[object]]
-F = TypeVar("F", bound=msgspec.Struct)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiRoute:
-    """One endpoint. `{}` in the path stands for one variable part; `name` is the action in the ledger.
-
-    `form` is what the body must be, None for a route that only reads; `query` the names that must stand after `?`.
-    """
-
-    method: str
-    path: str
-    permission: Permission
-    name: str
-    form: type[msgspec.Struct] | None
-    query: tuple[str, ...]
-    handler: Handler
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The path between slashes."""
-        return tuple(self.path.split("/"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +93,7 @@ class ControlFace:
             index = None
             if by is not None and route is not None and error.status == 403:
                 # Somebody tried what they may not do: that is activity to review (45 CFR 164.308(a)(1)(ii)(D)).
-                index = await self.control.refused(by=_actor(by), action=route.name, code=error.code)
+                index = await self.control.refused(by=actor(by), action=route.name, code=error.code)
             return error.status, _error(error.code, error.what, error.why, error.fix, index)
         except RefusalError as error:
             return _refusal(error.refused.reason)
@@ -204,7 +168,7 @@ async def _simulate(asked: Asked) -> object:
         on = date.fromisoformat(asked.query.get("on", ""))
     except ValueError:
         raise invalid("day", "given as ?on=YYYY-MM-DD") from None
-    return form.view(what_breaks_on(asked.registry, on, today=_today(asked)))
+    return form.view(what_breaks_on(asked.registry, on, today=today(asked)))
 
 
 async def _health(asked: Asked) -> object:
@@ -244,111 +208,94 @@ async def _ledger_open(asked: Asked, filled: form.ReasonForm) -> object:
 # ---- changing --------------------------------------------------------------------------------------------------------
 
 
-async def _change(
-    asked: Asked,
-    action: str,
-    reason: str,
-    plan: Callable[[Registry, Person], Sequence[Change]],
-    **shown: object,
-) -> object:
-    """Make one change, its rule asked with the person as they are when it is made, not when they knocked."""
-
-    def planned(registry: Registry) -> Sequence[Change]:
-        by = registry.people.get(asked.by.id)
-        return plan(registry, by if by is not None else asked.by)
-
-    index = await asked.app.control.change(by=_actor(asked.by), action=action, reason=reason, plan=planned)
-    return {"ledger_index": index, **shown}
-
-
 async def _add_vendor(asked: Asked, filled: form.VendorForm) -> object:
     plan = partial(vendors.add_vendor, vendor=filled.id, party=filled.party)
-    return await _change(asked, "vendor.add", filled.reason, plan, id=filled.id)
+    return await change(asked, "vendor.add", filled.reason, plan, id=filled.id)
 
 
 async def _suspend_vendor(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.suspend_vendor, vendor=asked.words[0], reason=filled.reason)
-    return await _change(asked, "vendor.suspend", filled.reason, plan)
+    return await change(asked, "vendor.suspend", filled.reason, plan)
 
 
 async def _resume_vendor(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.resume_vendor, vendor=asked.words[0], reason=filled.reason)
-    return await _change(asked, "vendor.resume", filled.reason, plan)
+    return await change(asked, "vendor.resume", filled.reason, plan)
 
 
 async def _add_agreement(asked: Asked, filled: form.AgreementForm) -> object:
     plan = partial(vendors.add_agreement, agreement=filled.agreement())
-    return await _change(asked, "agreement.add", filled.reason, plan, id=filled.id)
+    return await change(asked, "agreement.add", filled.reason, plan, id=filled.id)
 
 
 async def _activate(asked: Asked, filled: form.Form) -> object:
-    plan = partial(vendors.activate, agreement=asked.words[0], today=_today(asked))
-    return await _change(asked, "agreement.activate", filled.reason, plan)
+    plan = partial(vendors.activate, agreement=asked.words[0], today=today(asked))
+    return await change(asked, "agreement.activate", filled.reason, plan)
 
 
 async def _suspend(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.suspend, agreement=asked.words[0], reason=filled.reason)
-    return await _change(asked, "agreement.suspend", filled.reason, plan)
+    return await change(asked, "agreement.suspend", filled.reason, plan)
 
 
 async def _resume(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.resume, agreement=asked.words[0], reason=filled.reason)
-    return await _change(asked, "agreement.resume", filled.reason, plan)
+    return await change(asked, "agreement.resume", filled.reason, plan)
 
 
 async def _terminate(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(vendors.terminate, agreement=asked.words[0], reason=filled.reason)
-    return await _change(asked, "agreement.terminate", filled.reason, plan)
+    return await change(asked, "agreement.terminate", filled.reason, plan)
 
 
 async def _add_deployment(asked: Asked, filled: form.DeploymentForm) -> object:
     sealed = None if filled.credential is None else _sealed(asked, filled.id, filled.credential)
     plan = partial(deployments.add_deployment, deployment=filled.deployment(), sealed_credential=sealed)
-    return await _change(asked, "deployment.add", filled.reason, plan, id=filled.id)
+    return await change(asked, "deployment.add", filled.reason, plan, id=filled.id)
 
 
 async def _replace_credential(asked: Asked, filled: form.CredentialForm) -> object:
     sealed = _sealed(asked, asked.words[0], filled.credential)
     plan = partial(deployments.replace_credential, deployment=asked.words[0], sealed_credential=sealed)
-    return await _change(asked, "deployment.credential", filled.reason, plan)
+    return await change(asked, "deployment.credential", filled.reason, plan)
 
 
 async def _add_route(asked: Asked, filled: form.RouteForm) -> object:
     plan = partial(deployments.add_route, route=filled.route())
-    return await _change(asked, "route.add", filled.reason, plan, model=filled.model)
+    return await change(asked, "route.add", filled.reason, plan, model=filled.model)
 
 
 async def _remove_route(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(deployments.remove_route, model=asked.words[0])
-    return await _change(asked, "route.remove", filled.reason, plan)
+    return await change(asked, "route.remove", filled.reason, plan)
 
 
 async def _add_person(asked: Asked, filled: form.PersonForm) -> object:
     credential = new_credential("user", asked.app.keys.api_key_key, os.urandom)
     plan = partial(people.add_person, person=filled.id, roles=filled.roles, credential=credential)
     shown = credential.shown_once.reveal()
-    return await _change(asked, "person.add", filled.reason, plan, id=filled.id, credential=shown)
+    return await change(asked, "person.add", filled.reason, plan, id=filled.id, credential=shown)
 
 
 async def _set_roles(asked: Asked, filled: form.RolesForm) -> object:
     plan = partial(people.set_roles, person=asked.words[0], roles=filled.roles)
-    return await _change(asked, "person.roles", filled.reason, plan)
+    return await change(asked, "person.roles", filled.reason, plan)
 
 
 async def _disable_person(asked: Asked, filled: form.ReasonForm) -> object:
     plan = partial(people.disable_person, person=asked.words[0])
-    return await _change(asked, "person.disable", filled.reason, plan)
+    return await change(asked, "person.disable", filled.reason, plan)
 
 
 async def _renew_credential(asked: Asked, filled: form.Form) -> object:
     credential = new_credential("user", asked.app.keys.api_key_key, os.urandom)
     plan = partial(people.renew_credential, person=asked.words[0], credential=credential)
-    return await _change(asked, "person.credential", filled.reason, plan, credential=credential.shown_once.reveal())
+    return await change(asked, "person.credential", filled.reason, plan, credential=credential.shown_once.reveal())
 
 
 async def _confirm_person(asked: Asked, filled: form.Form) -> object:
     plan = partial(two_people.confirm_person, person=asked.words[0])
-    return await _change(asked, "person.confirm", filled.reason, plan)
+    return await change(asked, "person.confirm", filled.reason, plan)
 
 
 async def _create_key(asked: Asked, filled: form.KeyForm) -> object:
@@ -366,72 +313,59 @@ async def _create_key(asked: Asked, filled: form.KeyForm) -> object:
         now=asked.app.clock().wall,
         calls_per_minute=filled.calls_per_minute,
         calls_at_once=filled.calls_at_once,
+        application=filled.application,
     )
     shown = credential.shown_once.reveal()
-    return await _change(asked, "key.create", filled.reason, plan, id=credential.id, credential=shown)
+    return await change(asked, "key.create", filled.reason, plan, id=credential.id, credential=shown)
 
 
 async def _revoke_key(asked: Asked, filled: form.ReasonForm) -> object:
-    return await _change(asked, "key.revoke", filled.reason, partial(people.revoke_key, key=asked.words[0]))
-
-
-def _get(path: str, permission: Permission, name: str, handler: Handler, *, query: tuple[str, ...] = ()) -> ApiRoute:
-    return ApiRoute(method="GET", path=path, permission=permission, name=name, form=None, query=query, handler=handler)
-
-
-def _post(
-    path: str, permission: Permission, name: str, form_type: type[F], handler: Callable[[Asked, F], Awaitable[object]]
-) -> ApiRoute:
-    """Return a route that takes exactly this form: it is read before its handler runs, and documented from here."""
-
-    async def read_and_handle(asked: Asked) -> object:
-        return await handler(asked, form.read_form(form_type, asked.body))
-
-    return ApiRoute(
-        method="POST", path=path, permission=permission, name=name, form=form_type, query=(), handler=read_and_handle
-    )
+    return await change(asked, "key.revoke", filled.reason, partial(people.revoke_key, key=asked.words[0]))
 
 
 # The whole API: what is not here is denied (tests enumerate it).
 ROUTES: Final = (
-    _get("openapi.json", Permission.REGISTRY_READ, "openapi", _openapi),
-    _get("health", Permission.REGISTRY_READ, "health", _health),
-    _get("simulate", Permission.REGISTRY_READ, "simulate", _simulate, query=("on",)),
-    _get("agreements", Permission.REGISTRY_READ, "agreement.list", _list_agreements),
-    _post("agreements", Permission.AGREEMENT_ADD, "agreement.add", form.AgreementForm, _add_agreement),
-    _post("agreements/{}/activate", Permission.AGREEMENT_ACTIVATE, "agreement.activate", form.Form, _activate),
-    _post("agreements/{}/suspend", Permission.AGREEMENT_SUSPEND, "agreement.suspend", form.ReasonForm, _suspend),
-    _post("agreements/{}/resume", Permission.AGREEMENT_ACTIVATE, "agreement.resume", form.ReasonForm, _resume),
-    _post("agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", form.ReasonForm, _terminate),
-    _get("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
-    _post("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),
-    _post("vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", form.ReasonForm, _suspend_vendor),
-    _post("vendors/{}/resume", Permission.AGREEMENT_ACTIVATE, "vendor.resume", form.ReasonForm, _resume_vendor),
-    _get("deployments", Permission.REGISTRY_READ, "deployment.list", _list_deployments),
-    _post("deployments", Permission.ROUTE_CHANGE, "deployment.add", form.DeploymentForm, _add_deployment),
-    _post(
+    get_route("openapi.json", Permission.REGISTRY_READ, "openapi", _openapi),
+    get_route("health", Permission.REGISTRY_READ, "health", _health),
+    get_route("simulate", Permission.REGISTRY_READ, "simulate", _simulate, query=("on",)),
+    get_route("agreements", Permission.REGISTRY_READ, "agreement.list", _list_agreements),
+    post_route("agreements", Permission.AGREEMENT_ADD, "agreement.add", form.AgreementForm, _add_agreement),
+    post_route("agreements/{}/activate", Permission.AGREEMENT_ACTIVATE, "agreement.activate", form.Form, _activate),
+    post_route("agreements/{}/suspend", Permission.AGREEMENT_SUSPEND, "agreement.suspend", form.ReasonForm, _suspend),
+    post_route("agreements/{}/resume", Permission.AGREEMENT_ACTIVATE, "agreement.resume", form.ReasonForm, _resume),
+    post_route(
+        "agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", form.ReasonForm, _terminate
+    ),
+    get_route("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
+    post_route("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),
+    post_route("vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", form.ReasonForm, _suspend_vendor),
+    post_route("vendors/{}/resume", Permission.AGREEMENT_ACTIVATE, "vendor.resume", form.ReasonForm, _resume_vendor),
+    get_route("deployments", Permission.REGISTRY_READ, "deployment.list", _list_deployments),
+    post_route("deployments", Permission.ROUTE_CHANGE, "deployment.add", form.DeploymentForm, _add_deployment),
+    post_route(
         "deployments/{}/credential",
         Permission.ROUTE_CHANGE,
         "deployment.credential",
         form.CredentialForm,
         _replace_credential,
     ),
-    _get("routes", Permission.REGISTRY_READ, "route.list", _list_routes),
-    _post("routes", Permission.ROUTE_CHANGE, "route.add", form.RouteForm, _add_route),
-    _post("routes/{}/remove", Permission.ROUTE_CHANGE, "route.remove", form.ReasonForm, _remove_route),
-    _get("people", Permission.REGISTRY_READ, "person.list", _list_people),
-    _post("people", Permission.PERSON_CHANGE, "person.add", form.PersonForm, _add_person),
-    _post("people/{}/roles", Permission.PERSON_CHANGE, "person.roles", form.RolesForm, _set_roles),
-    _post("people/{}/disable", Permission.PERSON_CHANGE, "person.disable", form.ReasonForm, _disable_person),
-    _post("people/{}/credential", Permission.PERSON_CHANGE, "person.credential", form.Form, _renew_credential),
+    get_route("routes", Permission.REGISTRY_READ, "route.list", _list_routes),
+    post_route("routes", Permission.ROUTE_CHANGE, "route.add", form.RouteForm, _add_route),
+    post_route("routes/{}/remove", Permission.ROUTE_CHANGE, "route.remove", form.ReasonForm, _remove_route),
+    get_route("people", Permission.REGISTRY_READ, "person.list", _list_people),
+    post_route("people", Permission.PERSON_CHANGE, "person.add", form.PersonForm, _add_person),
+    post_route("people/{}/roles", Permission.PERSON_CHANGE, "person.roles", form.RolesForm, _set_roles),
+    post_route("people/{}/disable", Permission.PERSON_CHANGE, "person.disable", form.ReasonForm, _disable_person),
+    post_route("people/{}/credential", Permission.PERSON_CHANGE, "person.credential", form.Form, _renew_credential),
     # Who may open a road may vouch for who else may: the rule is `two_people`'s.
-    _post("people/{}/confirm", Permission.AGREEMENT_ACTIVATE, "person.confirm", form.Form, _confirm_person),
-    _get("keys", Permission.REGISTRY_READ, "key.list", _list_keys),
-    _post("keys", Permission.KEY_CHANGE, "key.create", form.KeyForm, _create_key),
-    _post("keys/{}/revoke", Permission.KEY_CHANGE, "key.revoke", form.ReasonForm, _revoke_key),
-    _get("ledger/head", Permission.LEDGER_READ, "ledger.head", _ledger_head),
-    _get("ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries, query=("from", "to")),
-    _post("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.ReasonForm, _ledger_open),
+    post_route("people/{}/confirm", Permission.AGREEMENT_ACTIVATE, "person.confirm", form.Form, _confirm_person),
+    get_route("keys", Permission.REGISTRY_READ, "key.list", _list_keys),
+    post_route("keys", Permission.KEY_CHANGE, "key.create", form.KeyForm, _create_key),
+    post_route("keys/{}/revoke", Permission.KEY_CHANGE, "key.revoke", form.ReasonForm, _revoke_key),
+    get_route("ledger/head", Permission.LEDGER_READ, "ledger.head", _ledger_head),
+    get_route("ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries, query=("from", "to")),
+    post_route("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.ReasonForm, _ledger_open),
+    *ACCESS_ROUTES,
 )
 
 
@@ -506,21 +440,10 @@ def _whole(text: str | None) -> int:
     return int(text)
 
 
-def _today(asked: Asked) -> date:
-    organisation = asked.registry.organisation
-    if organisation is None:
-        raise RefusalError(Refused(reason=Reason.FACTS_UNAVAILABLE))
-    return asked.app.clock().day_in(organisation.zone)
-
-
 def _sealed(asked: Asked, deployment: str, credential: str) -> bytes:
     return deployments.seal_credential(
         asked.app.keys, tenant=asked.app.tenant, deployment=deployment, credential=Secret(credential)
     )
-
-
-def _actor(person: Person) -> str:
-    return f"person:{person.id}"
 
 
 def _refusal(reason: Reason) -> tuple[int, object]:

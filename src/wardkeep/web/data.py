@@ -31,6 +31,15 @@ ROUTES: Final[dict[tuple[str, str], Surface | None]] = {
     ("GET", "/v1/models"): None,
 }
 _PATHS: Final = frozenset(path for _, path in ROUTES)
+# Of our own headers, each with the attribute of `_Stated` it fills.
+_OWN: Final = {
+    b"wardkeep-purpose": "purpose",
+    b"wardkeep-subject": "subject",
+    b"wardkeep-conversation": "conversation",
+    b"wardkeep-on-behalf-of": "person",
+}
+_DATA_CLASS: Final = b"wardkeep-data-class"
+_CLASSES: Final = re.compile(r"[a-z0-9_]{1,32}(?:,[a-z0-9_]{1,32}){0,7}")
 _HANDLE: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 _VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -45,6 +54,8 @@ class _Stated:
     conversation: str | None = None
     betas: tuple[str, ...] = ()
     anthropic_version: str | None = None
+    person: str | None = None
+    data_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +172,12 @@ def _read_headers(headers: list[tuple[bytes, bytes]], *, is_post: bool) -> _Stat
 
 def _read_own(stated: _Stated, name: bytes, raw: bytes) -> None:
     value = raw.decode("latin-1")
-    known = {b"wardkeep-purpose": "purpose", b"wardkeep-subject": "subject", b"wardkeep-conversation": "conversation"}
-    attribute = known.get(name)
+    if name == _DATA_CLASS:
+        if _CLASSES.fullmatch(value) is None:
+            raise RefusalError(Refused(reason=Reason.HEADER_INVALID, field=name.decode()))
+        stated.data_classes = tuple(value.split(","))
+        return
+    attribute = _OWN.get(name)
     if attribute is None or _HANDLE.fullmatch(value) is None:
         raise RefusalError(Refused(reason=Reason.HEADER_INVALID, field=None if attribute is None else name.decode()))
     setattr(stated, attribute, value)
@@ -180,6 +195,8 @@ def _call(surface: Surface, stated: _Stated, body: bytes, received: Instant, cal
         conversation=stated.conversation,
         betas=stated.betas,
         anthropic_version=stated.anthropic_version or "2023-06-01",
+        person=stated.person,
+        data_classes=stated.data_classes,
     )
 
 

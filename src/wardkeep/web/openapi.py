@@ -11,7 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wardkeep.web.control import ApiRoute
+    from wardkeep.web.asked import ApiRoute
 
 
 class ErrorDetail(msgspec.Struct, frozen=True):

@@ -86,6 +86,7 @@ def founding_changes(held=None):
         Kind.DEPLOYMENTS: held.deployments,
         Kind.ROUTES: held.routes,
         Kind.PEOPLE: held.people,
+        Kind.WORKSPACES: held.workspaces,
     }
     return (
         Change(kind=Kind.ORGANISATION, id=ORGANISATION_ID, record=held.organisation),

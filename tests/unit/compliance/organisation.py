@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from wardkeep.compliance.records import Change, apply
+from wardkeep.model.access import DataClass, Purpose, Workspace
 from wardkeep.model.registry import (
     Agreement,
     AgreementKind,
@@ -49,6 +50,19 @@ SCOPE = Scope(
 )
 
 
+WORKSPACE = Workspace(
+    id="default",
+    name="Default",
+    owner="admin",
+    members=frozenset({"privacy", "security"}),
+    purposes=frozenset(Purpose),
+    models=None,
+    data_classes=frozenset({DataClass.ORDINARY}),
+    requires=frozenset(),
+    is_active=True,
+)
+
+
 def agreement(**changes: Any) -> Agreement:
     given = Agreement(
         id="baa-1",
@@ -87,6 +101,7 @@ def registry(**changes: Any) -> Registry:
         ),
         vendors={"openai": Vendor(id="openai", party="OpenAI OpCo, LLC")},
         people={each.id: each for each in EVERYBODY},
+        workspaces={"default": WORKSPACE},
     )
     return replace(held, **changes)
 

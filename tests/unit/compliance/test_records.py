@@ -3,7 +3,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.unit.compliance.organisation import PRIVACY, agreement, deployment, registry, working_registry
+from tests.unit.compliance.organisation import PRIVACY, WORKSPACE, agreement, deployment, registry, working_registry
 
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.compliance.records import (
@@ -16,6 +16,14 @@ from wardkeep.compliance.records import (
     encode_payload,
     load,
     stored,
+)
+from wardkeep.model.access import (
+    AccessRequest,
+    Application,
+    ApplicationKind,
+    CareTeam,
+    Relationship,
+    Requirement,
 )
 from wardkeep.model.registry import ApiKey, Purpose, Registry, Role, Route, Vendor
 
@@ -39,6 +47,31 @@ SAMPLES = {
     Kind.PEOPLE: PRIVACY,
     Kind.KEYS: KEY,
     Kind.SECRETS: os.urandom(40),
+    Kind.WORKSPACES: replace(WORKSPACE, models=frozenset({"m"}), requires=frozenset(Requirement)),
+    Kind.APPLICATIONS: Application(
+        id="a",
+        name="A",
+        kind=ApplicationKind.AGENT,
+        owner="o",
+        workspace="w",
+        roles=frozenset({Role.BILLING}),
+        is_active=True,
+    ),
+    Kind.CARE_TEAMS: CareTeam(
+        id="ab" * 16,
+        workspace="w",
+        members={"p": frozenset(Relationship)},
+        part2_consents=frozenset({Purpose.TREAT}),
+        psychotherapy_authorized=frozenset({"q"}),
+    ),
+    Kind.ACCESS_REQUESTS: AccessRequest(
+        id="r",
+        person="p",
+        roles=frozenset({Role.NURSE}),
+        workspace=None,
+        asked_by="q",
+        asked_at=datetime(2027, 1, 1, tzinfo=UTC),
+    ),
 }
 
 
@@ -67,7 +100,7 @@ def test_a_registry_comes_back_from_its_store():
     held = working_registry(keys={KEY.id: KEY}, secrets={"s": b"\x00\xff"})
     bodies = {
         name: {identifier: encode(record) for identifier, record in getattr(held, name).items()}
-        for name in ("vendors", "agreements", "deployments", "routes", "people", "keys", "secrets")
+        for name in ("vendors", "agreements", "deployments", "routes", "people", "keys", "secrets", "workspaces")
     }
     bodies["organisation"] = {"organisation": encode(held.organisation)}
     assert load(bodies, held.epoch) == held

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from wardkeep.model.access import DataClass, Workspace
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
@@ -33,6 +34,19 @@ CALL = Call(
 REGISTRY = Registry(
     epoch=1,
     organisation=Organisation(name="Clinic", tenant="t", zone="Etc/UTC", officers=()),
+    workspaces={
+        "w": Workspace(
+            id="w",
+            name="W",
+            owner="o",
+            members=frozenset(),
+            purposes=frozenset(Purpose),
+            models=None,
+            data_classes=frozenset({DataClass.ORDINARY}),
+            requires=frozenset(),
+            is_active=True,
+        )
+    },
     routes={
         "alias": Route(model="alias", deployment="d1"),
         "strict": Route(model="strict", deployment="d1", requires_subject=True),

@@ -4,7 +4,7 @@ import pytest
 
 from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import Person, Role
-from wardkeep.policy.roles import GRANTS, Permission, permit
+from wardkeep.policy.roles import GRANTS, Permission, conflict, permit
 
 # One row a permission: the roles that have it. Written out again, so that no grant changes in one place only.
 TABLE: dict[Permission, set[Role]] = {
@@ -24,6 +24,10 @@ TABLE: dict[Permission, set[Role]] = {
     },
     Permission.LEDGER_READ: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER, Role.AUDITOR},
     Permission.LEDGER_OPEN: {Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
+    Permission.WORKSPACE_CHANGE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
+    Permission.APPLICATION_CHANGE: {Role.ADMINISTRATOR, Role.SECURITY_OFFICER},
+    Permission.CARE_TEAM_CHANGE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
+    Permission.OWN_ACCOUNT: set(Role),
 }
 
 
@@ -53,9 +57,21 @@ def test_no_role_means_no_permission() -> None:
 def test_roles_add_up() -> None:
     both = person(Role.OPERATOR, Role.AUDITOR)
     allowed = {permission for permission in Permission if permit(both, permission) is None}
-    assert allowed == {Permission.ROUTE_CHANGE, Permission.REGISTRY_READ, Permission.LEDGER_READ}
+    assert allowed == {
+        Permission.ROUTE_CHANGE,
+        Permission.REGISTRY_READ,
+        Permission.LEDGER_READ,
+        Permission.OWN_ACCOUNT,
+    }
 
 
 @pytest.mark.parametrize("role", [Role.DEVELOPER, Role.CLINICIAN, Role.NURSE, Role.BILLING, Role.RESEARCHER])
 def test_users_of_models_change_nothing(role: Role) -> None:
-    assert role not in GRANTS
+    assert GRANTS[role] == {Permission.OWN_ACCOUNT}
+
+
+def test_who_reviews_does_not_act() -> None:
+    for other in (Role.ADMINISTRATOR, Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER, Role.OPERATOR):
+        assert conflict(frozenset({Role.AUDITOR, other, Role.CLINICIAN})) == {Role.AUDITOR, other}
+    assert conflict(frozenset(Role) - {Role.AUDITOR}) is None
+    assert conflict(frozenset({Role.AUDITOR, Role.CLINICIAN})) is None

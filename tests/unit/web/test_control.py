@@ -261,13 +261,15 @@ async def test_lists_show_no_secret(tmp_path):
         key = {"name": "App", "owner": "developer", "models": ["org/fast"], "purposes": ["TREAT"]}
         made = (await face.ask("security", "POST", "keys", key))[1]
         lists = [await face.get("auditor", route.path) for route in ROUTES if route.name.endswith(".list")]
-        assert len(lists) == 6
+        assert len(lists) >= 6
         shown = orjson.dumps(lists).decode()
         held = face.instance.control.registry
         assert "canary" not in shown
         assert made["credential"] not in shown
         assert held.keys[made["id"]].mac.hex() not in shown
-        assert "mac" not in {name for each in lists[-1][1]["keys"] for name in each}
+        assert "mac" not in {
+            name for each in next(body["keys"] for _, body in lists if "keys" in body) for name in each
+        }
         assert held.deployments["with-key"].credential in held.secrets
         assert (await face.post("operator", "routes/org%2Ffast/remove", reason="unused"))[0] == 200
         assert "org/fast" not in face.instance.control.registry.routes
