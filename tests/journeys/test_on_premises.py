@@ -3,12 +3,12 @@
 `own_boundary` says that no other party is involved (45 CFR 160.103 defines who is a business associate). Identifiers
 are replaced all the same, and suspending the statement closes the route. What the model server received is read from
 the wire in front of it. The simulator stands in for the model server; with `WARDKEEP_GGUF` naming a weights file and
-llama.cpp's server installed, a real one runs as well.
+llama.cpp's server installed (or its Python binding, in the environment of the interpreter that `WARDKEEP_GGUF_PYTHON`
+names), a real one runs as well.
 """
 
 import hashlib
 import http.client
-import importlib.util
 import json
 import os
 import shutil
@@ -232,13 +232,27 @@ async def test_the_statement_covers_its_own_machines_only(site):
 
 def server_command(weights: Path, port: int) -> list[str] | None:
     """How to serve the weights with what is installed: llama.cpp's own server, or its Python binding's."""
+    where = ["--model", str(weights), "--host", "127.0.0.1", "--port", str(port)]
+    # Small base models carry no chat template, and llama.cpp's default one makes them end before their first word.
+    template = os.environ.get("WARDKEEP_GGUF_TEMPLATE", "gemma")
     native = shutil.which("llama-server")
     if native is not None:
-        return [native, "--model", str(weights), "--host", "127.0.0.1", "--port", str(port), "--ctx-size", "1024"]
-    if importlib.util.find_spec("llama_cpp") is not None:
-        options = ["--model", str(weights), "--host", "127.0.0.1", "--port", str(port), "--n_ctx", "1024"]
-        return [sys.executable, "-m", "llama_cpp.server", *options]
+        return [native, *where, "--ctx-size", "1024", "--chat-template", template]
+    python = os.environ.get("WARDKEEP_GGUF_PYTHON", sys.executable)
+    if has_binding(python):
+        return [python, "-m", "llama_cpp.server", *where, "--n_ctx", "1024", "--chat_format", template]
     return None
+
+
+def has_binding(python: str) -> bool:
+    """Whether this interpreter can run the binding's server; it may be another environment's, whose pins are its own."""
+    command = [python, "-c", "import llama_cpp.server"]
+    return subprocess.run(command, env=apart(), capture_output=True, check=False).returncode == 0
+
+
+def apart() -> dict[str, str]:
+    """The environment of a program that is not ours."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def free_port() -> int:
@@ -259,7 +273,7 @@ def model_url(tmp_path) -> Iterator[str]:
     if command is None:
         pytest.skip("neither llama-server nor llama-cpp-python[server] is installed")
     with (tmp_path / "model.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=apart(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:
