@@ -245,7 +245,7 @@ def server_command(weights: Path, port: int) -> list[str] | None:
 
 
 def has_binding(python: str) -> bool:
-    """Whether this interpreter can run the binding's server; it may be another environment's, whose pins are its own."""
+    """Whether this interpreter, which may be another environment's, can run the binding's server."""
     command = [python, "-c", "import llama_cpp.server"]
     return subprocess.run(command, env=apart(), capture_output=True, check=False).returncode == 0
 

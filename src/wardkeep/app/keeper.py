@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from wardkeep.app.gathering import Outcome, Wanted
 from wardkeep.app.messages import (
     Append,
     Appended,
+    Durable,
     Failed,
     Join,
     NewFacts,
@@ -22,15 +24,12 @@ from wardkeep.app.messages import (
     ToKeeper,
     ToWorker,
     Welcome,
-    from_wire,
 )
-from wardkeep.audit.entry import Draft
-from wardkeep.audit.errors import DraftMalformed, EntryConflict, LedgerTimeout, LedgerUnavailable, StaleFacts
+from wardkeep.audit.errors import DraftMalformed, EntryConflict, LedgerError, LedgerTimeout, StaleFacts
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.compliance.control import Control
 from wardkeep.crypto.keys import DataKeys, dump_data_keys
 from wardkeep.gateway.limits import Limits
-from wardkeep.gateway.record import Admission
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import RefusalError
 from wardkeep.web.metrics import Counts
@@ -41,29 +40,55 @@ _DECODER = msgspec.msgpack.Decoder(ToKeeper)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSequencer:
-    """`Sequencer` in the process that owns the ledger: limits, then the ledger."""
+    """Appends in the process that owns the ledger: limits, then the ledger."""
 
     ledger: SqliteLedger
     limits: Limits
     clock: Callable[[], Instant]
 
-    async def append(self, drafts: Sequence[Draft], admission: Admission | None = None) -> Sequence[int]:
-        """Admit the first draft when asked to, then make all durable."""
-        if admission is not None:
-            refused = self.limits.admit(drafts[0].id, admission, self.clock().mono_ns)
-            if refused is not None:
-                raise RefusalError(refused)
-        is_durable = False
+    async def append_each(self, wanted: Sequence[Wanted]) -> list[Outcome]:
+        """Admit each first draft when asked to, then make durable what was admitted; return each one's outcome.
+
+        Raises:
+            LedgerUnavailable: nothing of it is acknowledged.
+        """
+        now_ns = self.clock().mono_ns
+        refused = [self._admitted(each, now_ns) for each in wanted]
+        admitted = [each for each, error in zip(wanted, refused, strict=True) if error is None]
         try:
-            receipts = await self.ledger.append(drafts)
-            is_durable = True
-        finally:
-            if admission is not None and not is_durable:
-                self.limits.release(drafts[0].id)
-            for draft in drafts:
-                if draft.closes is not None:
-                    self.limits.release(draft.closes)
-        return [receipt.index for receipt in receipts]
+            done = await self.ledger.append_each([each.drafts for each in admitted]) if admitted else []
+        except BaseException:
+            for each in admitted:
+                self._release(each, is_durable=False)
+            raise
+        outcomes: list[Outcome] = []
+        durable = iter(done)
+        for each, error in zip(wanted, refused, strict=True):
+            if error is not None:
+                outcomes.append(error)
+                continue
+            receipts = next(durable)
+            if isinstance(receipts, LedgerError):
+                self._release(each, is_durable=False)
+                outcomes.append(receipts)
+            else:
+                self._release(each, is_durable=True)
+                outcomes.append([receipt.index for receipt in receipts])
+        return outcomes
+
+    def _admitted(self, wanted: Wanted, now_ns: int) -> RefusalError | None:
+        if wanted.admission is None:
+            return None
+        refused = self.limits.admit(wanted.drafts[0].id, wanted.admission, now_ns)
+        return None if refused is None else RefusalError(refused)
+
+    def _release(self, wanted: Wanted, *, is_durable: bool) -> None:
+        """Free the places of calls that did not open, and of those that these drafts close."""
+        if wanted.admission is not None and not is_durable:
+            self.limits.release(wanted.drafts[0].id)
+        for draft in wanted.drafts:
+            if draft.closes is not None:
+                self.limits.release(draft.closes)
 
     async def close_all_of(self, owner: str) -> None:
         """Close the open entries of a process that died, and free what they held of the limits."""
@@ -105,26 +130,16 @@ class KeeperDesk:
                 self.reported[owner] = counts
                 return Noted()
 
-    async def _append(self, message: Append) -> ToWorker:
-        admission = None
-        if message.admission is not None:
-            key, per_minute, at_once = message.admission
-            admission = Admission(key=key, calls_per_minute=per_minute, calls_at_once=at_once)
+    async def _append(self, message: Append) -> Appended:
         try:
-            return Appended(
-                indices=list(await self.sequencer.append([from_wire(d) for d in message.drafts], admission))
-            )
-        except StaleFacts:
-            return Failed(error="stale")
-        except LedgerTimeout:
-            return Failed(error="timeout")
-        except LedgerUnavailable:
-            return Failed(error="unavailable")
-        except (DraftMalformed, EntryConflict):
-            return Failed(error="malformed")
-        except RefusalError as error:
-            refused = error.refused
-            return Failed(error="refused", reason=refused.reason.value, retry_after_seconds=refused.retry_after_seconds)
+            outcomes: Sequence[Outcome] = await self.sequencer.append_each(message.wanted)
+        except LedgerError as error:
+            outcomes = [error] * len(message.wanted)
+        return Appended(
+            outcomes=[
+                _failed(each) if isinstance(each, LedgerError | RefusalError) else Durable(each) for each in outcomes
+            ]
+        )
 
     async def wait_for(self, workers: int, stopping: asyncio.Event) -> None:
         """Return when that many workers have joined, or when it is time to stop."""
@@ -147,3 +162,18 @@ class KeeperDesk:
         owner = self.joined.pop(connection, None)
         if owner is not None:
             await self.sequencer.close_all_of(owner)
+
+
+def _failed(error: LedgerError | RefusalError) -> Failed:
+    """Return an error as it travels."""
+    match error:
+        case RefusalError(refused=refused):
+            return Failed(error="refused", reason=refused.reason.value, retry_after_seconds=refused.retry_after_seconds)
+        case StaleFacts():
+            return Failed(error="stale")
+        case LedgerTimeout():
+            return Failed(error="timeout")
+        case DraftMalformed() | EntryConflict():
+            return Failed(error="malformed")
+        case _:
+            return Failed(error="unavailable")

@@ -1,21 +1,18 @@
 """What a worker and the keeper say to each other over their Unix socket: MessagePack arrays, one type each."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-from wardkeep.audit.entry import Draft, Kind
+from wardkeep.app.gathering import Wanted
 from wardkeep.model.registry import Registry
-
-WireDraft = tuple[bytes, Kind, bytes, bytes | None, str, bytes | None, int | None]
-WireAdmission = tuple[str, int, int]
 
 
 class Append(msgspec.Struct, tag="append", array_like=True, frozen=True):
-    """Make drafts durable; the first may have to be admitted."""
+    """Make drafts durable: what one turn of a worker's event loop appended."""
 
-    drafts: list[WireDraft]
-    admission: WireAdmission | None = None
+    wanted: list[Wanted]
 
 
 class Join(msgspec.Struct, tag="join", array_like=True, frozen=True):
@@ -35,18 +32,24 @@ class Report(msgspec.Struct, tag="report", array_like=True, frozen=True):
     counts: dict[str, float]
 
 
-class Appended(msgspec.Struct, tag="appended", array_like=True, frozen=True):
-    """The drafts are durable at these indices."""
+class Durable(msgspec.Struct, tag="durable", array_like=True, frozen=True):
+    """The drafts of one append are durable at these indices."""
 
-    indices: list[int]
+    indices: Sequence[int]
 
 
 class Failed(msgspec.Struct, tag="failed", array_like=True, frozen=True):
-    """The drafts were not taken. `reason` is set when the limits refused."""
+    """The drafts of one append were not taken. `reason` is set when the limits refused."""
 
     error: Literal["stale", "unavailable", "timeout", "malformed", "refused"]
     reason: str | None = None
     retry_after_seconds: int | None = None
+
+
+class Appended(msgspec.Struct, tag="appended", array_like=True, frozen=True):
+    """What became of each append of a message, in order."""
+
+    outcomes: list[Durable | Failed]
 
 
 class Welcome(msgspec.Struct, tag="welcome", array_like=True, frozen=True):
@@ -68,16 +71,4 @@ class Noted(msgspec.Struct, tag="noted", array_like=True, frozen=True):
 
 
 ToKeeper = Append | Join | Refresh | Report
-ToWorker = Appended | Failed | Welcome | NewFacts | Noted
-
-
-def to_wire(draft: Draft) -> WireDraft:
-    """Return a draft as it travels."""
-    return draft.id, draft.kind, draft.body, draft.payload, draft.owner, draft.closes, draft.facts_epoch
-
-
-def from_wire(wire: WireDraft) -> Draft:
-    """Return the draft that travelled."""
-    return Draft(
-        id=wire[0], kind=wire[1], body=wire[2], payload=wire[3], owner=wire[4], closes=wire[5], facts_epoch=wire[6]
-    )
+ToWorker = Appended | Welcome | NewFacts | Noted

@@ -25,6 +25,7 @@ from wardkeep.app.faces import (
     take_origins,
     tls_files,
 )
+from wardkeep.app.gathering import Gathering
 from wardkeep.app.home import OpenHome, open_home
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.road import build_road
@@ -210,7 +211,7 @@ class _Instance:
 
         road = build_road(
             keys=self.desk.keys,
-            sequencer=self.desk.sequencer,
+            sequencer=Gathering(self.desk.sequencer.append_each),
             owner=owner_name(),
             clock=self.clock,
             registry=lambda: control.registry,

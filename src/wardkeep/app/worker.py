@@ -1,12 +1,14 @@
-"""A worker's side of the keeper's socket: the same `Sequencer` as in one process, and facts that follow."""
+"""A worker's side of the keeper's socket: the same exchange as in one process, and facts that follow."""
 
 from collections.abc import Callable, Sequence
 
 import msgspec
 
+from wardkeep.app.gathering import Outcome, Wanted
 from wardkeep.app.messages import (
     Append,
     Appended,
+    Durable,
     Failed,
     Join,
     NewFacts,
@@ -14,12 +16,9 @@ from wardkeep.app.messages import (
     Report,
     ToWorker,
     Welcome,
-    to_wire,
 )
-from wardkeep.audit.entry import Draft
-from wardkeep.audit.errors import DraftMalformed, LedgerTimeout, LedgerUnavailable, StaleFacts
+from wardkeep.audit.errors import DraftMalformed, LedgerError, LedgerTimeout, LedgerUnavailable, StaleFacts
 from wardkeep.crypto.keys import DataKeys, load_data_keys
-from wardkeep.gateway.record import Admission
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Registry
 from wardkeep.transport.errors import FrameTooLargeError, KeeperFailed, KeeperLost
@@ -48,7 +47,7 @@ class KeeperLink:
         """Introduce this worker; return its keys and the ledger's newest time."""
         reply = await self._call(Join(owner=self._owner))
         if not isinstance(reply, Welcome):
-            raise _error(reply)
+            raise _unexpected()
         self._take(reply.registry)
         return load_data_keys(reply.keys), reply.last_wall_us
 
@@ -68,16 +67,19 @@ class KeeperLink:
         """Tell the keeper this worker's counts."""
         await self._call(Report(owner=self._owner, counts=counts))
 
-    async def append(self, drafts: Sequence[Draft], admission: Admission | None = None) -> Sequence[int]:
-        """As `Sequencer.append`; a lost keeper is a ledger that cannot be written."""
-        wire = None if admission is None else (admission.key, admission.calls_per_minute, admission.calls_at_once)
+    async def append_each(self, wanted: Sequence[Wanted]) -> list[Outcome]:
+        """Have the keeper append; return each one's outcome. A lost keeper is a ledger that cannot be written.
+
+        Raises:
+            LedgerUnavailable: nothing of it is acknowledged.
+        """
         try:
-            reply = await self._call(Append(drafts=[to_wire(draft) for draft in drafts], admission=wire))
+            reply = await self._call(Append(wanted=list(wanted)))
         except (KeeperLost, KeeperFailed, FrameTooLargeError) as error:
             raise LedgerUnavailable("the keeper cannot take this") from error
-        if isinstance(reply, Appended):
-            return reply.indices
-        raise _error(reply)
+        if not isinstance(reply, Appended):
+            raise _unexpected()
+        return [each.indices if isinstance(each, Durable) else _error(each) for each in reply.outcomes]
 
     async def _call(self, message: msgspec.Struct) -> ToWorker:
         reply: ToWorker = _DECODER.decode(await self._client.call(_ENCODER.encode(message)))
@@ -96,9 +98,13 @@ class KeeperLink:
                 listener(registry)
 
 
-def _error(reply: ToWorker) -> Exception:
-    """Return the error that the keeper's own sequencer would have raised."""
-    match reply:
+def _unexpected() -> LedgerUnavailable:
+    return LedgerUnavailable("the keeper's reply was not of the expected type")
+
+
+def _error(failed: Failed) -> LedgerError | RefusalError:
+    """Return the error that the keeper's own sequencer had."""
+    match failed:
         case Failed(error="refused", reason=str(reason), retry_after_seconds=seconds):
             return RefusalError(Refused(reason=Reason(reason), retry_after_seconds=seconds))
         case Failed(error="stale"):
@@ -109,5 +115,3 @@ def _error(reply: ToWorker) -> Exception:
             return DraftMalformed("the keeper found the draft malformed")
         case Failed():
             return LedgerUnavailable("the ledger cannot be written")
-        case _:
-            return LedgerUnavailable("the keeper's reply was not of the expected type")

@@ -11,6 +11,7 @@ from typing import Final
 import uvloop
 
 from wardkeep.app.faces import GRACE_SECONDS, POLICY, Clock, data_face, guard_for, take_origins, tls_files
+from wardkeep.app.gathering import Gathering
 from wardkeep.app.road import build_road
 from wardkeep.app.worker import KeeperLink
 from wardkeep.audit.errors import LedgerUnavailable
@@ -52,7 +53,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     metrics = Metrics()
     road = build_road(
         keys=keys,
-        sequencer=link,
+        sequencer=Gathering(link.append_each),
         owner=owner,
         clock=clock,
         registry=link.registry,

@@ -73,7 +73,7 @@ class StoredHeader(Header, frozen=True, kw_only=True, omit_defaults=True):
     prev: str
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What is appended. `id` is 16 bytes; `body` is the header's JSON; `payload` the ciphertext it names.
 
     `owner` is the process that will close a request; `closes` the request that this entry closes. A draft with

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from wardkeep.audit.checkpoint import Checkpoint, VerifierKey, checkpoint_text, signed_note
 from wardkeep.audit.entry import Draft, check_draft, timestamp
@@ -35,10 +35,12 @@ from wardkeep.audit.restore import restore
 from wardkeep.audit.sequence import Plan, Receipt, State, Stored, plan, signatures_after
 from wardkeep.audit.tree import pack, root
 from wardkeep.crypto.signing import SigningKey
-from wardkeep.storage.errors import StoreDamaged, StoreError
+from wardkeep.storage.errors import EntryThere, StoreDamaged, StoreError
 from wardkeep.storage.ledger_sqlite import Batch, CheckpointRow, EntryRow, HeadRow, LedgerFile, OpenRow
 
 T = TypeVar("T")
+Outcome: TypeAlias = list[Receipt] | LedgerError
+Outcomes: TypeAlias = list[Outcome]
 
 MAX_BATCH: Final = 512
 DEADLINE_SECONDS: Final = 2.0
@@ -94,6 +96,10 @@ class Ledger(Protocol):
         """Make the drafts durable and return their receipts in order."""
         ...
 
+    async def append_each(self, groups: Sequence[Sequence[Draft]]) -> Outcomes:
+        """As an `append` of each group, asked at once: each goes in whole or not at all, for its own reasons."""
+        ...
+
     async def append_control(self, draft: Draft, apply: Callable[[int], None]) -> Receipt:
         """Make a control draft durable, then run `apply(index)` before anything later is committed."""
         ...
@@ -129,10 +135,11 @@ class Ledger(Protocol):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Append:
-    """Drafts that wait for a commit. With no future, the writer itself appends."""
+    """Groups of drafts that wait for a commit. With no future, the writer itself appends."""
 
-    drafts: Sequence[Draft]
-    future: "asyncio.Future[list[Receipt]] | None" = None
+    groups: Sequence[Sequence[Draft]]
+    size: int
+    future: "asyncio.Future[Outcomes] | None" = None
     loop: asyncio.AbstractEventLoop | None = None
     apply: Callable[[int], None] | None = None
 
@@ -151,7 +158,7 @@ class _Call:
 class _Line:
     """The appends of one event loop that may yet miss their deadline, oldest first."""
 
-    waiting: "deque[tuple[float, asyncio.Future[list[Receipt]]]]" = field(default_factory=deque)
+    waiting: "deque[tuple[float, asyncio.Future[Outcomes]]]" = field(default_factory=deque)
 
 
 class SqliteLedger:
@@ -227,7 +234,17 @@ class SqliteLedger:
         """Make the drafts durable together; see `Ledger`."""
         for draft in drafts:
             check_draft(draft)
-        return await self._submit(drafts, None)
+        return _receipts((await self._submit((drafts,), None))[0])
+
+    async def append_each(self, groups: Sequence[Sequence[Draft]]) -> Outcomes:
+        """Make each group durable or say why not, together; see `Ledger`. At most `MAX_BATCH` drafts in all.
+
+        One malformed group is that group's own failure.
+        """
+        wrong = [_malformed(group) for group in groups]
+        sound = [group for group, error in zip(groups, wrong, strict=True) if error is None]
+        done = iter(await self._submit(sound, None) if sound else ())
+        return [next(done) if error is None else error for error in wrong]
 
     async def append_control(self, draft: Draft, apply: Callable[[int], None]) -> Receipt:
         """Make a control draft durable and apply it in the writer thread; see `Ledger`.
@@ -238,7 +255,7 @@ class SqliteLedger:
         if draft.kind != "control":
             raise DraftMalformed("only control entries are applied")
         check_draft(draft)
-        return (await self._submit((draft,), apply))[0]
+        return _receipts((await self._submit(((draft,),), apply))[0])[0]
 
     async def probe(self) -> bool:
         """Try a real write; return whether the ledger is writable."""
@@ -299,13 +316,14 @@ class SqliteLedger:
 
     # ---- the callers' side: any event loop -------------------------------------------------------------------------
 
-    async def _submit(self, drafts: Sequence[Draft], apply: Callable[[int], None] | None) -> list[Receipt]:
-        if not 0 < len(drafts) <= MAX_BATCH:
+    async def _submit(self, groups: Sequence[Sequence[Draft]], apply: Callable[[int], None] | None) -> Outcomes:
+        size = sum(map(len, groups))
+        if not 0 < size <= MAX_BATCH:
             raise DraftMalformed(f"one append takes 1 to {MAX_BATCH} drafts")
         self._refuse_while_hanging()
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Receipt]] = loop.create_future()
-        self._queue.put(_Append(drafts=drafts, future=future, loop=loop, apply=apply))
+        future: asyncio.Future[Outcomes] = loop.create_future()
+        self._queue.put(_Append(groups=groups, size=size, future=future, loop=loop, apply=apply))
         self._watch(loop, future)
         return await future
 
@@ -330,7 +348,7 @@ class SqliteLedger:
         if self._closed or self._hangs():
             raise LedgerUnavailable("the ledger's disk does not answer, or the ledger is closed")
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, future: "asyncio.Future[list[Receipt]]") -> None:
+    def _watch(self, loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Outcomes]") -> None:
         """Hold the append to its deadline: one timer a loop, not one an append."""
         line = self._lines.get(loop)
         if line is None:
@@ -357,19 +375,18 @@ class SqliteLedger:
         else:
             del self._lines[loop]
 
-    def _deliver(self, answers: Sequence[tuple[_Append, list[Receipt] | LedgerError]]) -> None:
+    def _deliver(self, answers: Sequence[tuple[_Append, Outcomes]]) -> None:
         late: set[bytes] = set()
-        for job, outcome in answers:
+        for job, outcomes in answers:
             future = job.future
             if future is None or future.cancelled():
                 continue  # a cancelled caller closes its own request
             if future.done():
-                if not isinstance(outcome, LedgerError):
-                    late.update(draft.id for draft in job.drafts if draft.kind == "request")
-            elif isinstance(outcome, LedgerError):
-                future.set_exception(outcome)
+                for group, outcome in zip(job.groups, outcomes, strict=True):
+                    if not isinstance(outcome, LedgerError):
+                        late.update(draft.id for draft in group if draft.kind == "request")
             else:
-                future.set_result(outcome)
+                future.set_result(outcomes)
         if late:
             # Their callers were refused at the deadline, so nobody else will ever close them.
             self._queue.put(_Call(run=lambda: self._abort(lambda row: row[0] in late, "deadline")))
@@ -395,16 +412,16 @@ class SqliteLedger:
     def _gather(self, first: _Append) -> tuple[list[_Append], _Append | _Call | None]:
         """Take what is queued, up to the batch limit; a control append ends its batch, so that it applies first."""
         batch = [first]
-        count = len(first.drafts)
+        count = first.size
         while batch[-1].apply is None:
             try:
                 job = self._queue.get_nowait()
             except Empty:
                 break
-            if isinstance(job, _Call) or count + len(job.drafts) > MAX_BATCH:
+            if isinstance(job, _Call) or count + job.size > MAX_BATCH:
                 return batch, job
             batch.append(job)
-            count += len(job.drafts)
+            count += job.size
         return batch, None
 
     def _do(self, call: _Call) -> None:
@@ -420,44 +437,69 @@ class SqliteLedger:
         if call.future is not None and call.loop is not None:
             _hand_over(call.loop, _settle, call.future, outcome, failed)
 
-    def _write(self, batch: Sequence[_Append]) -> list[list[Receipt] | LedgerError]:
-        """Commit a batch and answer its callers; return the outcomes."""
+    def _write(self, batch: Sequence[_Append]) -> Outcomes:
+        """Commit a batch and answer its callers; return the outcomes of all groups."""
         # Who missed the deadline was refused, so it must not appear; who was cancelled closes what it opened.
         live = [job for job in batch if job.future is None or not job.future.done() or job.future.cancelled()]
-        outcomes: list[list[Receipt] | LedgerError]
+        groups = [group for job in live for group in job.groups]
+        apply = live[-1].apply if live else None
+        outcomes: Outcomes
         try:
-            outcomes = self._commit(live)
+            outcomes = self._commit(groups, applies=apply is not None)
         except (StoreError, LedgerDamaged) as error:
             self._fail(error)
-            outcomes = [LedgerUnavailable("the ledger cannot be written now") for _ in live]
-        if live and live[-1].apply is not None:
-            outcomes[-1] = self._applied(live[-1].apply, outcomes[-1])
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Append, list[Receipt] | LedgerError]]] = {}
-        for job, outcome in zip(live, outcomes, strict=True):
+            outcomes = [LedgerUnavailable("the ledger cannot be written now") for _ in groups]
+        if apply is not None:
+            outcomes[-1] = self._applied(apply, outcomes[-1])
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Append, Outcomes]]] = {}
+        at = 0
+        for job in live:
+            upto = at + len(job.groups)
             if job.loop is not None:
-                by_loop.setdefault(job.loop, []).append((job, outcome))
+                by_loop.setdefault(job.loop, []).append((job, outcomes[at:upto]))
+            at = upto
         for loop, answers in by_loop.items():
             _hand_over(loop, self._deliver, answers)
         return outcomes
 
-    def _commit(self, live: Sequence[_Append]) -> list[list[Receipt] | LedgerError]:
-        if self._unapplied is not None and live and live[-1].apply is not None:
+    def _commit(self, groups: Sequence[Sequence[Draft]], *, applies: bool) -> Outcomes:
+        if self._unapplied is not None and applies:
             # A later control change would move the applied index past the one that is missing.
             refused = ControlNotApplied(f"control entry {self._unapplied} is not applied; restart to replay it")
-            return [*self._commit(live[:-1]), refused]
-        if not live:
+            return [*self._commit(groups[:-1], applies=False), refused]
+        if not groups:
             return []
         file, state = self._ready()
-        known = {
-            row[0]: Stored(receipt=Receipt(index=row[1], leaf_hash=row[2]), header=row[3])
-            for row in file.known([draft.id for job in live for draft in job.drafts])
-        }
-        planned = plan(state, [job.drafts for job in live], known)
-        if planned.rows:
-            self._store(file, state, planned)
+        planned = self._store_new(file, state, groups)
+        if planned is None:
+            planned = plan(state, groups, self._known(file, groups))
+            if planned.rows:
+                self._store(file, state, planned)
         self._healthy = True
         self._failure = ""
         return list(planned.outcomes)
+
+    def _store_new(self, file: LedgerFile, state: State, groups: Sequence[Sequence[Draft]]) -> Plan | None:
+        """Store the groups as if no id was there yet; None when one is, or when a group would be refused.
+
+        Somebody who asks again about an append, because it did not hear the outcome, gets what it would have got then.
+        That is rare, so what is stored is looked up only when it can matter.
+        """
+        planned = plan(state, groups, {})
+        if any(isinstance(outcome, LedgerError) for outcome in planned.outcomes):
+            return None
+        try:
+            self._store(file, state, planned)
+        except EntryThere:
+            return None
+        return planned
+
+    @staticmethod
+    def _known(file: LedgerFile, groups: Sequence[Sequence[Draft]]) -> dict[bytes, Stored]:
+        return {
+            row[0]: Stored(receipt=Receipt(index=row[1], leaf_hash=row[2]), header=row[3])
+            for row in file.known([draft.id for group in groups for draft in group])
+        }
 
     def _store(self, file: LedgerFile, state: State, planned: Plan) -> None:
         size = planned.frontier.size
@@ -495,9 +537,7 @@ class SqliteLedger:
         if due:
             self._kept_size, self._kept_at = size, at
 
-    def _applied(
-        self, apply: Callable[[int], None], outcome: list[Receipt] | LedgerError
-    ) -> list[Receipt] | LedgerError:
+    def _applied(self, apply: Callable[[int], None], outcome: Outcome) -> Outcome:
         if isinstance(outcome, LedgerError):
             return outcome
         index = outcome[0].index
@@ -517,10 +557,9 @@ class SqliteLedger:
         receipts: list[Receipt] = []
         drafts = aborted_drafts(file, chosen, cause, moment)
         for at in range(0, len(drafts), MAX_BATCH):
-            (outcome,) = self._write([_Append(drafts=drafts[at : at + MAX_BATCH])])
-            if isinstance(outcome, LedgerError):
-                raise outcome
-            receipts += outcome
+            some = drafts[at : at + MAX_BATCH]
+            (outcome,) = self._write([_Append(groups=(some,), size=len(some))])
+            receipts += _receipts(outcome)
         return receipts
 
     def _probe(self) -> None:
@@ -576,6 +615,21 @@ class SqliteLedger:
             self._file.keep_checkpoint(CheckpointRow(size=row.size, frontier=row.frontier, note=row.note))
         self._file.close()
         self._file = None
+
+
+def _receipts(outcome: Outcome) -> list[Receipt]:
+    if isinstance(outcome, LedgerError):
+        raise outcome
+    return outcome
+
+
+def _malformed(group: Sequence[Draft]) -> DraftMalformed | None:
+    try:
+        for draft in group:
+            check_draft(draft)
+    except DraftMalformed as error:
+        return error
+    return None
 
 
 def _entry(row: EntryRow) -> Entry:

@@ -26,8 +26,7 @@ from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
 from wardkeep.policy.decide import VERSION as POLICY_VERSION
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The limits that a request must fit when it is sequenced; one owner counts them for all workers."""
 
     key: str

@@ -16,6 +16,7 @@ from typing import Final
 import apsw
 
 from wardkeep.storage.errors import (
+    EntryThere,
     StoreDamaged,
     StoreError,
     StoreInUse,
@@ -92,6 +93,8 @@ def translated() -> Iterator[None]:
         yield
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise StoreDamaged("the store is not a well-formed database") from error
+    except apsw.ConstraintError as error:
+        raise EntryThere("a row is stored already") from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StoreInUse("another connection holds the store") from error
     except apsw.Error as error:

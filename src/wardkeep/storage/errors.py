@@ -3,6 +3,7 @@
     StoreError
     ├── StoreUnavailable   the caller refuses and tries again later; the operator looks at disk space, mode and health
     ├── StoreInUse         the operator stops the other process that has this store open
+    ├── EntryThere         the caller looks up what is stored under the ids it brings, and brings only what is new
     ├── StoreDamaged       a security officer runs `verify` on a copy, then restores; nothing is written any more
     └── StoreMismatch      the operator opened another program's file, or one of a later version
 
@@ -20,6 +21,10 @@ class StoreUnavailable(StoreError):  # noqa: N818 - named for the state found
 
 class StoreInUse(StoreUnavailable):
     """Another process holds this store; two writers would fork the log, so the second one is refused."""
+
+
+class EntryThere(StoreError):  # noqa: N818
+    """A row of this batch is stored already; nothing of the batch was written."""
 
 
 class StoreDamaged(StoreError):  # noqa: N818

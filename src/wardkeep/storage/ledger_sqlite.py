@@ -181,6 +181,7 @@ class LedgerFile:
         """Write one batch in one transaction; durable when it returns.
 
         Raises:
+            EntryThere: an id is stored already; nothing was written.
             StoreUnavailable: nothing was committed, or the outcome is unknown: reopen and read the head.
         """
         execute = self._connection.execute
