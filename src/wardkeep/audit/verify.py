@@ -1,23 +1,28 @@
 """Check a ledger offline: this one file, the standard library and `cryptography`.
 
-    python verify.py PATH [--public-key FILE] [--checkpoint FILE] [--json]
+    python verify.py PATH [--public-key FILE | --policy FILE] [--checkpoint FILE]... [--archive DIR]
+                          [--headers-only] [--prove INDEX --out FILE] [--certificate FILE] [--json]
 
-PATH is `ledger.db` or a home directory that holds it. 45 CFR 164.312(c)(1)-(2); RFC 6962 section 2.1; C2SP
-tlog-checkpoint and signed-note. Nothing of Wardkeep is imported, so that an auditor can read all that is trusted here.
+PATH is `ledger.db`, a home directory that holds it, a directory of tiles (C2SP tlog-tiles), or one record's proof
+(C2SP tlog-proof). 45 CFR 164.312(c)(1)-(2); RFC 6962 section 2.1; C2SP tlog-checkpoint, tlog-cosignature, tlog-policy
+and signed-note. Nothing of Wardkeep is imported, so that an auditor can read all that is trusted here.
 
 What is checked, in one pass: the database's own structure; that entries are numbered without gap; that each header
 names its own index and the hash before it; that each leaf hash, payload hash, length, id and key commitment field is
 what the header's bytes say; then the head, every kept checkpoint, and the signatures, against the recomputed tree. Any
-damage is reported with the first wrong index and its class.
+damage is reported with the first wrong index and its class. `--headers-only` leaves the payloads' bytes unread: then
+their presence and length are checked, and the answer says so.
 
 What is not: whether what was recorded is true, and whether a tail was cut together with every checkpoint that covered
-it. For the latter give `--checkpoint`, a note that was kept elsewhere. Payloads are not decrypted.
+it. For the latter give `--checkpoint`, a note that was kept elsewhere, best one that witnesses have cosigned, with the
+`--policy` that names them. `--archive` compares every leaf with tiles kept elsewhere, and so names the very entry at
+which somebody who held the signing key began to rewrite. Payloads are not decrypted.
 
 The original is never opened for writing: where a write-ahead log exists, a private copy is checked. In the process
 that has the ledger open, check a copy: closing any descriptor of the original would drop its record locks.
 
     damage         what is wrong                                  first_bad_index
-    container      a database page or the file itself             the entry it was met at, when known
+    container      a database page, a tile or the file itself     the entry it was met at, when known
     header         a header's bytes                               that entry
     leaf_hash      a stored leaf hash                             that entry
     id             a stored id                                    that entry
@@ -30,8 +35,12 @@ that has the ledger open, check a copy: closing any descriptor of the original w
     extra          entries that no signature covers               the first one
     truncated      fewer entries than head or checkpoint state    the first absent index
     head           the head row                                   none
-    checkpoint     a kept or given checkpoint                     none
-    forked         a signed checkpoint of another history         none
+    checkpoint     a kept or given checkpoint or cosignature      none
+    forked         a signed checkpoint or archive of another      the first differing entry with an archive,
+                   history                                        else none
+    unwitnessed    no checkpoint with the policy's quorum         the first entry not covered
+    archive        the archive contradicts itself                 none
+    proof          a record's proof does not hold                 the entry it is for
 """
 
 import argparse
@@ -45,11 +54,14 @@ import tempfile
 import threading
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Iterator
+from binascii import hexlify
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from textwrap import wrap
 from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -62,12 +74,30 @@ _HEAD_OF_HEADER: Final = re.compile(rb'\{"v":1,"index":(0|[1-9][0-9]{0,18}),"pre
 _SEAL_FIELDS: Final = re.compile(
     rb'"ct_sha256":"([0-9a-f]{64})","ct_len":([0-9]+),"key":"[^"\\]{1,64}","commit":"[0-9a-f]{64}"[,}]'
 )
+_COSIGNER: Final = 4
+_DASH: Final = b"\xe2\x80\x94"
+_TILE: Final = 256
+_PROOF_VERSION: Final = "c2sp.org/tlog-proof@v1"
+_CERTIFICATE_SCOPE: Final = (
+    "This statement says that the stored bytes are the ones that were signed, in their order and without gap. It does "
+    "not say that what was recorded is true, that every call was recorded, or that anybody complies with a law. A tail "
+    "cut together with every checkpoint that covered it is found only against a checkpoint kept elsewhere."
+)
 _SCAN: Final = "SELECT idx, id, header, leaf_hash, signature, payload FROM entries ORDER BY idx"
+# length() of a blob is read from the row's head, so no page of a payload is touched
+_SCAN_LENGTHS: Final = (
+    "SELECT idx, id, header, leaf_hash, signature, CASE typeof(payload) WHEN 'null' THEN NULL "
+    "WHEN 'blob' THEN length(payload) ELSE -1 END FROM entries ORDER BY idx"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What was found. `ok` says nothing about signatures unless `signed` is true."""
+    """What was found.
+
+    `ok` says nothing about signatures unless `signed` is true, about payloads' bytes unless `payloads` is `hashed`, and
+    about a tail that was cut after `witnessed` and `archived`.
+    """
 
     ok: bool
     size: int
@@ -76,19 +106,24 @@ class Result:
     damage: str | None
     signed: bool
     detail: str
+    payloads: str = "hashed"
+    witnessed: int | None = None
+    witnesses: tuple[str, ...] = ()
+    archived: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """The log's published key: its name is the origin in every checkpoint."""
+    """A published key. A log's name is the origin in every checkpoint. `kind` 1 signs notes, 4 cosigns them."""
 
     name: str
     raw: bytes
+    kind: int = 1
 
     @property
     def tag(self) -> bytes:
         """The key id of signature lines (C2SP signed-note)."""
-        return sha256(self.name.encode() + b"\n\x01" + self.raw).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.raw).digest()[:4]
 
     def holds(self, signature: object, text: bytes) -> bool:
         """Whether `signature` over `text` is by this key."""
@@ -99,6 +134,24 @@ class PublicKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who must have seen a checkpoint (C2SP tlog-policy). A group is met when `needed` of its members are."""
+
+    log: PublicKey
+    witnesses: Mapping[str, PublicKey]
+    groups: Mapping[str, tuple[int, tuple[str, ...]]]
+    quorum: str
+
+    def is_met(self, cosigned: set[str], name: str | None = None) -> bool:
+        """Whether these witnesses (by their names in the policy) are enough."""
+        name = self.quorum if name is None else name
+        if name == "none" or name in cosigned:
+            return True
+        needed, members = self.groups.get(name, (1, ()))
+        return sum(self.is_met(cosigned, member) for member in members) >= needed
 
 
 class UnusableInput(Exception):  # noqa: N818 - named for the state found
@@ -131,11 +184,11 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stated:
-    """What the store, and a checkpoint kept elsewhere, claim about the log."""
+    """What the store, and checkpoints kept elsewhere, claim about the log."""
 
     head: tuple[object, ...] | None
     notes: dict[int, tuple[object, object]]
-    given: "_Note | None"
+    given: "tuple[_Note, ...]"
     key: PublicKey | None
 
 
@@ -147,36 +200,137 @@ class _Note:
     text: bytes
 
 
-def verify(path: Path | str, public_key: Path | None = None, checkpoint: Path | None = None) -> Result:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Witnessed:
+    """The largest given checkpoint that meets the policy, and whose cosignatures it carries."""
+
+    size: int
+    names: tuple[str, ...]
+
+
+def verify(
+    path: Path | str,
+    public_key: Path | None = None,
+    checkpoint: Path | Sequence[Path] | None = None,
+    *,
+    policy: Path | None = None,
+    archive: Path | None = None,
+    hash_payloads: bool = True,
+) -> Result:
     """Check the ledger at `path`.
 
     Args:
-        path: the database file, or a directory that holds `ledger.db`.
-        public_key: the published verifier key; by default `ledger.pub` beside the database, when it is there.
-        checkpoint: a signed note kept elsewhere.
+        path: the database file, a directory that holds `ledger.db`, or a directory of tiles.
+        public_key: the published verifier key; by default the policy's, else `ledger.pub` beside the database.
+        checkpoint: signed notes kept elsewhere.
+        policy: who must have cosigned; without a given checkpoint the published `log/checkpoint` is held to it.
+        archive: a directory of tiles kept elsewhere.
+        hash_payloads: False leaves the payloads' bytes unread.
 
     Raises:
-        UnusableInput: a file is absent, or is no key or checkpoint at all.
+        UnusableInput: a file is absent, or is no key, policy or checkpoint at all.
     """
-    database = Path(path)
-    if database.is_dir():
-        database /= "ledger.db"
-    if not database.is_file():
-        raise UnusableInput(f"there is no ledger at {database}")
-    beside = database.with_name("ledger.pub")
-    key_file = public_key or (beside if beside.is_file() else None)
-    key = None if key_file is None else read_public_key(key_file)
-    kept = None if checkpoint is None else _read_bytes(checkpoint)
+    database, tiles = _find(Path(path))
+    rules = None if policy is None else read_policy(policy)
+    beside = database.with_name("ledger.pub") if tiles is None else tiles / "ledger.pub"
+    key = rules.log if rules is not None else None
+    if public_key is not None or (key is None and beside.is_file()):
+        key = read_public_key(public_key or beside)
+    files = [checkpoint] if isinstance(checkpoint, Path) else list(checkpoint or ())
+    published = (database.parent / "log" if tiles is None else tiles) / "checkpoint"
+    if rules is not None and not files and published.is_file():
+        files = [published]
+    kept = [_read_bytes(file) for file in files]
     walk, stack = _Walk(), _Stack()
     found: _Bad | None = None
+    witnessed: _Witnessed | None = None
+    archived: int | None = None
     try:
-        with _readable(database) as readable:
-            _check(readable, key, kept, walk, stack)
+        given, witnessed = _given(kept, key, rules)
+        if tiles is not None:
+            _check_tiles(tiles, key, given, walk, stack)
+        else:
+            with _readable(database) as readable:
+                _check(readable, key, given, walk, stack, hash_payloads=hash_payloads)
+                archived = None if archive is None else _compare_archive(readable, archive, key, walk.size)
+        _require_quorum(rules, witnessed, 0)
     except _Bad as bad:
         found = bad
     except (sqlite3.Error, OverflowError) as error:
         found = _Bad("container", walk.size, f"the database cannot be read on ({type(error).__name__})")
-    return _result(walk, stack, key, found)
+    unsigned = "" if key is not None else "signatures not checked: no public key"
+    return Result(
+        ok=found is None,
+        size=walk.size,
+        root=stack.root().hex(),
+        first_bad_index=None if found is None else found.index,
+        damage=None if found is None else found.damage,
+        signed=key is not None,
+        detail=unsigned if found is None else found.detail,
+        payloads="hashed" if hash_payloads and tiles is None else "lengths only" if tiles is None else "not there",
+        witnessed=None if witnessed is None else witnessed.size,
+        witnesses=() if witnessed is None else witnessed.names,
+        archived=archived,
+    )
+
+
+def prove(path: Path | str, index: int, checkpoint: Path | None = None) -> bytes:
+    """Return the proof (C2SP tlog-proof) that entry `index` is in the tree of a checkpoint, by default the head.
+
+    The header is carried as extra data. Verify the ledger first: this only computes.
+
+    Raises:
+        UnusableInput: there is no such ledger or entry, or the checkpoint does not cover it.
+    """
+    database, tiles = _find(Path(path))
+    if tiles is not None:
+        raise UnusableInput("a proof is made from a ledger, not from tiles")
+    with _readable(database) as readable, closing(_open(readable)) as connection:
+        head = connection.execute("SELECT note FROM head").fetchone()
+        note = _read_bytes(checkpoint) if checkpoint is not None else b"" if head is None else head[0]
+        stated = _parse_note(note)
+        header, _ = _row(connection, index)
+        if stated is None or not 0 <= index < stated.size or not header:
+            raise UnusableInput(f"the checkpoint does not cover an entry {index}")
+        path_nodes = _inclusion_path(connection, index, stated.size)
+    return _proof_text(header, index, path_nodes) + b"\n\n" + note
+
+
+def verify_proof(proof: Path, public_key: Path | None = None, policy: Path | None = None) -> Result:
+    """Check one record's proof against the log's key, and the policy's witnesses when one is given.
+
+    Raises:
+        UnusableInput: a file is absent, or is no proof, or no key is given.
+    """
+    parsed = _parse_proof(_read_bytes(proof))
+    if parsed is None:
+        raise UnusableInput(f"{proof} is no proof of a record")
+    header, index, nodes, note = parsed
+    rules = None if policy is None else read_policy(policy)
+    key = read_public_key(public_key) if public_key is not None else rules.log if rules is not None else None
+    if key is None:
+        raise UnusableInput("a proof proves nothing without the log's public key; give --public-key or --policy")
+    found: _Bad | None = None
+    witnessed: _Witnessed | None = None
+    stated = _parse_note(note)
+    try:
+        (stated,), witnessed = _given([note], key, rules)
+        _check_path(header, index, nodes, stated)
+        _require_quorum(rules, witnessed, index)
+    except _Bad as bad:
+        found = bad
+    return Result(
+        ok=found is None,
+        size=0 if stated is None else stated.size,
+        root="" if stated is None else stated.root.hex(),
+        first_bad_index=None if found is None else index,
+        damage=None if found is None else found.damage,
+        signed=True,
+        detail=header.decode("utf-8", "replace") if found is None else found.detail,
+        payloads="not there",
+        witnessed=None if witnessed is None else witnessed.size,
+        witnesses=() if witnessed is None else witnessed.names,
+    )
 
 
 def read_public_key(path: Path) -> PublicKey:
@@ -185,28 +339,123 @@ def read_public_key(path: Path) -> PublicKey:
     Raises:
         UnusableInput: absent, malformed, or the key id is not this key's.
     """
-    name, _, rest = _read_bytes(path).decode("utf-8", "replace").strip().partition("+")
-    tag, _, encoded = rest.partition("+")
-    try:
-        raw = b64decode(encoded, validate=True)
-    except (ValueError, Base64Error) as error:
-        raise UnusableInput(f"{path} holds no verifier key") from error
-    key = PublicKey(name=name, raw=raw[1:])
-    if not name or raw[:1] != b"\x01" or len(key.raw) != _HASH_BYTES or key.tag.hex() != tag:
+    key = _parse_key(_read_bytes(path).decode("utf-8", "replace").strip())
+    if key is None or key.kind != 1:
         raise UnusableInput(f"{path} holds no Ed25519 verifier key")
     return key
 
 
+def read_policy(path: Path) -> Policy:
+    """Parse a policy file: one log, witnesses, groups, quorum (C2SP tlog-policy).
+
+    Raises:
+        UnusableInput: absent or malformed; a policy that is not understood whole proves nothing.
+    """
+    logs: list[PublicKey] = []
+    witnesses: dict[str, PublicKey] = {}
+    groups: dict[str, tuple[int, tuple[str, ...]]] = {}
+    quorum: str | None = None
+    used: set[str] = set()
+    for line in _read_bytes(path).decode("utf-8", "replace").split("\n"):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        match words:
+            case ["log", text, *_] if (key := _parse_key(text)) is not None and key.kind == 1 and not logs:
+                logs.append(key)
+            case ["witness", name, text, *_] if (
+                (key := _parse_key(text)) is not None
+                and key.kind == _COSIGNER
+                and name not in {*witnesses, *groups, "none"}
+                and all(key.raw != other.raw for other in witnesses.values())
+            ):
+                witnesses[name] = key
+            case ["group", name, count, *members] if (
+                name not in {*witnesses, *groups, "none"}
+                and members
+                and len(set(members)) == len(members)
+                and all(member in witnesses or member in groups for member in members)
+                and used.isdisjoint(members)
+                and (needed := _threshold(count, len(members))) is not None
+            ):
+                groups[name] = (needed, tuple(members))
+                used.update(members)
+            case ["quorum", name] if quorum is None and (name == "none" or name in witnesses or name in groups):
+                quorum = name
+            case _:
+                raise UnusableInput(f"{path}: a policy line is not understood: {line[:60]!r}")
+    if len(logs) != 1 or quorum is None:
+        raise UnusableInput(f"{path}: a policy names one log and one quorum")
+    return Policy(log=logs[0], witnesses=witnesses, groups=groups, quorum=quorum)
+
+
+def certificate(result: Result, *, subject: str, at: datetime, verifier: bytes) -> str:
+    """Return a printable statement of what was verified and what was not, for an auditor's file.
+
+    Args:
+        result: what was found.
+        subject: the path or name of what was checked.
+        at: when, aware.
+        verifier: the verifier's own bytes; their hash says which program spoke.
+    """
+    witnesses = ", ".join(result.witnesses) or "none"
+    covered = "none" if result.witnessed is None else f"entries 0 to {result.witnessed - 1}, by {witnesses}"
+    rows = [
+        ("Checked", subject),
+        ("At (UTC)", at.astimezone(UTC).isoformat(timespec="seconds")),
+        ("Outcome", "no damage found" if result.ok else "DAMAGE FOUND"),
+        ("Damage", "-" if result.damage is None else f"{result.damage}: {result.detail}"),
+        ("First bad index", "-" if result.first_bad_index is None else str(result.first_bad_index)),
+        ("Entries", str(result.size)),
+        ("Merkle root (SHA-256)", result.root),
+        ("Signatures", "checked against the given key" if result.signed else "NOT checked: no key was given"),
+        ("Payloads", result.payloads),
+        ("Witnesses", covered),
+        ("Archive", "not compared" if result.archived is None else f"entries 0 to {result.archived - 1} agree"),
+        ("Verifier (SHA-256)", sha256(verifier).hexdigest()),
+    ]
+    lines = ["LEDGER VERIFICATION CERTIFICATE", "=" * 78, ""]
+    for name, value in rows:
+        cut = wrap(value, 54, break_on_hyphens=False) or [""]
+        lines += [f"{name:<24}{cut[0]}", *(" " * 24 + rest for rest in cut[1:])]
+    lines += [
+        "",
+        *wrap(_CERTIFICATE_SCOPE, 78),
+        "",
+        "Verified by: ______________________   Signature: ______________________",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return 0 only for a ledger without damage."""
-    parser = argparse.ArgumentParser(prog="verify", description="Check a ledger offline.")
-    parser.add_argument("path", type=Path, metavar="PATH", help="ledger.db, or a home directory")
+    """Run the command line; return 0 only for a ledger or proof without damage."""
+    parser = argparse.ArgumentParser(prog="verify", description="Check a ledger, or one record's proof, offline.")
+    parser.add_argument("path", type=Path, metavar="PATH", help="ledger.db, a home, a directory of tiles, or a proof")
     parser.add_argument("--public-key", type=Path, metavar="FILE", help="default: ledger.pub beside the database")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a signed note kept elsewhere")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="log, witnesses and quorum (tlog-policy)")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", action="append", help="a signed note kept elsewhere")
+    parser.add_argument("--archive", type=Path, metavar="DIR", help="tiles kept elsewhere, compared leaf by leaf")
+    parser.add_argument("--headers-only", action="store_true", help="do not hash the payloads")
+    parser.add_argument("--prove", type=int, metavar="INDEX", help="after the check, write this entry's proof to --out")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where the proof goes")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="write a printable statement of the outcome")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(arguments)
+    if (given.prove is None) != (given.out is None):
+        parser.error("--prove and --out belong together")
     try:
-        result = verify(given.path, given.public_key, given.checkpoint)
+        result = run(
+            given.path,
+            given.public_key,
+            given.checkpoint,
+            policy=given.policy,
+            archive=given.archive,
+            hash_payloads=not given.headers_only,
+            prove_index=given.prove,
+            out=given.out,
+            certificate_file=given.certificate,
+        )
     except UnusableInput as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -215,6 +464,48 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         sys.stdout.write("".join(f"{name}: {value}\n" for name, value in asdict(result).items()))
     return 0 if result.ok else 1
+
+
+def run(
+    path: Path,
+    public_key: Path | None = None,
+    checkpoint: Sequence[Path] | None = None,
+    *,
+    policy: Path | None = None,
+    archive: Path | None = None,
+    hash_payloads: bool = True,
+    prove_index: int | None = None,
+    out: Path | None = None,
+    certificate_file: Path | None = None,
+) -> Result:
+    """Verify whatever `path` is, then write the proof and the certificate that were asked for.
+
+    Raises:
+        UnusableInput: as `verify`, `verify_proof` and `prove`, or a file cannot be written.
+    """
+    if is_proof(path):
+        result = verify_proof(path, public_key, policy)
+    else:
+        result = verify(path, public_key, checkpoint, policy=policy, archive=archive, hash_payloads=hash_payloads)
+    try:
+        if prove_index is not None and out is not None and result.ok:
+            out.write_bytes(prove(path, prove_index, checkpoint[0] if checkpoint else None))
+        if certificate_file is not None:
+            statement = certificate(
+                result, subject=str(path), at=datetime.now(UTC), verifier=Path(__file__).read_bytes()
+            )
+            certificate_file.write_text(statement, encoding="utf-8")
+    except OSError as error:
+        raise UnusableInput(f"{error.filename} cannot be written ({error.strerror})") from error
+    return result
+
+
+def is_proof(path: Path) -> bool:
+    """Whether the file at `path` begins as a record's proof does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(_PROOF_VERSION)) == _PROOF_VERSION.encode()
 
 
 # ---- the pass ------------------------------------------------------------------------------------------------------
@@ -246,72 +537,125 @@ class _Stack:
         return node
 
 
-def _check(database: str, key: PublicKey | None, kept: bytes | None, walk: _Walk, stack: _Stack) -> None:
+def _check(
+    database: str,
+    key: PublicKey | None,
+    given: tuple[_Note, ...],
+    walk: _Walk,
+    stack: _Stack,
+    *,
+    hash_payloads: bool,
+) -> None:
     with closing(_open(database)) as connection, _structure_check(database) as structure:
         head = connection.execute("SELECT size, frontier, facts_epoch, signatures, note FROM head").fetchone()
         notes = {
             size: (frontier, note)
             for size, frontier, note in connection.execute("SELECT size, frontier, note FROM checkpoints")
         }
-        given = None if kept is None else _parse_note(kept)
-        if kept is not None and (given is None or not _note_holds(kept, given, key)):
-            raise _Bad("checkpoint", None, "the given checkpoint is not signed by this log's key")
         stated = _Stated(head=head, notes=notes, given=given, key=key)
-        roots = _walk_entries(connection, walk, stack, stated)
+        roots = _walk_entries(connection, walk, stack, stated, hash_payloads=hash_payloads)
         _check_notes(connection, stated, roots, walk)
         _check_end(stated, walk.size)
         _check_head_size(head, walk.size)
         if head is not None:
             _check_signed(connection, head, stated, walk, stack)
             _check_head(head, walk, stack)
-        if given is not None and given.root != roots.get(given.size, given.root if given.size == 0 else None):
-            raise _Bad("forked", None, "the given checkpoint was signed for another history of this size")
+        _check_given(given, roots)
     if structure:
         raise _Bad("container", None, f"the database's structure is damaged: {structure[0][:100]}")
 
 
+def _given(
+    kept: Sequence[bytes], key: PublicKey | None, rules: Policy | None
+) -> tuple[tuple[_Note, ...], _Witnessed | None]:
+    """Parse the checkpoints that were given; each is signed by the log, and no cosignature on it may be wrong."""
+    notes: list[_Note] = []
+    best: _Witnessed | None = None
+    for note in kept:
+        stated = _parse_note(note)
+        if stated is None or not _note_holds(note, stated, key):
+            raise _Bad("checkpoint", None, "the given checkpoint is not signed by this log's key")
+        notes.append(stated)
+        if rules is None:
+            continue
+        names = _cosigners(note, stated, rules)
+        if names and rules.is_met(set(names)) and (best is None or stated.size > best.size):
+            best = _Witnessed(size=stated.size, names=names)
+    return tuple(notes), best
+
+
+def _cosigners(note: bytes, stated: _Note, rules: Policy) -> tuple[str, ...]:
+    """Return the policy's names of those whose cosignature on a note holds (C2SP tlog-cosignature)."""
+    held: list[str] = []
+    for name, key in rules.witnesses.items():
+        for blob in _signatures(note, key):
+            at = int.from_bytes(blob[:8], "big")
+            if not key.holds(blob[8:], b"cosignature/v1\ntime %d\n%b" % (at, stated.text)):
+                raise _Bad("checkpoint", None, f"the cosignature of witness {name} does not hold")
+            if name not in held:
+                held.append(name)
+    return tuple(held)
+
+
+def _require_quorum(rules: Policy | None, witnessed: _Witnessed | None, index: int) -> None:
+    if rules is not None and witnessed is None and rules.quorum != "none":
+        raise _Bad("unwitnessed", index, "no given checkpoint carries the cosignatures that the policy asks for")
+
+
+def _check_given(given: Sequence[_Note], roots: Mapping[int, bytes]) -> None:
+    for note in given:
+        if note.root != roots.get(note.size, sha256(b"").digest() if note.size == 0 else None):
+            raise _Bad("forked", None, f"the given checkpoint of size {note.size} was signed for another history")
+
+
 def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million turns in seconds, so nothing is called in it
-    connection: sqlite3.Connection, walk: _Walk, stack: _Stack, stated: _Stated
+    connection: sqlite3.Connection, walk: _Walk, stack: _Stack, stated: _Stated, *, hash_payloads: bool
 ) -> dict[int, bytes]:
     """Check every entry against itself and its predecessor; return the roots at the sizes that checkpoints state."""
-    notes = stated.notes
-    given_size = -1 if stated.given is None else stated.given.size
+    wanted = {*stated.notes, *(note.size for note in stated.given)}
     roots: dict[int, bytes] = {}
     hashes = stack.hashes
     size = 0
     previous = _ZERO
+    sha = sha256
     try:
-        for index, entry_id, header, leaf_column, signature, payload in connection.execute(_SCAN):
+        for index, entry_id, header, leaf_column, signature, payload in connection.execute(
+            _SCAN if hash_payloads else _SCAN_LENGTHS
+        ):
             if index != size:
                 raise _Bad("missing", size, "an entry is missing")
             if type(header) is not bytes:
                 raise _Bad("header", size, "the header is not what was stored")
-            prefix = b'{"v":1,"index":%d,"prev":"%b",' % (size, previous.hex().encode())
-            leaf = sha256(b"\x00" + header).digest()
+            prefix = b'{"v":1,"index":%d,"prev":"%b",' % (size, hexlify(previous))
+            leaf = sha(b"\x00" + header).digest()
             if leaf != leaf_column or not header.startswith(prefix):
                 _diagnose(connection, size, previous, stack)
             at = len(prefix)
             start = header.find(b'"id":"', at, at + 40) + 6
-            if type(entry_id) is not bytes or header[start : start + 33] != entry_id.hex().encode() + b'"':
+            if type(entry_id) is not bytes or header[start : start + 32] != hexlify(entry_id):
                 raise _Bad("id", size, "the stored id is not the header's")
-            if payload is None:
-                if b'"ct_sha256":"' in header:
-                    raise _Bad("payload", size, "the payload that the header names is absent")
-            else:
-                sealed = _SEAL_FIELDS.search(header, at)
-                if sealed is None:
-                    if b'"ct_sha256":"' in header:
-                        raise _Bad("commitment", size, "the header's key id or commitment is malformed")
+            place = header.find(b'"ct_sha256":"', at)
+            if payload is not None:
+                if place < 0:
                     raise _Bad("payload", size, "there is a payload that the header does not name")
-                if type(payload) is not bytes or sealed[1] != sha256(payload).hexdigest().encode():
+                sealed = _SEAL_FIELDS.match(header, place)
+                if sealed is None:
+                    raise _Bad("commitment", size, "the header's key id or commitment is malformed")
+                if not hash_payloads:
+                    length = payload
+                elif type(payload) is not bytes or sealed[1] != sha(payload).hexdigest().encode():
                     raise _Bad("payload", size, "the payload is not what the header names")
-                if int(sealed[2]) != len(payload):
+                else:
+                    length = len(payload)
+                if int(sealed[2]) != length:
                     raise _Bad("payload", size, "the payload's length is not what the header names")
+            elif place >= 0:
+                raise _Bad("payload", size, "the payload that the header names is absent")
             if header.startswith(b'"type":"control"', at):
                 walk.facts_epoch = size + 1
             node, rest = leaf, size
             while rest & 1:
-                node = sha256(b"\x01" + hashes.pop() + node).digest()
+                node = sha(b"\x01" + hashes.pop() + node).digest()
                 rest >>= 1
             hashes.append(node)
             size += 1
@@ -319,18 +663,15 @@ def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million tur
             if signature is not None:
                 if type(signature) is not bytes:
                     raise _Bad("signature", size - 1, "the stored signature is none")
-                walk.signatures = sha256(walk.signatures + (size - 1).to_bytes(8, "big") + signature).digest()
+                walk.signatures = sha(walk.signatures + (size - 1).to_bytes(8, "big") + signature).digest()
                 walk.last_signed, walk.last_signature = size - 1, signature
-            if size in notes:
+            if size in wanted:
                 if signature is not None:
                     walk.signed_at[size] = signature
                 stack.size = size
                 roots[size] = stack.root()
-                if notes[size][0] == b"".join(hashes):
+                if size in stated.notes and stated.notes[size][0] == b"".join(hashes):
                     walk.fitting.add(size)
-            elif size == given_size:
-                stack.size = size
-                roots[size] = stack.root()
     finally:
         walk.size = stack.size = size
         walk.previous = previous
@@ -347,14 +688,16 @@ def _check_notes(connection: sqlite3.Connection, stated: _Stated, roots: dict[in
                 raise _Bad("checkpoint", None, f"the kept checkpoint of size {size} carries another tree")
             continue
         if stated.key is not None and stated.head is not None and _note_holds(note, parsed, stated.key):
-            _find_bad_signature(connection, stated.head, stated.key, walk)
+            fork = _Bad("forked", None, f"a kept checkpoint of size {size} was signed for another history")
+            _find_bad_signature(connection, stated.head, stated.key, walk, otherwise=fork)
         raise _Bad("checkpoint", None, f"the kept checkpoint of size {size} states another tree")
 
 
 def _check_end(stated: _Stated, size: int) -> None:
     """Compare the number of entries with every checkpoint's."""
-    if stated.given is not None and stated.given.size > size:
-        raise _Bad("truncated", size, f"the given checkpoint states {stated.given.size} entries")
+    given = max((note.size for note in stated.given), default=0)
+    if given > size:
+        raise _Bad("truncated", size, f"a given checkpoint states {given} entries")
     noted = max(stated.notes, default=0)
     if noted > size:
         note = stated.notes[noted][1]
@@ -397,7 +740,8 @@ def _check_signed(
         return
     text = _text(key.name, walk.size, stack.root())
     if walk.signatures != head[3] or not key.holds(walk.last_signature, text):
-        _find_bad_signature(connection, head, key, walk)
+        wrong_hash = _Bad("head", None, "the head's running hash over signatures is not theirs")
+        _find_bad_signature(connection, head, key, walk, otherwise=wrong_hash)
     for size, (_, note) in stated.notes.items():
         # A note that carries its entry's signature needs no second check: that one is covered by the running hash.
         carried = isinstance(note, bytes) and walk.signed_at.get(size) in _signatures(note, key)
@@ -407,9 +751,12 @@ def _check_signed(
 
 
 def _find_bad_signature(
-    connection: sqlite3.Connection, head: tuple[object, ...], key: PublicKey, walk: _Walk
+    connection: sqlite3.Connection, head: tuple[object, ...], key: PublicKey, walk: _Walk, *, otherwise: _Bad
 ) -> NoReturn:
-    """Verify every stored signature: a good one later proves the content before it, so only signature bytes are bad."""
+    """Verify every stored signature: a good one later proves the content before it, so only signature bytes are bad.
+
+    When all hold, the damage is `otherwise`.
+    """
     stack = _Stack()
     suspects: list[int] = []
     proven = -1
@@ -422,7 +769,7 @@ def _find_bad_signature(
         else:
             suspects.append(index)
     if not suspects:
-        raise _Bad("head", None, "the head's running hash over signatures is not theirs")
+        raise otherwise
     if suspects[0] < proven or _text_holds(head[4], key, stack.root(), walk.size):
         raise _Bad("signature", suspects[0], "the stored signature was changed; the entries themselves are proven")
     raise _Bad(
@@ -528,13 +875,13 @@ def _signatures(note: bytes, key: PublicKey | None = None) -> list[bytes]:
     found = []
     for line in note.partition(b"\n\n")[2].split(b"\n"):
         words = line.split(b" ")
-        if len(words) != 3 or (key is not None and words[1] != key.name.encode()):
+        if len(words) != 3 or words[0] != _DASH or (key is not None and words[1] != key.name.encode()):
             continue
         try:
             blob = b64decode(words[2], validate=True)
         except (ValueError, Base64Error):
             continue
-        if key is None or blob[:4] == key.tag:
+        if (key is None or blob[:4] == key.tag) and b64encode(blob) == words[2]:
             found.append(blob[4:])
     return found
 
@@ -553,7 +900,233 @@ def _text_holds(note: object, key: PublicKey, root: bytes, size: int) -> bool:
     return stated is not None and stated.size == size and stated.root == root and _note_holds(note, stated, key)
 
 
+# ---- keys and policies ---------------------------------------------------------------------------------------------
+
+
+def _parse_key(text: str) -> PublicKey | None:
+    """Parse name+key id+base64(kind | key); None when it is none, or the key id is another key's."""
+    name, _, rest = text.partition("+")
+    tag, _, encoded = rest.partition("+")
+    try:
+        raw = b64decode(encoded, validate=True)
+    except (ValueError, Base64Error):
+        return None
+    if not name or len(raw) != 1 + _HASH_BYTES:
+        return None
+    key = PublicKey(name=name, raw=raw[1:], kind=raw[0])
+    return key if key.tag.hex() == tag else None
+
+
+def _threshold(count: str, members: int) -> int | None:
+    """Return how many of a group's members are needed; None when it is no number from 1 to all."""
+    if count in {"any", "all"}:
+        return 1 if count == "any" else members
+    return int(count) if count.isdecimal() and 1 <= int(count) <= members else None
+
+
+# ---- proofs of one record ------------------------------------------------------------------------------------------
+
+
+def _inclusion_path(connection: sqlite3.Connection, index: int, size: int) -> list[bytes]:
+    """Return the audit path of a leaf (RFC 6962 section 2.1.1): roots of the ranges that the walk down passes by."""
+    ranges: list[tuple[int, int]] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + (1 << ((high - low - 1).bit_length() - 1))
+        ranges.append((middle, high) if index < middle else (low, middle))
+        low, high = (low, middle) if index < middle else (middle, high)
+    nodes: list[bytes] = []
+    for start, stop in reversed(ranges):
+        stack = _Stack()
+        for (leaf,) in connection.execute(
+            "SELECT leaf_hash FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop)
+        ):
+            stack.push(leaf)
+        nodes.append(stack.root())
+    return nodes
+
+
+def _root_of_path(leaf: bytes, index: int, size: int, nodes: Sequence[bytes]) -> bytes | None:
+    """Return the root that a path leads to (RFC 9162 section 2.1.3.2); None when its length does not fit."""
+    if not 0 <= index < size:
+        return None
+    position, last, node = index, size - 1, leaf
+    for sibling in nodes:
+        if last == 0:
+            return None
+        if position & 1 or position == last:
+            node = sha256(b"\x01" + sibling + node).digest()
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
+        else:
+            node = sha256(b"\x01" + node + sibling).digest()
+        position, last = position >> 1, last >> 1
+    return node if last == 0 else None
+
+
+def _check_path(header: bytes, index: int, nodes: Sequence[bytes], stated: _Note) -> None:
+    if _root_of_path(sha256(b"\x00" + header).digest(), index, stated.size, nodes) != stated.root:
+        raise _Bad("proof", index, "the path does not lead from this header to the signed root")
+    named = _HEAD_OF_HEADER.match(header)
+    if named is None or int(named[1]) != index:
+        raise _Bad("proof", index, "the header names another index")
+
+
+def _parse_proof(proof: bytes) -> tuple[bytes, int, list[bytes], bytes] | None:
+    """Return header, index, path and note of a proof; None when it is none."""
+    text, _, note = proof.partition(b"\n\n")
+    try:
+        lines = text.decode().split("\n")
+        if lines[0] != _PROOF_VERSION or not lines[1].startswith("extra ") or not lines[2].startswith("index "):
+            return None
+        header = b64decode(lines[1][6:], validate=True)
+        nodes = [b64decode(line, validate=True) for line in lines[3:]]
+        index = int(lines[2][6:])
+    except (UnicodeDecodeError, ValueError, IndexError, Base64Error):
+        return None
+    # one spelling only: spare bits of base64, signs or zeros before a number would make two files of one proof
+    if text != _proof_text(header, index, nodes) or any(len(node) != _HASH_BYTES for node in nodes):
+        return None
+    return header, index, nodes, note
+
+
+def _proof_text(header: bytes, index: int, nodes: Sequence[bytes]) -> bytes:
+    lines = [_PROOF_VERSION, "extra " + b64encode(header).decode(), f"index {index}"]
+    return "\n".join([*lines, *(b64encode(node).decode() for node in nodes)]).encode()
+
+
+# ---- tiles ---------------------------------------------------------------------------------------------------------
+
+
+def tile_name(kind: str, number: int, width: int = _TILE) -> str:
+    """Return a tile's path below the log's prefix (C2SP tlog-tiles); a partial one names its width."""
+    rest, parts = divmod(number, 1000)[0], [f"{number % 1000:03}"]
+    while rest:
+        parts.insert(0, f"x{rest % 1000:03}")
+        rest //= 1000
+    return f"tile/{kind}/" + "/".join(parts) + ("" if width == _TILE else f".p/{width}")
+
+
+def _leaves_of(directory: Path, size: int) -> Iterator[bytes]:
+    """Yield the leaf hashes of the level-0 tiles."""
+    for number in range((size + _TILE - 1) // _TILE):
+        width = min(_TILE, size - number * _TILE)
+        tile = _read_tile(directory, "0", number, width)
+        if len(tile) < width * _HASH_BYTES:
+            raise _Bad("container", number * _TILE + len(tile) // _HASH_BYTES, "a tile is cut short")
+        for at in range(width):
+            yield tile[at * _HASH_BYTES : (at + 1) * _HASH_BYTES]
+
+
+def _read_tile(directory: Path, kind: str, number: int, width: int) -> bytes:
+    """Return a tile; the full one serves as well where only part of it is asked for."""
+    for wanted in dict.fromkeys((width, _TILE)):
+        file = directory / tile_name(kind, number, wanted)
+        if file.is_file():
+            return _read_bytes(file)
+    raise _Bad("container", number * _TILE, f"the tile {tile_name(kind, number, width)} is absent")
+
+
+def _published(directory: Path, key: PublicKey | None) -> _Note:
+    note = _read_bytes(directory / "checkpoint")
+    stated = _parse_note(note)
+    if stated is None or not _note_holds(note, stated, key):
+        raise _Bad("checkpoint", None, "the checkpoint beside the tiles is not signed by this log's key")
+    return stated
+
+
+def _check_tiles(directory: Path, key: PublicKey | None, given: tuple[_Note, ...], walk: _Walk, stack: _Stack) -> None:
+    """Check a log from its tiles and entry bundles alone: every header, its link, its leaf, every level, the root."""
+    stated = _published(directory, key)
+    wanted = {note.size for note in given}
+    roots: dict[int, bytes] = {}
+    leaves = _leaves_of(directory, stated.size)
+    levels: dict[int, list[bytes]] = {}
+    for header in _bundled(directory, stated.size):
+        index = stack.size
+        leaf = next(leaves)
+        if sha256(b"\x00" + header).digest() != leaf:
+            raise _Bad("header", index, "the header is not what its tile says")
+        if not header.startswith(b'{"v":1,"index":%d,"prev":"%b",' % (index, walk.previous.hex().encode())):
+            raise _Bad("chain", index, "the entry does not name its own place or the one before it")
+        stack.push(leaf)
+        walk.previous, walk.size = leaf, stack.size
+        if stack.size in wanted:
+            roots[stack.size] = stack.root()
+        _fold(levels, 0, leaf)
+    if stack.root() != stated.root:
+        raise _Bad("forked", None, "the tiles are not the tree that their checkpoint was signed for")
+    for level, nodes in levels.items():
+        for number in range((len(nodes) + _TILE - 1) // _TILE if level else 0):
+            part = nodes[number * _TILE : (number + 1) * _TILE]
+            stored = _read_tile(directory, str(level), number, len(part))
+            if stored[: len(part) * _HASH_BYTES] != b"".join(part):
+                raise _Bad("container", number * _TILE ** (level + 1), f"a tile of level {level} is not its leaves'")
+    if given and max(note.size for note in given) > stack.size:
+        raise _Bad("truncated", stack.size, "a given checkpoint states more entries")
+    _check_given(given, roots)
+
+
+def _fold(levels: dict[int, list[bytes]], level: int, node: bytes) -> None:
+    """Add a node to its level; a full tile becomes one node of the level above."""
+    nodes = levels.setdefault(level, [])
+    nodes.append(node)
+    if len(nodes) % _TILE == 0:
+        stack = _Stack()
+        for each in nodes[-_TILE:]:
+            stack.push(each)
+        if level == 0:
+            nodes.clear()  # leaves are compared one by one
+        _fold(levels, level + 1, stack.root())
+
+
+def _bundled(directory: Path, size: int) -> Iterator[bytes]:
+    """Yield the headers of the entry bundles: each after its length in two bytes."""
+    for number in range((size + _TILE - 1) // _TILE):
+        width = min(_TILE, size - number * _TILE)
+        bundle, at = _read_tile(directory, "entries", number, width), 0
+        for place in range(width):
+            length = int.from_bytes(bundle[at : at + 2], "big")
+            header = bundle[at + 2 : at + 2 + length]
+            if len(bundle) < at + 2 or len(header) != length:
+                raise _Bad("container", number * _TILE + place, "an entry bundle is cut short")
+            at += 2 + length
+            yield header
+
+
+def _compare_archive(database: str, directory: Path, key: PublicKey | None, size: int) -> int:
+    """Hold every leaf against tiles kept elsewhere; return how many agree. Tells the very entry a rewrite began at."""
+    try:
+        stated = _published(directory, key)
+        kept = _Stack()
+        leaves = list(_leaves_of(directory, stated.size))
+    except _Bad as bad:
+        raise _Bad("archive", None, f"the archive cannot be used: {bad.detail}") from bad
+    for leaf in leaves:
+        kept.push(leaf)
+    if kept.root() != stated.root:
+        raise _Bad("archive", None, "the archive's tiles are not the tree that its checkpoint was signed for")
+    with closing(_open(database)) as connection:
+        stored = connection.execute("SELECT leaf_hash FROM entries WHERE idx < ? ORDER BY idx", (stated.size,))
+        for index, ((leaf,), archived) in enumerate(zip(stored, leaves, strict=False)):
+            if leaf != archived:
+                raise _Bad("forked", index, "from this entry on, the archive holds another signed history")
+    if size < stated.size:
+        raise _Bad("truncated", size, f"the archive holds {stated.size} entries")
+    return stated.size
+
+
 # ---- the file ------------------------------------------------------------------------------------------------------
+
+
+def _find(path: Path) -> tuple[Path, Path | None]:
+    """Return the database, or the directory of tiles, that `path` means. Raises UnusableInput."""
+    if path.is_dir() and not (path / "ledger.db").is_file() and (path / "checkpoint").is_file():
+        return path / "ledger.db", path
+    database = path / "ledger.db" if path.is_dir() else path
+    if not database.is_file():
+        raise UnusableInput(f"there is no ledger at {database}")
+    return database, None
 
 
 @contextmanager
@@ -595,7 +1168,6 @@ def _stand(database: Path, log: Path) -> tuple[int, int, bytes]:
 def _open(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     connection.text_factory = bytes
-    connection.execute("PRAGMA cache_size=-65536")
     return connection
 
 
@@ -626,19 +1198,6 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnusableInput(f"{path} cannot be read ({os.strerror(error.errno or 0)})") from error
-
-
-def _result(walk: _Walk, stack: _Stack, key: PublicKey | None, bad: _Bad | None) -> Result:
-    unsigned = "" if key is not None else "signatures not checked: no public key"
-    return Result(
-        ok=bad is None,
-        size=walk.size,
-        root=stack.root().hex(),
-        first_bad_index=None if bad is None else bad.index,
-        damage=None if bad is None else bad.damage,
-        signed=key is not None,
-        detail=unsigned if bad is None else bad.detail,
-    )
 
 
 if __name__ == "__main__":

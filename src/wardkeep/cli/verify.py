@@ -1,4 +1,4 @@
-"""`wardkeep verify`: check a ledger offline, its hashes, chain and signatures (45 CFR 164.312(c)(1))."""
+"""`wardkeep verify`: check a ledger or one record's proof offline (45 CFR 164.312(c)(1))."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wardkeep.audit.verify import verify
+from wardkeep.audit.verify import UnusableInput, run
 from wardkeep.cli._options import Home, Json, print_json, print_lines
 
 
@@ -19,14 +19,37 @@ def command(
     *,
     home: Home,
     path: Annotated[
-        Path | None, typer.Argument(metavar="PATH", help="A ledger file or home (default: --home).")
+        Path | None,
+        typer.Argument(metavar="PATH", help="A ledger file, home, directory of tiles, or a proof (default: --home)."),
     ] = None,
     public_key: Annotated[Path | None, typer.Option(help="The ledger's published key, kept elsewhere.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint kept elsewhere: finds a cut tail.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Log, witnesses and quorum that a checkpoint must have.")] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint kept elsewhere: finds a cut tail.")
+    ] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="Tiles kept elsewhere: finds the entry a rewrite began at.")
+    ] = None,
+    headers_only: Annotated[bool, typer.Option("--headers-only", help="Leave the payloads' bytes unread.")] = False,
+    prove: Annotated[int | None, typer.Option(metavar="INDEX", help="Write this entry's proof to --out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the proof goes.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Write a printable statement of the outcome here.")] = None,
     json: Json = False,
 ) -> None:
     """Check a ledger without the server; the first bad index and the class of damage are named."""
-    result = verify(path if path is not None else home, public_key, checkpoint)
+    if (prove is None) != (out is None):
+        raise UnusableInput("--prove and --out belong together")
+    result = run(
+        path if path is not None else home,
+        public_key,
+        checkpoint,
+        policy=policy,
+        archive=archive,
+        hash_payloads=not headers_only,
+        prove_index=prove,
+        out=out,
+        certificate_file=certificate,
+    )
     if json:
         print_json(asdict(result))
     else:
