@@ -1,14 +1,13 @@
-"""`wardkeep deid`: detection and de-identification offline, from standard input to standard output.
+"""`wardkeep deid`: detection and de-identification offline.
 
-Prints what was found and never a claim: software cannot certify 45 CFR 164.514. `spans` keeps the order of its lines,
+Prints what was found and never a claim: software cannot certify 45 CFR 164.514. What takes a policy is in
+`_deid_policies`. `spans` reads and writes lines, keeps the order of its lines,
 also over several processes. Nothing that was read is repeated in an error.
 """
 
-import contextlib
 import io
 import multiprocessing
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -18,15 +17,11 @@ from typing import Annotated, Final
 
 import typer
 
-from wardkeep.cli._failure import CommandFailed
-from wardkeep.cli._options import Home, Json, print_json, print_lines
-from wardkeep.model.spans import Leaf, LeafKind
-from wardkeep.privacy.deidentify import deidentify
-from wardkeep.privacy.detect.detector import Detector
+from wardkeep.cli._deid_policies import explain, policies, text, told_plainly
+from wardkeep.cli._options import Home, Json
 from wardkeep.privacy.detect.nomination import Policy
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable, MalformedLine
 from wardkeep.privacy.jsonl import spans_jsonl
-from wardkeep.privacy.surrogates import Surrogates
 
 _CHUNK: Final = 64
 _LINE_NUMBER: Final = re.compile(r"line (\d+): (.*)")
@@ -53,6 +48,7 @@ def register(root: typer.Typer) -> None:
     group.command("spans")(spans)
     group.command("text")(text)
     group.command("explain")(explain)
+    group.command("policies")(policies)
     root.add_typer(group, name="deid")
 
 
@@ -64,51 +60,12 @@ def spans(
     json: Json = False,  # noqa: ARG001 - every command has it; the output is JSON lines
 ) -> None:
     """Read {"id","text"} lines, write {"id","spans"} lines in the same order; offsets are code points."""
-    with _told_plainly():
+    with told_plainly():
         lines = _lines()
         found = spans_jsonl(lines, policy.policy) if jobs == 1 else _parallel(lines, policy.policy, jobs)
         for line in found:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
-
-
-def text(
-    *,
-    home: Home,  # noqa: ARG001 - every command has it
-    policy: Chosen = PolicyName.BALANCED,
-    json: Json = False,
-) -> None:
-    """Read one text, write it with surrogates; the key of the surrogates is forgotten."""
-    with _told_plainly():
-        given = _whole()
-        leaf = Leaf(given, None, LeafKind.TEXT)
-        done = deidentify(
-            [leaf],
-            detector=Detector(policy.policy),
-            surrogates=Surrogates(secrets.token_bytes(32)),
-            keep=frozenset(),
-            known=(),
-        )
-    replaced = given if done.texts[0] is None else done.texts[0]
-    if json:
-        print_json({"text": replaced, "counts": {kind.value: number for kind, number in done.counts.items()}})
-    else:
-        sys.stdout.write(replaced)
-
-
-def explain(
-    *,
-    home: Home,  # noqa: ARG001 - every command has it
-    policy: Chosen = PolicyName.BALANCED,
-    json: Json = False,
-) -> None:
-    """Read one text, write where something was found, of which type, and by which rule; never the text."""
-    with _told_plainly():
-        found = Detector(policy.policy).find(_whole())
-    if json:
-        print_json([{"start": s.start, "end": s.end, "type": s.type.value, "rule": s.rule} for s in found])
-    else:
-        print_lines(*(f"{s.start}-{s.end}\t{s.type.value}\t{s.rule}" for s in found))
 
 
 def _lines() -> Iterator[str]:
@@ -122,13 +79,6 @@ def _lines() -> Iterator[str]:
         if not line:
             return
         yield line
-
-
-def _whole() -> str:
-    try:
-        return sys.stdin.buffer.read().decode("utf-8")
-    except UnicodeDecodeError:
-        raise MalformedLine("line 1 or a later one: not UTF-8") from None
 
 
 def _parallel(lines: Iterator[str], policy: Policy, jobs: int) -> Iterator[str]:
@@ -208,24 +158,3 @@ def _work(link: Connection, policy: Policy) -> None:
         link.send((int(shape.group(1)), shape.group(2)) if shape is not None else (1, "cannot be read"))
     except (DetectorFailed, DetectorUnavailable) as error:
         link.send(type(error).__name__)
-
-
-@contextlib.contextmanager
-def _told_plainly() -> Iterator[None]:
-    try:
-        yield
-    except MalformedLine as error:
-        sys.stdout.flush()
-        raise CommandFailed(
-            "line_malformed",
-            what=f"The input stops at {error}.",
-            why="A line that cannot be read is not passed on.",
-            fix='Each line is one JSON object in UTF-8 with "id" and a string "text".',
-        ) from None
-    except (DetectorFailed, DetectorUnavailable) as error:
-        raise CommandFailed(
-            "detector_failed",
-            what=f"Detection could not run ({type(error).__name__}).",
-            why="Text that was not examined is not passed on.",
-            fix="Run `wardkeep doctor`; reinstall the package if its data is damaged.",
-        ) from error

@@ -5,7 +5,7 @@ state is in the arguments and the returned map. Does not decide what may be kept
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
@@ -75,6 +75,18 @@ def deidentify(
     Raises:
         DetectorFailed: a recogniser broke; nothing may leave.
     """
+    chosen, refused = examine(leaves, detector=detector, keep=keep, known=known)
+    return _replace(leaves, chosen, surrogates, refused)
+
+
+def examine(
+    leaves: Sequence[Leaf], *, detector: Detector, keep: AbstractSet[IdentifierType], known: Sequence[str]
+) -> tuple[list[list[Span]], list[int]]:
+    """Return the spans to treat in each leaf, and the numbers of leaves that are refused; arguments as `deidentify`.
+
+    Raises:
+        DetectorFailed: a recogniser broke; nothing may leave.
+    """
     found = [[] if leaf.kind is LeafKind.OPAQUE else _recognise(leaf, detector) for leaf in leaves]
     _join_neighbours(leaves, found, detector)
     declared = detector.terms(known)
@@ -101,7 +113,7 @@ def deidentify(
             hit = _EXACT.search(text) is not None
         if hit or declared.find(text):
             refused.append(number)
-    return _replace(leaves, chosen, surrogates, refused)
+    return chosen, refused
 
 
 def _named_alike(span: Span, text: str, terms: Terms) -> Span:
@@ -153,6 +165,13 @@ def _join_neighbours(leaves: Sequence[Leaf], found: list[list[Span]], detector: 
                     found[number].insert(0, Span(0, end, span.type, span.rule))
 
 
+def tags_in(texts: Iterable[str]) -> frozenset[str]:
+    """Return the tags that stand literally in the input: none of ours may be equal to one."""
+    return frozenset(
+        token.partition("-")[2][:TAG_LENGTH].lower() for text in texts if "[" in text for token in TOKEN.findall(text)
+    )
+
+
 def _replace(
     leaves: Sequence[Leaf], chosen: Sequence[Sequence[Span]], surrogates: Surrogates, refused: list[int]
 ) -> Deidentified:
@@ -161,13 +180,7 @@ def _replace(
     ]
     if not any(mentions):
         return Deidentified(texts=[None] * len(leaves), restore={}, counts={}, refused=refused)
-    taken = frozenset(
-        token.partition("-")[2][:TAG_LENGTH].lower()
-        for leaf in leaves
-        if "[" in leaf.text
-        for token in TOKEN.findall(leaf.text)
-    )
-    tokens = surrogates.assign(chain.from_iterable(mentions), taken)
+    tokens = surrogates.assign(chain.from_iterable(mentions), tags_in(leaf.text for leaf in leaves))
     counts: dict[IdentifierType, int] = {}
     texts: list[str | None] = []
     for leaf, spans, here in zip(leaves, chosen, mentions, strict=True):

@@ -91,7 +91,7 @@ class Surrogates:
             taken: tags in lower case that stand literally in the input and must not be ours.
         """
         values = {mention: canonical(*mention) for mention in dict.fromkeys(mentions)}
-        persons = _persons({value for (kind, _), value in values.items() if kind is IdentifierType.NAME})
+        persons = whole_names({value for (kind, _), value in values.items() if kind is IdentifierType.NAME})
         groups: dict[Mention, list[Mention]] = {}
         for mention, value in values.items():
             kind = mention[0]
@@ -122,7 +122,7 @@ def _variant(number: int) -> str:
     return f".{letters}"
 
 
-def _persons(names: Collection[str]) -> dict[str, str]:
+def whole_names(names: Collection[str]) -> dict[str, str]:
     """Map a partial name to the one fuller name of the call that it can mean; one that fits two people is left out."""
     if len(names) < 2:
         return {}

@@ -152,3 +152,57 @@ def test_explain_names_rule_and_place_and_never_the_text(shell, typed):
     assert [(each["start"], each["end"], each["type"]) for each in told.json] == [(5, 17, "PHONE")]
     typed(b"Call 202-555-0147")
     assert "0147" not in shell("deid", "explain").out
+
+
+def test_policies_are_shown_with_their_rules(shell):
+    told = shell("deid", "policies", "--json")
+    assert {each["name"] for each in told.json["policies"]} == {"strict", "balanced", "safe_harbor", "limited_data_set"}
+    assert len({each["citation"] for each in told.json["classes"]}) == 19
+    assert "164.514(b)(2)(i)(G)" in shell("deid", "policies").out
+
+
+def test_a_text_under_safe_harbor_and_its_report(shell, typed, tmp_path):
+    note = b"Patient Rosalind Okafor, 94 years old, of Boston, MA 02115, seen 03/14/2024 by Dr. Alan Whitfield."
+    typed(note)
+    report = tmp_path / "report.json"
+    told = shell("deid", "text", "--policy", "safe_harbor", "--set", "PROVIDER=allow", "--report", report)
+    assert told.status == 0
+    assert "90+ years old" in told.out
+    assert "MA 021" in told.out
+    assert "seen 2024 by Dr. Alan Whitfield" in told.out
+    held = json.loads(report.read_text())
+    assert report.stat().st_mode & 0o077 == 0
+    assert held["found"]["DATE"] == {"citation": "45 CFR 164.514(b)(2)(i)(C)", "count": 1, "actions": {"generalise": 1}}
+    assert held["policy"]["actions"]["PROVIDER"] == "allow"
+    assert any("PROVIDER" in risk for risk in held["residual_risk"])
+    assert all(len(digest) == 64 for digest in held["method"]["data"].values())
+    assert "data/lexicon.z" in held["method"]["data"]
+    assert "Okafor" not in report.read_text()
+
+
+def test_a_policy_that_says_nonsense_is_refused_with_what_there_is(shell, typed, tmp_path):
+    for words in (["--policy", "lax"], ["--set", "NOSE=mask"], ["--set", "SSN"], ["--set", "SSN=hide"]):
+        typed(b"x")
+        told = shell("deid", "text", *words, "--json")
+        assert told.status == 1
+        assert told.json["error"]["code"] == "policy_invalid"
+    own = tmp_path / "own.toml"
+    own.write_text('name = "own"')
+    typed(b"x")
+    assert shell("deid", "text", "--policy-file", own, "--json").json["error"]["code"] == "policy_invalid"
+
+
+def test_a_blocked_class_is_not_passed_on(shell, typed):
+    typed(b"Call 202-555-0147")
+    told = shell("deid", "text", "--set", "PHONE=block", "--json")
+    assert (told.status, told.json["error"]["code"]) == (1, "class_blocked")
+    assert "0147" not in told.out + told.err
+
+
+def test_explain_says_class_and_action(shell, typed):
+    typed(b"Seen by Dr. Alan Whitfield on 03/14/2024.")
+    told = shell("deid", "explain", "--policy", "safe_harbor", "--json")
+    assert [(each["class"], each["action"]) for each in told.json] == [
+        ("PROVIDER", "surrogate"),
+        ("DATE", "generalise"),
+    ]
