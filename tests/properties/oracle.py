@@ -265,7 +265,7 @@ def _at(registry: Registry, asked: Asked, deployment: Deployment) -> tuple[set[R
         # an agreement without a scope covers nothing, and no single term is the one it lacks
         short |= standing if agreement.scopes else standing | _COVERS_NOTHING
         for position, scope in enumerate(agreement.scopes):
-            terms = set(_terms(registry, asked, deployment, scope))
+            terms = set(_terms(registry, asked, deployment, scope)) | set(_kept(registry, asked, agreement, scope))
             short |= terms
             if not standing and not terms:
                 covering.add((deployment.id, agreement.id, position))
@@ -274,7 +274,9 @@ def _at(registry: Registry, asked: Asked, deployment: Deployment) -> tuple[set[R
     return found, frozenset(covering)
 
 
-_COVERS_NOTHING = frozenset({Reason.BAA_MISSING} | {r for r in Reason if r.value.startswith("scope_")})
+_COVERS_NOTHING = frozenset(
+    {Reason.BAA_MISSING, Reason.RETENTION_NOT_ACCEPTED} | {r for r in Reason if r.value.startswith("scope_")}
+)
 
 
 def _place(registry: Registry, deployment: Deployment, vendor: Vendor | None) -> Iterator[Reason]:
@@ -324,10 +326,28 @@ def _terms(registry: Registry, asked: Asked, deployment: Deployment, scope: Scop
         (frozenset({deployment.model}), scope.models, Reason.SCOPE_MODEL),
         (frozenset({deployment.region}), scope.regions, Reason.SCOPE_REGION),
         (frozenset({_stated_purpose(registry, asked)}), scope.purposes, Reason.SCOPE_PURPOSE),
-        (frozenset({scope.retention.value}), frozenset({Retention.ZERO.value}), Reason.SCOPE_RETENTION),
     )
     for needed, granted, reason in asks:
         if needed - granted:
             yield reason
     if not scope.training_prohibited:
         yield Reason.SCOPE_TRAINING
+
+
+def _kept(registry: Registry, asked: Asked, agreement: Agreement, scope: Scope) -> Iterator[Reason]:
+    """What closes a scope under which the vendor keeps something. No model of these worlds is kept by its platform."""
+    if scope.retention is Retention.ZERO:
+        return
+    if scope.retention is Retention.UNKNOWN or scope.retention_days is None or registry.organisation is None:
+        yield Reason.SCOPE_RETENTION
+        return
+    zone = registry.organisation.zone
+    reaching = [
+        each
+        for each in registry.acceptances.values()
+        if each.activated_by and not each.withdrawn_by
+        if each.agreement == agreement.id and not each.days < scope.retention_days
+        if asked.at < start_of_day(zone, each.until + timedelta(days=1))
+    ]
+    if not reaching:
+        yield Reason.RETENTION_NOT_ACCEPTED

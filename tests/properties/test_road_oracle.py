@@ -36,6 +36,7 @@ from wardkeep.model.registry import (
     Purpose,
     Registry,
     Retention,
+    RiskAcceptance,
     Role,
     Route,
     Scope,
@@ -223,7 +224,8 @@ def _narrower(pick: Pick, scope: Scope, features: frozenset[str]) -> Scope:
         less = features - {pick.one_of(sorted(features))} if features else frozenset()
         return replace(scope, features=less)
     if term == "retention":
-        return replace(scope, retention=pick.one_of((Retention.UNKNOWN, Retention.DAYS_UNDER_BAA)))
+        kept = pick.one_of((Retention.UNKNOWN, Retention.DAYS_UNDER_BAA, Retention.DAYS_UNDER_BAA))
+        return replace(scope, retention=kept, retention_days=pick.one_of((30, 30, 31, 7, None)))
     if term == "training":
         return replace(scope, training_prohibited=False)
     return replace(scope, **{term: pick.one_of(_NEAR_MISSES[term])})
@@ -296,6 +298,22 @@ def _agreements(
         items.insert(pick.one_of(range(len(items) + 1)), (whole.id, whole))
         found = dict(items)
     return found
+
+
+def _acceptances(pick: Pick, day: date) -> dict[str, RiskAcceptance]:
+    """Return risk acceptances: some hold, some are one person's, lapsed, withdrawn or too short."""
+    return {
+        f"risk-{number}": RiskAcceptance(
+            id=f"risk-{number}",
+            agreement=pick.one_of(("baa-0", "baa-0", "baa-1", "baa-2")),
+            days=pick.one_of((30, 31, 90, 29)),
+            until=pick.one_of((day, day + timedelta(days=1), day, day - timedelta(days=1))),
+            added_by="officer-1",
+            activated_by=pick.one_of(("officer-2", "officer-2", "officer-2", None)),
+            withdrawn_by=pick.one_of((None, None, None, "officer-1")),
+        )
+        for number in range(pick.one_of((0, 1, 2)))
+    }
 
 
 def _key(pick: Pick, at: datetime, number: int) -> ApiKey:
@@ -479,6 +497,7 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
             "v2": Vendor(id="v2", party="Party Two"),
         },
         agreements=_agreements(pick, day, deployment, surface, features),
+        acceptances=_acceptances(pick, day),
         workspaces={"default": DEFAULT_WORKSPACE},
         deployments={"d1": deployment, "d2": second, "d3": third},
         routes=routes,

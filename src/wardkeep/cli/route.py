@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from wardkeep.cli import _terms
 from wardkeep.cli._client import Client, client
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
@@ -19,6 +20,7 @@ def register(root: typer.Typer) -> None:
     group.command("add")(add)
     group.command("list")(list_routes)
     group.command("remove")(remove)
+    _terms.register(group)
     root.add_typer(group, name="route")
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import Registry
@@ -37,12 +38,15 @@ class FactsSource:
     down is found as well.
     """
 
-    __slots__ = ("_clock", "_day", "_latest_us")
+    __slots__ = ("_clock", "_day", "_latest_us", "_profiles", "_terms", "_terms_of")
 
     def __init__(self, clock: Callable[[], Instant], *, newest_entry_us: int = 0) -> None:
         self._clock = clock
         self._latest_us = newest_entry_us
         self._day = _Day(zone="", day=date.min, starts_us=0, ends_us=0)
+        self._profiles = load_profiles()
+        self._terms_of = Registry(epoch=0)
+        self._terms = terms_in_force(self._profiles, self._terms_of)
 
     def now(self, registry: Registry) -> Facts | Refused:
         """Return the snapshot, or why there is none."""
@@ -59,7 +63,10 @@ class FactsSource:
         day = self._day
         if not (day.starts_us <= wall_us < day.ends_us and day.zone == organisation.zone):
             day = self._day = _day_at(reading, organisation.zone)
-        return Facts(registry=registry, today=day.day, now=reading, policy_version=POLICY_VERSION)
+        if registry is not self._terms_of:
+            # The terms in force follow from the registry alone, so they are joined once for each that is published.
+            self._terms, self._terms_of = terms_in_force(self._profiles, registry), registry
+        return Facts(registry=registry, today=day.day, now=reading, policy_version=POLICY_VERSION, terms=self._terms)
 
 
 def _day_at(reading: Instant, zone: str) -> _Day:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import AgreementStatus, Deployment, Purpose, Registry, Route, Surface
-from wardkeep.routing.choose import agreement_for
+from wardkeep.routing.choose import Need, agreement_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +50,16 @@ _BASELINE: Final = frozenset({Purpose.TREAT.value})
 
 def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
     """Return for every route whether it is open on a day, and which agreements end until then."""
+    terms = terms_in_force(load_profiles(), registry)
     return Forecast(
         on=on,
         routes=tuple(
-            _forecast(registry, route, surface, purpose, on)
+            _forecast(
+                registry,
+                route,
+                surface,
+                Need(on=on, endpoint=surface.value, features=frozenset(), purpose=purpose, terms=terms),
+            )
             for _, route in sorted(registry.routes.items())
             for surface in _surfaces(registry, route)
             for purpose in _purposes(registry, route)
@@ -67,13 +74,11 @@ def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
     )
 
 
-def _forecast(registry: Registry, route: Route, surface: Surface, purpose: str, on: date) -> RouteForecast:
+def _forecast(registry: Registry, route: Route, surface: Surface, need: Need) -> RouteForecast:
     """Ask the gate for each deployment in the order that a call would, as `routing.choose.choose` does."""
     name, agreement, reason = route.deployment, None, Reason.MODEL_UNKNOWN
     for deployment in reversed(_candidates(registry, route, surface)):
-        opened = agreement_for(
-            registry, deployment, on=on, endpoint=surface.value, features=frozenset(), purpose=purpose
-        )
+        opened = agreement_for(registry, deployment, need)
         if isinstance(opened, Refused):
             if agreement is None:
                 name, reason = deployment.id, opened.reason
@@ -86,7 +91,7 @@ def _forecast(registry: Registry, route: Route, surface: Surface, purpose: str, 
         model=route.model,
         deployment=name,
         endpoint=surface.value,
-        purpose=purpose,
+        purpose=need.purpose,
         agreement=agreement,
         reason=None if agreement is not None else reason,
     )

@@ -25,6 +25,7 @@ from wardkeep.model.registry import (
     Person,
     Purpose,
     Retention,
+    RiskAcceptance,
     Role,
     Route,
     Scope,
@@ -68,6 +69,23 @@ class ScopeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     purposes: frozenset[str]
     retention: Retention
     training_prohibited: bool
+    retention_days: int | None = None
+
+
+class AcceptanceForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A risk acceptance to record: at most `days` kept, until a day. The reason is what was weighed."""
+
+    id: str
+    agreement: str
+    days: int
+    until: date
+    reason: str
+
+
+class TermsVersionForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A version of a platform's terms profile."""
+
+    version: int
 
 
 class AgreementForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -104,6 +122,7 @@ class AgreementForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True)
                     purposes=scope.purposes,
                     retention=scope.retention,
                     training_prohibited=scope.training_prohibited,
+                    retention_days=scope.retention_days,
                 )
                 for scope in self.scopes
             ),
@@ -224,7 +243,7 @@ def read_form(form: type[F], value: Mapping[str, object]) -> F:
         ) from None
 
 
-def view(record: Agreement | Vendor | Route | Organisation | Forecast) -> dict[str, object]:
+def view(record: Agreement | RiskAcceptance | Vendor | Route | Organisation | Forecast) -> dict[str, object]:
     """Return a record that holds nothing secret, as it is shown."""
     return _plain(record)
 

@@ -18,7 +18,18 @@ import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, Workspace
-from wardkeep.model.registry import Agreement, ApiKey, Deployment, Organisation, Person, Registry, Route, Vendor
+from wardkeep.model.registry import (
+    Agreement,
+    ApiKey,
+    Deployment,
+    Organisation,
+    Person,
+    Registry,
+    RiskAcceptance,
+    Route,
+    TermsAdoption,
+    Vendor,
+)
 
 ORGANISATION_ID: Final = "organisation"
 
@@ -37,6 +48,8 @@ class Kind(StrEnum):
     ORGANISATION = "organisation"
     VENDORS = "vendors"
     AGREEMENTS = "agreements"
+    ACCEPTANCES = "acceptances"
+    ADOPTIONS = "adoptions"
     DEPLOYMENTS = "deployments"
     ROUTES = "routes"
     PEOPLE = "people"
@@ -53,6 +66,8 @@ _TYPES: Final = MappingProxyType(
         Kind.ORGANISATION: Organisation,
         Kind.VENDORS: Vendor,
         Kind.AGREEMENTS: Agreement,
+        Kind.ACCEPTANCES: RiskAcceptance,
+        Kind.ADOPTIONS: TermsAdoption,
         Kind.DEPLOYMENTS: Deployment,
         Kind.ROUTES: Route,
         Kind.PEOPLE: Person,
@@ -69,6 +84,8 @@ Record = (
     Organisation
     | Vendor
     | Agreement
+    | RiskAcceptance
+    | TermsAdoption
     | Deployment
     | Route
     | Person
@@ -156,6 +173,8 @@ def _pointing(record: Record, pointer: str) -> Record:
     match record:
         case Agreement(status_reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, status_reason=pointer)
+        case RiskAcceptance(reason=reason) if reason == SEE_THIS_ENTRY:
+            return replace(record, reason=pointer)
         case Vendor(suspended_because=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, suspended_because=pointer)
         case _:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
+from wardkeep.compliance.acceptances import LONGEST_DAYS_KEPT
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import SEE_THIS_ENTRY, Change, Kind
 from wardkeep.compliance.terms import (
@@ -31,6 +32,7 @@ from wardkeep.model.registry import (
     Person,
     Purpose,
     Registry,
+    Retention,
     Scope,
     Surface,
     Vendor,
@@ -175,6 +177,10 @@ def _check_scope(scope: Scope) -> None:
         clean_region(name, "region of a scope")
     for name in scope.features:
         clean_id(name, "feature of a scope")
+    if (scope.retention is Retention.DAYS_UNDER_BAA) != (scope.retention_days is not None):
+        raise invalid("number of days kept of a scope", "stated with days_under_baa, and only with it")
+    if scope.retention_days is not None and not 1 <= scope.retention_days <= LONGEST_DAYS_KEPT:
+        raise invalid("number of days kept of a scope", f"from 1 to {LONGEST_DAYS_KEPT}")
     if not scope.endpoints <= _ENDPOINTS:
         raise invalid("list of endpoints of a scope", f"out of {', '.join(sorted(_ENDPOINTS))}")
     if not scope.purposes <= _PURPOSES:

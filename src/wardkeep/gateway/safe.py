@@ -59,6 +59,7 @@ def make_safe(permitted: Permitted, detector: Detector, surrogate_key: Secret[by
         body=_body(call, reading, found, signed),
         features=_features(call, reading),
         geography=_geography(reading),
+        traits=frozenset(reading.traits) | {f"beta.{beta}" for beta in call.betas},
         restore=found.restore,
         counts={kind.value: count for kind, count in found.counts.items()},
         conversation_key=conversation_key,

@@ -96,6 +96,12 @@ class Reason(StrEnum):
     SCOPE_PURPOSE = "scope_purpose"
     SCOPE_RETENTION = "scope_retention"
     SCOPE_TRAINING = "scope_training"
+    RETENTION_NOT_ACCEPTED = "retention_not_accepted"
+    TERMS_MISSING = "terms_missing"
+    TERMS_ENDPOINT = "terms_endpoint"
+    TERMS_FEATURE = "terms_feature"
+    TERMS_FIELD = "terms_field"
+    TERMS_RETENTION = "terms_retention"
     REGION_UNKNOWN = "region_unknown"
     CREDENTIAL_UNAVAILABLE = "vendor_credential_unavailable"
     # proof
@@ -135,6 +141,10 @@ _SCOPE_FIX = (
 _AUDIT_RULE = (
     "Every call is recorded durably before it leaves (45 CFR 164.312(b)); without the record it may not leave."
 )
+_TERMS_RULE = (
+    "An agreement opens only what the platform's own terms keep out of storage; what they do not list is outside."
+)
+_TERMS_FIX = "`wardkeep route terms show` lists what the platform's terms reach, with their dates and doubts."
 _MIN = "Access to PHI is limited to permitted people and purposes (45 CFR 164.308(a)(4), 164.502(b))."
 
 EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
@@ -525,6 +535,39 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The agreement does not forbid training on what is sent.",
             "PHI is never training data by default (45 CFR 164.502(a)).",
             _SCOPE_FIX,
+        ),
+        Reason.RETENTION_NOT_ACCEPTED: _row(
+            403,
+            "The agreement lets the vendor keep what it is sent for some days, and nobody accepted that risk.",
+            "Retention under an agreement opens only with a time-limited risk acceptance by two people.",
+            "Record it with `wardkeep baa risk add`; a second person activates it. Or use a route with zero retention.",
+        ),
+        Reason.TERMS_MISSING: _row(
+            403,
+            "There is no terms profile for the platform and protocol behind this model.",
+            "Of a platform without terms nothing is known, and unknown is refused.",
+            "The operator records the deployment under a platform that `wardkeep route terms list` shows.",
+        ),
+        Reason.TERMS_ENDPOINT: _row(
+            403, "This endpoint is outside the platform's zero-retention terms.", _TERMS_RULE, _TERMS_FIX
+        ),
+        Reason.TERMS_FEATURE: _row(
+            403,
+            "The request uses the feature named in `field`, which is outside the platform's terms.",
+            _TERMS_RULE,
+            f"Send the request without it. {_TERMS_FIX}",
+        ),
+        Reason.TERMS_FIELD: _row(
+            403,
+            "The request has the field named in `field`, which the platform's terms exclude.",
+            _TERMS_RULE,
+            f"Remove the field. {_TERMS_FIX}",
+        ),
+        Reason.TERMS_RETENTION: _row(
+            403,
+            "The platform keeps what this model is sent, whatever was agreed.",
+            "An agreement on zero retention is not kept by a model that the platform serves with retention only.",
+            "Use another model, or agree on the days it keeps and accept the risk (`wardkeep baa risk add`).",
         ),
         Reason.REGION_UNKNOWN: _row(
             403,

@@ -45,7 +45,10 @@ class AgreementStatus(StrEnum):
 
 
 class Retention(StrEnum):
-    """What the vendor keeps after answering (provider-terms retention classes)."""
+    """What the vendor keeps after answering (provider-terms retention classes).
+
+    `ZERO` opens, `DAYS_UNDER_BAA` only with an active `RiskAcceptance`, `UNKNOWN` never.
+    """
 
     ZERO = "zero"
     DAYS_UNDER_BAA = "days_under_baa"
@@ -57,6 +60,7 @@ class Scope:
     """What an agreement covers. A call must fit one scope whole: nothing is joined across scopes.
 
     Names are exact; there are no wildcards, because a wildcard covers what nobody read. An empty set covers nothing.
+    `retention_days` is stated with `DAYS_UNDER_BAA` and only with it.
     """
 
     platform: str
@@ -68,6 +72,42 @@ class Scope:
     purposes: frozenset[str]
     retention: Retention
     training_prohibited: bool
+    retention_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskAcceptance:
+    """A risk that two people accepted for one agreement, until a day: retained days under the BAA.
+
+    Opens nothing before `activated_by`, nothing after `until`, and nothing longer than `days`. `reason` points at the
+    ledger entry in which the words are sealed. `added_under` is as in `Agreement`.
+    """
+
+    id: str
+    agreement: str
+    days: int
+    until: date
+    added_by: str
+    added_under: frozenset[str] = frozenset()
+    activated_by: str | None = None
+    withdrawn_by: str | None = None
+    reason: str | None = None
+
+    def holds(self, on: date) -> bool:
+        """Whether it opens anything on a day."""
+        return self.activated_by is not None and self.withdrawn_by is None and on <= self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsAdoption:
+    """Which version of a platform's terms profile this organisation holds itself to, and which one is proposed."""
+
+    platform: str
+    version: int
+    proposed: int | None = None
+    proposed_by: str | None = None
+    proposed_under: frozenset[str] = frozenset()
+    adopted_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +244,8 @@ class Registry:
     organisation: Organisation | None = None
     vendors: dict[str, Vendor] = field(default_factory=dict)
     agreements: dict[str, Agreement] = field(default_factory=dict)
+    acceptances: dict[str, RiskAcceptance] = field(default_factory=dict)
+    adoptions: dict[str, TermsAdoption] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)

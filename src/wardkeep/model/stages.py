@@ -5,6 +5,7 @@ Each type is made in one place only, so holding one proves that its stage ran: `
 makes `Routed`, `gateway.record` makes `Opened`. `tests/unit/test_architecture.py` holds the code to that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from wardkeep.model.document import Document, Edit
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Agreement, ApiKey, Deployment, Person, Purpose, Registry, Route, Scope, Surface
 from wardkeep.model.sensitive import Secret
+from wardkeep.model.terms import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,8 @@ class Identified:
 class Facts:
     """Stage 2: one frozen snapshot of what is true now.
 
-    None is a fact that nobody has: it denies where the workspace's record requires it.
+    None is a fact that nobody has: it denies where the workspace's record requires it. `terms` are the platforms'
+    terms by platform; a platform that is not in it is closed.
     """
 
     registry: Registry
@@ -93,6 +96,7 @@ class Facts:
     policy_version: str
     training_overdue: frozenset[str] | None = None
     policies_unsigned: frozenset[str] | None = None
+    terms: Mapping[str, Terms] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,8 @@ class Permitted:
 class Safe:
     """Stage 4: every field was read, identifiers are replaced. `body` is what a vendor may see; still PHI.
 
-    `geography` is the processing region that the request itself names, which is held against the scope.
+    `geography` is the processing region that the request itself names, which is held against the scope. `features` are
+    held against the scope and the platform's terms, `traits` (what single fields turn on) against the terms alone.
     `restore` maps surrogate to original and lives in this call alone. `body` carries the client's model name until
     the route is chosen.
     """
@@ -129,6 +134,7 @@ class Safe:
     counts: dict[str, int]
     conversation_key: Secret[bytes]
     geography: str | None = None
+    traits: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,12 @@
 
 Pure. The gate is asked for every deployment that could be tried, fallbacks included. An agreement opens nothing by its
 existence: status, dates in the organisation's zone, legal party, and one scope that holds the platform, project,
-endpoint, model, region, purpose, every feature used, zero retention and no training, all at once.
+endpoint, model, region, purpose, every feature used, retention and no training, all at once. What a scope opened may
+still stand outside the platform's terms (`routing.terms`), which only close.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -12,6 +15,8 @@ from wardkeep.model.document import apply
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope
 from wardkeep.model.stages import Routed, Safe
+from wardkeep.model.terms import Terms
+from wardkeep.routing.terms import outside
 
 _CLOSED: Final = {
     AgreementStatus.DRAFT: Reason.BAA_NOT_ACTIVE,
@@ -35,15 +40,39 @@ _NEARNESS: Final = (
     Reason.SCOPE_FEATURE,
     Reason.SCOPE_PURPOSE,
     Reason.SCOPE_RETENTION,
+    Reason.RETENTION_NOT_ACCEPTED,
+    Reason.TERMS_RETENTION,
     Reason.SCOPE_TRAINING,
 )
 _RANK: Final = {reason: rank for rank, reason in enumerate(_NEARNESS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What one call needs opened, whichever deployment it goes to. `terms` are the platforms' terms by platform."""
+
+    on: date
+    endpoint: str
+    features: frozenset[str]
+    purpose: str
+    terms: Mapping[str, Terms]
+    traits: frozenset[str] = frozenset()
+    fields: Iterable[str] = ()
 
 
 def choose(safe: Safe) -> Routed | Refused:
     """Return the route with the agreement and scope that open it, or the reason that it stays closed."""
     permitted = safe.permitted
     registry, call = permitted.facts.registry, permitted.identified.call
+    need = Need(
+        on=permitted.facts.today,
+        endpoint=call.surface.value,
+        features=safe.features,
+        purpose=permitted.purpose.value,
+        terms=permitted.facts.terms,
+        traits=safe.traits,
+        fields=call.document.value,
+    )
     first: Refused | None = None
     otherwise = Reason.MODEL_UNKNOWN
     for name in (permitted.route.deployment, *permitted.route.fallbacks):
@@ -53,14 +82,7 @@ def choose(safe: Safe) -> Routed | Refused:
         if (deployment.dialect == "anthropic") != call.surface.is_anthropic:
             otherwise = Reason.SURFACE_MISMATCH
             continue
-        opened = agreement_for(
-            registry,
-            deployment,
-            on=permitted.facts.today,
-            endpoint=call.surface.value,
-            features=safe.features,
-            purpose=permitted.purpose.value,
-        )
+        opened = agreement_for(registry, deployment, need)
         if isinstance(opened, Refused):
             first = first or opened
         elif not _is_within(safe.geography, deployment.region):
@@ -85,10 +107,8 @@ def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Sco
     )
 
 
-def agreement_for(
-    registry: Registry, deployment: Deployment, *, on: date, endpoint: str, features: frozenset[str], purpose: str
-) -> tuple[Agreement, Scope] | Refused:
-    """Return the agreement and the one scope that cover the call on a day, or the reason nearest to opening."""
+def agreement_for(registry: Registry, deployment: Deployment, need: Need) -> tuple[Agreement, Scope] | Refused:
+    """Return the agreement and the one scope that cover the call, or the reason nearest to opening."""
     vendor = registry.vendors.get(deployment.vendor)
     if vendor is None:
         return Refused(reason=Reason.BAA_MISSING)
@@ -96,22 +116,46 @@ def agreement_for(
         return Refused(reason=Reason.VENDOR_SUSPENDED)
     if deployment.region is None:
         return Refused(reason=Reason.REGION_UNKNOWN)
+    terms = need.terms.get(deployment.platform)
+    retained = 0 if terms is None else terms.retained_days(deployment.model)
     nearest = Reason.BAA_MISSING
     for agreement in registry.agreements.values():
         if agreement.vendor != deployment.vendor:
             continue
-        reason = _standing(agreement, on)
+        reason = _standing(agreement, need.on)
         if reason is None and agreement.party != vendor.party:
             reason = Reason.SCOPE_PARTY
         if reason is None:
             for scope in agreement.scopes:
-                misfit = _misfit(scope, deployment, endpoint, features, purpose)
+                misfit = _misfit(scope, deployment, need) or _keeps(
+                    registry, agreement.id, scope, on=need.on, least=retained
+                )
                 if misfit is None:
-                    return agreement, scope
+                    uses = need.features | need.traits
+                    beyond = outside(terms, deployment, endpoint=need.endpoint, uses=uses, fields=need.fields)
+                    return beyond or (agreement, scope)
                 nearest = _nearer(nearest, misfit)
             continue
         nearest = _nearer(nearest, reason)
     return Refused(reason=nearest)
+
+
+def _keeps(registry: Registry, agreement: str, scope: Scope, *, on: date, least: int) -> Reason | None:
+    """Return why what the vendor keeps is not accepted: zero is zero, and days need an acceptance that reaches them.
+
+    `least` is for how many days the platform keeps what the model is sent, whatever was agreed.
+    """
+    if scope.retention is Retention.ZERO:
+        return Reason.TERMS_RETENTION if least else None
+    if scope.retention is not Retention.DAYS_UNDER_BAA or scope.retention_days is None:
+        return Reason.SCOPE_RETENTION
+    if least > scope.retention_days:
+        return Reason.TERMS_RETENTION
+    is_accepted = any(
+        each.agreement == agreement and each.days >= scope.retention_days and each.holds(on)
+        for each in registry.acceptances.values()
+    )
+    return None if is_accepted else Reason.RETENTION_NOT_ACCEPTED
 
 
 def _is_within(geography: str | None, region: str | None) -> bool:
@@ -136,19 +180,17 @@ def _standing(agreement: Agreement, on: date) -> Reason | None:
     return None
 
 
-def _misfit(
-    scope: Scope, deployment: Deployment, endpoint: str, features: frozenset[str], purpose: str
-) -> Reason | None:
+def _misfit(scope: Scope, deployment: Deployment, need: Need) -> Reason | None:
     """Return the first term of the scope that this call falls outside of."""
     tests = (
         (scope.platform == deployment.platform, Reason.SCOPE_PLATFORM),
         (deployment.project in scope.projects, Reason.SCOPE_PROJECT),
-        (endpoint in scope.endpoints, Reason.SCOPE_ENDPOINT),
+        (need.endpoint in scope.endpoints, Reason.SCOPE_ENDPOINT),
         (deployment.model in scope.models, Reason.SCOPE_MODEL),
         (deployment.region in scope.regions, Reason.SCOPE_REGION),
-        (features <= scope.features, Reason.SCOPE_FEATURE),
-        (purpose in scope.purposes, Reason.SCOPE_PURPOSE),
-        (scope.retention is Retention.ZERO, Reason.SCOPE_RETENTION),
+        (need.features <= scope.features, Reason.SCOPE_FEATURE),
+        (need.purpose in scope.purposes, Reason.SCOPE_PURPOSE),
+        (scope.retention is not Retention.UNKNOWN, Reason.SCOPE_RETENTION),
         (scope.training_prohibited, Reason.SCOPE_TRAINING),
     )
     return next((reason for holds, reason in tests if not holds), None)

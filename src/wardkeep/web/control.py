@@ -35,6 +35,7 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_route, today
 from wardkeep.web.control_access import ACCESS_ROUTES
+from wardkeep.web.control_terms import TERMS_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
 from wardkeep.web.openapi import openapi_document
 
@@ -336,6 +337,7 @@ ROUTES: Final = (
     post_route(
         "agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", form.ReasonForm, _terminate
     ),
+    *TERMS_ROUTES,
     get_route("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
     post_route("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),
     post_route("vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", form.ReasonForm, _suspend_vendor),

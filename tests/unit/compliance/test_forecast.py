@@ -48,9 +48,9 @@ def test_a_closed_road_names_its_reason(changes, reason):
 
 
 def test_an_anthropic_deployment_is_asked_for_its_two_endpoints():
-    scope = replace(SCOPE, endpoints=frozenset({"/v1/messages"}))
+    scope = replace(SCOPE, platform="anthropic-api", endpoints=frozenset({"/v1/messages"}))
     held = working_registry(
-        deployments={"openai-us": deployment(dialect="anthropic")},
+        deployments={"openai-us": deployment(dialect="anthropic", platform="anthropic-api")},
         agreements={"baa-1": agreement(status=AgreementStatus.ACTIVE, activated_by="security", scopes=(scope,))},
     )
     found = reasons(held, TODAY)

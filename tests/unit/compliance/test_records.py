@@ -1,6 +1,6 @@
 import os
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from tests.unit.compliance.organisation import PRIVACY, WORKSPACE, agreement, deployment, registry, working_registry
@@ -25,7 +25,7 @@ from wardkeep.model.access import (
     Relationship,
     Requirement,
 )
-from wardkeep.model.registry import ApiKey, Purpose, Registry, Role, Route, Vendor
+from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 
 KEY = ApiKey(
     id="k" * 12,
@@ -42,6 +42,8 @@ SAMPLES = {
     Kind.ORGANISATION: registry().organisation,
     Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
     Kind.AGREEMENTS: agreement(expires_on=None),
+    Kind.ACCEPTANCES: RiskAcceptance(id="r", agreement="baa-1", days=30, until=date(2027, 1, 1), added_by="p"),
+    Kind.ADOPTIONS: TermsAdoption(platform="openai-api", version=2, proposed=3, proposed_by="p"),
     Kind.DEPLOYMENTS: deployment(credential="c"),
     Kind.ROUTES: Route(model="m", deployment="d", requires_subject=True),
     Kind.PEOPLE: PRIVACY,

@@ -26,7 +26,8 @@ from wardkeep.model.registry import (
 )
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Call, Facts, Identified, Permitted, Routed, Safe, SafeBody
-from wardkeep.routing.choose import agreement_for, choose
+from wardkeep.model.terms import Terms
+from wardkeep.routing.choose import Need, agreement_for, choose
 
 TODAY = date(2028, 2, 29)
 SCOPE = Scope(
@@ -65,6 +66,13 @@ DEPLOYMENT = Deployment(
     region="us",
 )
 ROUTE = Route(model="alias", deployment="d1")
+TERMS = Terms(
+    platform="direct",
+    version=1,
+    dialects=frozenset({"openai", "anthropic"}),
+    endpoints=frozenset({"/v1/chat/completions", "/v1/messages"}),
+    features=frozenset({"stream", "tools"}),
+)
 REGISTRY = Registry(
     epoch=1,
     organisation=Organisation(name="Clinic", tenant="t", zone="Etc/UTC", officers=()),
@@ -91,7 +99,7 @@ def safe(
         default_purpose=None, expires_at=None,
     )  # fmt: skip
     owner = Person(id="o", roles=frozenset(), is_active=True)
-    facts = Facts(registry=registry, today=today, now=call.received, policy_version="1")
+    facts = Facts(registry=registry, today=today, now=call.received, policy_version="1", terms={"direct": TERMS})
     permitted = Permitted(
         identified=Identified(call=call, key=key, owner=owner),
         facts=facts,
@@ -237,10 +245,12 @@ def test_a_fallback_in_another_wire_format_is_not_considered() -> None:
 
 
 def test_agreement_for_answers_for_any_day() -> None:
-    asked = {"endpoint": "/v1/chat/completions", "features": frozenset(), "purpose": "TREAT"}
-    assert agreement_for(REGISTRY, DEPLOYMENT, on=TODAY, **asked) == (AGREEMENT, SCOPE)
-    late = agreement_for(REGISTRY, DEPLOYMENT, on=date(2028, 3, 1), **asked)
+    asked = Need(
+        on=TODAY, endpoint="/v1/chat/completions", features=frozenset(), purpose="TREAT", terms={"direct": TERMS}
+    )
+    assert agreement_for(REGISTRY, DEPLOYMENT, asked) == (AGREEMENT, SCOPE)
+    late = agreement_for(REGISTRY, DEPLOYMENT, replace(asked, on=date(2028, 3, 1)))
     assert isinstance(late, Refused)
     assert late.reason is Reason.BAA_EXPIRED
     evergreen = with_agreement(expires_on=None)
-    assert not isinstance(agreement_for(evergreen, DEPLOYMENT, on=date(9999, 12, 31), **asked), Refused)
+    assert not isinstance(agreement_for(evergreen, DEPLOYMENT, replace(asked, on=date(9999, 12, 31))), Refused)

@@ -23,6 +23,7 @@ from wardkeep.model.wire.grammar import (
     Record,
     Text,
     Thinking,
+    Trait,
     Variant,
     words,
 )
@@ -36,7 +37,7 @@ _SCHEMA_TEXT: Final = Text(LeafKind.SCHEMA)
 _UNREADABLE: Final = Never(Reason.CONTENT_UNREADABLE)
 _OUTSIDE: Final = Never(Reason.FEATURE_DENIED)
 
-_CACHE: Final = Record({"type": words("ephemeral"), "ttl": words("5m", "1h")})
+_CACHE: Final = Record({"type": words("ephemeral"), "ttl": Trait("cache_ttl", words("5m", "1h"), frozenset({"1h"}))})
 _CACHED: Final[dict[str, Node]] = {"cache_control": _CACHE}
 _CACHE_FEATURE: Final = MappingProxyType({"cache_control": "prompt_caching"})
 
@@ -46,7 +47,7 @@ def _block(kind: str, fields: dict[str, Node], *required: str) -> Record:
 
 
 _TEXT_BLOCK: Final = _block("text", {"text": _TEXT, "citations": Never(Reason.FIELD_UNLISTED)}, "text")
-_CITATIONS: Final = Record({"enabled": _FLAG})
+_CITATIONS: Final = Trait("citations", Record({"enabled": _FLAG}))
 _DOCUMENT: Final = _block(
     "document",
     {
@@ -113,8 +114,8 @@ _TOOL: Final = Variant(
                 "name": _OPAQUE,
                 "description": _SCHEMA_TEXT,
                 "input_schema": _SCHEMA,
-                "strict": _FLAG,
-                "eager_input_streaming": _FLAG,
+                "strict": Trait("strict_tools", _FLAG),
+                "eager_input_streaming": Trait("fine_grained_streaming", _FLAG),
                 "input_examples": _SCHEMA,
                 **_CACHED,
             },
@@ -149,7 +150,7 @@ _SHARED: Final[dict[str, Node]] = {
         features={"enabled": "thinking", "adaptive": "thinking"},
     ),
     "output_config": Record(
-        {"effort": words("low", "medium", "high", "xhigh", "max"), "format": _FORMAT},
+        {"effort": Trait("effort", words("low", "medium", "high", "xhigh", "max")), "format": _FORMAT},
         features={"format": "json_schema"},
     ),
     "output_format": _FORMAT,
@@ -175,7 +176,7 @@ REQUEST: Final = Record(
             "temperature": _NUMBER,
             "top_p": _NUMBER,
             "top_k": _NUMBER,
-            "service_tier": words("auto", "standard_only"),
+            "service_tier": Trait("service_tier", words("auto", "standard_only"), frozenset({"auto"})),
             "inference_geo": Mark("inference_geo", words("us")),
             "speed": words("standard"),
         }

@@ -34,6 +34,7 @@ class Reading:
     leaves: list[tuple[int, Leaf]] = field(default_factory=list)
     embedded: list[tuple[int, Embedded]] = field(default_factory=list)
     features: set[str] = field(default_factory=set)
+    traits: set[str] = field(default_factory=set)
     marks: dict[str, tuple[int, object]] = field(default_factory=dict)
     thinking: list["SignedBlock"] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -333,6 +334,26 @@ class Mark:
         """Remember, then read."""
         reading.marks[self.name] = (reading.ordinal, value)
         self.node.read(value, reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """Reads by another node, and notes what the field turns on: platforms' terms list which of these they reach.
+
+    With `values` only those words turn something on, each its own trait: `service_tier.flex`.
+    """
+
+    name: str
+    node: Node
+    values: frozenset[str] | None = None
+
+    def read(self, value: object, reading: Reading) -> None:
+        """Read, then note."""
+        self.node.read(value, reading)
+        if self.values is None:
+            reading.traits.add(self.name)
+        elif isinstance(value, str) and value in self.values:
+            reading.traits.add(f"{self.name}.{value}")
 
 
 @dataclass(frozen=True, slots=True)
