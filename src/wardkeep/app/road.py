@@ -1,6 +1,7 @@
 """Builds the road of one process from keys, facts and a sequencer."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 from wardkeep.compliance.deployments import open_credential
 from wardkeep.compliance.facts import FactsSource
@@ -40,6 +41,8 @@ def build_road(
         facts_now=facts.now,
         credential_for=credential_for,
         detector=detector,
+        # Built when the first route asks for it: few do, and it is as large as the other.
+        strict_detector=cache(lambda: Detector("strict")),
         providers={"openai": OpenAI(pool), "anthropic": Anthropic(pool)},
         recorder=Recorder(sequencer=sequencer, keys=keys, owner=owner, clock=clock),
         credential_mac_key=Secret(keys.api_key_key),

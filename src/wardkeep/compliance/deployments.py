@@ -25,6 +25,8 @@ from wardkeep.crypto.mac import sha256
 from wardkeep.model.registry import Deployment, Person, Registry, Route
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
+from wardkeep.privacy.errors import PolicyInvalid
+from wardkeep.privacy.policies.policy import interactive
 
 DIALECTS: Final = frozenset({"openai", "anthropic"})
 
@@ -96,6 +98,16 @@ def add_route(registry: Registry, by: Person, *, route: Route) -> tuple[Change, 
         raise unknown("deployment", "wardkeep route list")
     if len({route.deployment, *route.fallbacks}) != 1 + len(route.fallbacks):
         raise invalid("list of fallbacks", "of different deployments")
+    try:
+        interactive(route.policy, route.actions)
+    except PolicyInvalid as error:
+        raise NotAllowed(
+            "policy_invalid",
+            what=f"The route's privacy policy cannot be used: {error}.",
+            why="A class without a known action would go out by accident.",
+            fix="`wardkeep deid policies` shows classes and actions; routes take the interactive policies.",
+            status=400,
+        ) from None
     return (Change(kind=Kind.ROUTES, id=route.model, record=route),)
 
 

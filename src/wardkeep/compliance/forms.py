@@ -177,6 +177,8 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fallbacks: tuple[str, ...] = ()
     data_classes: frozenset[DataClass] = frozenset({DataClass.ORDINARY})
     passes: frozenset[IdentifierType] | None = None
+    policy: str = "balanced"
+    actions: dict[str, str] = {}
 
     def route(self) -> Route:
         """Return the record."""
@@ -188,6 +190,8 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             fallbacks=self.fallbacks,
             data_classes=self.data_classes,
             passes=None if self.passes is None else frozenset(each.value for each in self.passes),
+            policy=self.policy,
+            actions=dict(self.actions),
         )
 
 

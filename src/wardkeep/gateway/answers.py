@@ -12,7 +12,11 @@ from wardkeep.gateway.safe import wrap_signature
 from wardkeep.model.document import Document, parse
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.sensitive import Secret
-from wardkeep.privacy.reidentify import restore_text
+from wardkeep.privacy.reidentify import restore_dated
+from wardkeep.privacy.shift import DateShift
+
+# Where a vendor's answer holds the model's words; ids, names of models and usage hold none, and no date is moved there.
+_WORDS = frozenset({"content", "text", "refusal", "reasoning_content", "reasoning", "arguments", "input"})
 
 
 @dataclass(slots=True)
@@ -20,6 +24,8 @@ class _Walk:
     restore: dict[str, str]
     wrap: Callable[[str, str], str]
     changes: dict[int, str]
+    shift: DateShift | None = None
+    is_input: bool = False
     ordinal: int = 0
 
     def value(self, value: object, key: str | None) -> None:
@@ -30,13 +36,15 @@ class _Walk:
                 return
             for name, item in value.items():
                 self.ordinal += 1
+                outside, self.is_input = self.is_input, self.is_input or name == "input"
                 self.value(item, name)
+                self.is_input = outside
         elif isinstance(value, list):
             for item in value:
                 self.value(item, key)
         elif isinstance(value, str):
-            if "[" in value:
-                new = self.json_text(value) if key == "arguments" else restore_text(value, self.restore)
+            if "[" in value or self.shift is not None:
+                new = self.json_text(value) if key == "arguments" else self.text(value, key)
                 if new != value:
                     self.changes[self.ordinal] = new
             self.ordinal += 1
@@ -52,19 +60,25 @@ class _Walk:
                     self.changes[self.ordinal] = self.wrap(text, item)
                 self.ordinal += 1
 
+    def text(self, value: str, key: str | None) -> str:
+        shift = self.shift if self.is_input or key in _WORDS else None
+        return restore_dated(value, self.restore, shift, is_json=self.is_input)
+
     def json_text(self, value: str) -> str:
         try:
             inner = parse(value.encode())
         except RefusalError:
-            return restore_text(value, self.restore)
-        below = _Walk(self.restore, self.wrap, {})
+            return self.text(value, "arguments")
+        below = _Walk(self.restore, self.wrap, {}, self.shift, is_input=True)
         below.value(inner.value, None)
         return inner.replaced(below.changes).decode()
 
 
-def restore_answer(document: Document, restore: dict[str, str], conversation_key: Secret[bytes]) -> bytes:
-    """Return the answer's bytes with originals restored and signatures wrapped."""
-    walk = _Walk(restore, lambda text, signature: wrap_signature(text, signature, conversation_key), {})
+def restore_answer(
+    document: Document, restore: dict[str, str], conversation_key: Secret[bytes], shift: DateShift | None = None
+) -> bytes:
+    """Return the answer's bytes with originals restored, dates moved back and signatures wrapped."""
+    walk = _Walk(restore, lambda text, signature: wrap_signature(text, signature, conversation_key), {}, shift)
     walk.value(document.value, None)
     return document.replaced(walk.changes)
 

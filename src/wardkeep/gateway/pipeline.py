@@ -34,6 +34,7 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Routed, Safe
 from wardkeep.policy.decide import decide
 from wardkeep.privacy.detect.detector import Detector
+from wardkeep.privacy.shift import DateShift, shift_of
 from wardkeep.providers.contract import Provider
 from wardkeep.routing.choose import choose
 from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, TransportError, VendorTimeout
@@ -51,6 +52,7 @@ class Road:
     facts_now: Callable[[Registry], Facts | Refused]
     credential_for: Callable[[Registry, str], Secret[str]]
     detector: Detector
+    strict_detector: Callable[[], Detector]
     providers: dict[str, Provider]
     recorder: Recorder
     credential_mac_key: Secret[bytes]
@@ -130,7 +132,7 @@ def _decide(road: Road, call: Call) -> Routed | _Turn:
     permitted = decide(identified, facts)  # 3
     if isinstance(permitted, Refused):
         return permitted, identified, None
-    safe = make_safe(permitted, road.detector, road.surrogate_key)  # 4
+    safe = make_safe(permitted, road.detector, road.surrogate_key, road.strict_detector)  # 4
     if isinstance(safe, Refused):
         return safe, identified, permitted
     routed = choose(safe)  # 5
@@ -213,7 +215,7 @@ async def _whole(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answ
     except RefusalError:
         # Also an error page of something in front of the vendor: SDKs get an error in the shape they read.
         raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
-    body = restore_answer(document, _shown(safe), safe.conversation_key)
+    body = restore_answer(document, _shown(safe), safe.conversation_key, _shift(safe))
     tokens_in, tokens_out = usage_of(document.value)
     outcome = Outcome(
         decision="answered" if upstream.status < 400 else "vendor_error",
@@ -237,7 +239,22 @@ def _headers(opened: Opened, upstream: UpstreamResponse) -> list[tuple[bytes, by
     hidden = ",".join(f"{kind}={count}" for kind, count in sorted(opened.routed.safe.counts.items()))
     headers.append((b"wardkeep-ledger-index", str(opened.index).encode()))
     headers.append((b"wardkeep-hidden", hidden.encode() or b"none"))
+    if opened.routed.safe.dates is not None:
+        headers.append((b"wardkeep-dates", b"shifted"))
     return headers
+
+
+def _shift(safe: Safe) -> DateShift | None:
+    moved = safe.dates
+    if moved is None:
+        return None
+    return shift_of(
+        days=moved.days,
+        shown=moved.shown,
+        order=moved.order,
+        pivot=moved.pivot,
+        reveals=safe.permitted.reveals,
+    )
 
 
 async def _streamed(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answer:
@@ -246,6 +263,7 @@ async def _streamed(road: Road, opened: Opened, upstream: UpstreamResponse) -> A
         restore=_shown(safe),
         conversation_key=safe.conversation_key,
         is_anthropic=safe.permitted.identified.call.surface.is_anthropic,
+        shift=_shift(safe),
     )
     headers = [(n, v) for n, v in _headers(opened, upstream) if n != b"content-type"]
     headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]

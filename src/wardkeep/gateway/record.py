@@ -77,14 +77,15 @@ class Recorder:
                 "features": ",".join(sorted(routed.safe.features)),
             },
         }
-        payload = msgspec.msgpack.encode(
-            {
-                "asked": call.document.raw,
-                "edits": routed.edits,
-                "hidden": routed.safe.restore,
-                "subject": permitted.subject,
-            }
-        )
+        sealed: dict[str, object] = {
+            "asked": call.document.raw,
+            "edits": routed.edits,
+            "hidden": routed.safe.restore,
+            "subject": permitted.subject,
+        }
+        if routed.safe.dates is not None:
+            sealed["dates"] = routed.safe.dates
+        payload = msgspec.msgpack.encode(sealed)
         draft = self._draft("request", call.id, header, payload, facts_epoch=permitted.facts.registry.epoch)
         admission = Admission(key=key.id, calls_per_minute=key.calls_per_minute, calls_at_once=key.calls_at_once)
         self._open.add(call.id)

@@ -7,7 +7,8 @@ read is refused by name; a detector that fails refuses the call.
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 
 import orjson
@@ -17,13 +18,16 @@ from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Surface
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.spans import IdentifierType, Leaf
-from wardkeep.model.stages import Call, Permitted, Safe, SafeBody
+from wardkeep.model.stages import Call, Permitted, Safe, SafeBody, ShiftedDates
 from wardkeep.model.wire import anthropic_messages, openai_chat
 from wardkeep.model.wire.grammar import Reading, Record, SignedBlock, read
 from wardkeep.privacy.deidentify import Deidentified, deidentify
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
+from wardkeep.privacy.policies.policy import Action, PrivacyPolicy, interactive
+from wardkeep.privacy.shift import days_from
 from wardkeep.privacy.surrogates import Surrogates
+from wardkeep.privacy.treatment import Treated, Treatment, allowed_types, treat
 
 _GRAMMARS: Final[dict[Surface, Record]] = {
     Surface.OPENAI_CHAT: openai_chat.REQUEST,
@@ -33,27 +37,45 @@ _GRAMMARS: Final[dict[Surface, Record]] = {
 _WRAPPED: Final = "wk1."
 
 
-def make_safe(permitted: Permitted, detector: Detector, surrogate_key: Secret[bytes]) -> Safe | Refused:
-    """Return the call as a vendor may see it, or the reason it may not be seen."""
+def make_safe(
+    permitted: Permitted,
+    detector: Detector,
+    surrogate_key: Secret[bytes],
+    strict_detector: Callable[[], Detector] | None = None,
+) -> Safe | Refused:
+    """Return the call as a vendor may see it, or the reason it may not be seen.
+
+    `strict_detector` gives the other detector, which routes with the strict policy need; without one they are refused.
+    """
     call = permitted.identified.call
     conversation_key = _conversation_key(permitted, surrogate_key)
     try:
         reading = read(call.document, _GRAMMARS[call.surface])
         _check_betas(call)
         signed = {block.signature_ordinal: unwrap_signature(block, conversation_key) for block in reading.thinking}
-        found = deidentify(
-            _all_leaves(reading),
-            detector=detector,
-            surrogates=Surrogates(conversation_key.reveal()),
-            keep=frozenset(IdentifierType(name) for name in permitted.keeps),
-            known=_known(reading),
+        policy = interactive(permitted.route.policy, permitted.route.actions)
+        if policy.detector == "strict":
+            if strict_detector is None:
+                return Refused(reason=Reason.DETECTOR_FAILED)
+            detector = strict_detector()
+        days = (
+            days_from(_dates_key(permitted, conversation_key, surrogate_key))
+            if policy.action("DATE") is Action.SHIFT
+            else None
         )
+        found = _treated(permitted, reading, policy, detector, (Surrogates(conversation_key.reveal()), days))
     except RefusalError as error:
         return error.refused
     except (DetectorFailed, DetectorUnavailable):
         return Refused(reason=Reason.DETECTOR_FAILED)
+    if isinstance(found, Treated) and found.blocked:
+        return Refused(reason=Reason.CLASS_BLOCKED)
     if found.refused:
         return Refused(reason=_refused_kind(_all_leaves(reading), found))
+    dates = _moved_dates(found)
+    if dates is not None and "thinking" in reading.features:
+        # A signed block leaves byte-equal, so its dates would be shown to the reader unmoved and unmarked.
+        return Refused(reason=Reason.THINKING_DATES_SHIFTED, field="thinking")
     return Safe(
         permitted=permitted,
         body=_body(call, reading, found, signed),
@@ -61,9 +83,54 @@ def make_safe(permitted: Permitted, detector: Detector, surrogate_key: Secret[by
         geography=_geography(reading),
         traits=frozenset(reading.traits) | {f"beta.{beta}" for beta in call.betas},
         restore=found.restore,
-        counts={kind.value: count for kind, count in found.counts.items()},
+        counts={kind.value: count for kind, count in _counts(found).items()},
         conversation_key=conversation_key,
+        dates=dates,
     )
+
+
+def _treated(
+    permitted: Permitted,
+    reading: Reading,
+    policy: PrivacyPolicy,
+    detector: Detector,
+    own: tuple[Surrogates, int | None],
+) -> Deidentified | Treated:
+    """Replace what identifies; `own` are the conversation's surrogates and its shift of dates."""
+    surrogates, days = own
+    keep = _allowed(permitted.route.policy) | {IdentifierType(name) for name in permitted.keeps}
+    leaves, known = _all_leaves(reading), _known(reading)
+    if not permitted.route.actions:
+        # Every class that is not kept becomes a surrogate: nothing is to be told apart.
+        return deidentify(leaves, detector=detector, surrogates=surrogates, keep=keep, known=known)
+    treatment = Treatment(policy=policy, detector=detector, assigner=surrogates, today=permitted.facts.today, days=days)
+    return treat(leaves, treatment, known=known, keep={IdentifierType(name) for name in permitted.keeps})
+
+
+@cache
+def _allowed(policy: str) -> frozenset[IdentifierType]:
+    return allowed_types(interactive(policy, {}))
+
+
+def _dates_key(permitted: Permitted, conversation_key: Secret[bytes], surrogate_key: Secret[bytes]) -> bytes:
+    """Return what the shift follows from: the subject where there is one, so that it is the same in all their calls."""
+    if permitted.subject is None:
+        return mac(conversation_key.reveal(), b"dates")
+    actor = permitted.identified.actor.encode()
+    return mac(surrogate_key.reveal(), b"dates", actor, permitted.subject.encode())
+
+
+def _moved_dates(found: Deidentified | Treated) -> ShiftedDates | None:
+    if isinstance(found, Deidentified) or found.shift is None:
+        return None
+    shift = found.shift
+    return ShiftedDates(
+        days=shift.days, shown=dict(shift.shown), order=shift.reader.order.value, pivot=shift.reader.pivot
+    )
+
+
+def _counts(found: Deidentified | Treated) -> dict[IdentifierType, int]:
+    return found.counts if isinstance(found, Deidentified) else found.types
 
 
 def _check_betas(call: Call) -> None:
@@ -91,12 +158,12 @@ def _known(reading: Reading) -> tuple[str, ...]:
     return tuple(own.get("subject_identities", ())) if isinstance(own, dict) else ()
 
 
-def _refused_kind(leaves: list[Leaf], found: Deidentified) -> Reason:
+def _refused_kind(leaves: list[Leaf], found: Deidentified | Treated) -> Reason:
     is_schema = leaves[found.refused[0]].kind.name == "SCHEMA"
     return Reason.SCHEMA_IDENTIFIES if is_schema else Reason.OPAQUE_FIELD_IDENTIFIES
 
 
-def _body(call: Call, reading: Reading, found: Deidentified, signed: dict[int, str]) -> SafeBody:
+def _body(call: Call, reading: Reading, found: Deidentified | Treated, signed: dict[int, str]) -> SafeBody:
     changes: dict[int, str] = dict(signed)
     texts = iter(found.texts)
     for ordinal, _ in reading.leaves:

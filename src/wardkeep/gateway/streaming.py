@@ -14,6 +14,7 @@ from wardkeep.gateway.safe import wrap_signature
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.reidentify import StreamRestorer
+from wardkeep.privacy.shift import DateShift
 
 MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
 
@@ -33,6 +34,7 @@ class EventStream:
     restore: dict[str, str]
     conversation_key: Secret[bytes]
     is_anthropic: bool
+    shift: DateShift | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
     has_failed: bool = False
@@ -94,7 +96,7 @@ class EventStream:
     def _openai(self, event: bytes, payload: bytes, value: dict[str, object]) -> bytes:
         if value.get("usage") is not None:
             self.tokens_in, self.tokens_out = usage_of(value)
-        if not self.restore:
+        if not self.restore and self.shift is None:
             return event + b"\n\n"
         before = b""
         changed = False
@@ -189,13 +191,14 @@ class EventStream:
     def _edit(self, holder: dict[str, object], name: str, key: tuple[object, ...], *, is_json: bool) -> bool:
         """Restore one streamed text in place; return whether it changed."""
         text = holder.get(name)
-        if not isinstance(text, str) or not text or not self.restore:
+        if not isinstance(text, str) or not text or not (self.restore or self.shift is not None):
             return False
         restorer = self._restorers.get(key)
         if restorer is None:
-            if "[" not in text and not (is_json and "\\" in text):
+            if self.shift is None and "[" not in text and not (is_json and "\\" in text):
                 return False
-            restorer = self._restorers[key] = StreamRestorer(self.restore, json_depth=1 if is_json else 0)
+            restorer = StreamRestorer(self.restore, 1 if is_json else 0, self.shift)
+            self._restorers[key] = restorer
         holder[name] = restorer.feed(text)
         return holder[name] != text
 

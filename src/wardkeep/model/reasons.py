@@ -76,6 +76,8 @@ class Reason(StrEnum):
     SCHEMA_IDENTIFIES = "schema_identifies"
     OPAQUE_FIELD_IDENTIFIES = "opaque_field_identifies"
     CONVERSATION_NOT_OWNED = "conversation_not_owned"
+    CLASS_BLOCKED = "class_blocked"
+    THINKING_DATES_SHIFTED = "thinking_dates_shifted"
     # where it may go
     MODEL_UNKNOWN = "model_unknown"
     SURFACE_MISMATCH = "surface_mismatch"
@@ -451,6 +453,18 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "An id or label field in the request contains an identifier.",
             "Ids and labels are not rewritten, so they must hold none.",
             "Use an opaque value in the field named in `field`.",
+        ),
+        Reason.CLASS_BLOCKED: _row(
+            403,
+            "The request holds an identifier of a class that this route blocks.",
+            "The route's privacy policy lets no text with such an identifier out, in any form.",
+            "Leave it out, or ask the operator for a route with another policy.",
+        ),
+        Reason.THINKING_DATES_SHIFTED: _row(
+            403,
+            "The request asks for signed thinking on a route that shifts dates.",
+            "A signed block may not be changed, so its shifted dates would be shown as if they were true.",
+            "Leave thinking out, or use a route that does not shift dates.",
         ),
         Reason.CONVERSATION_NOT_OWNED: _row(
             403,

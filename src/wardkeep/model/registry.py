@@ -173,7 +173,8 @@ class Route:
     A deployment is considered only in the wire format that the client speaks, and only if it passes the same gate.
     `requires_subject` refuses calls that name no subject. `gate` says what is durable before the client sees it:
     every streamed segment, or the whole answer. `data_classes` may be sent here. `passes` is the task profile: the
-    identifier classes that the task needs unmasked; None leaves it to the purpose.
+    identifier classes that the task needs unmasked; None leaves it to the purpose. `policy` is the interactive privacy
+    policy of its calls, `actions` what it does otherwise with some classes of identifier (class to action, by name).
     """
 
     model: str
@@ -183,6 +184,8 @@ class Route:
     fallbacks: tuple[str, ...] = ()
     data_classes: frozenset[DataClass] = frozenset({DataClass.ORDINARY})
     passes: frozenset[str] | None = None
+    policy: str = "balanced"
+    actions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

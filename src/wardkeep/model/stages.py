@@ -118,13 +118,23 @@ class Permitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftedDates:
+    """How a call's dates were moved: by how many days, what was shown for what, and how numeric dates are read."""
+
+    days: int = field(repr=False)
+    shown: dict[str, str] = field(repr=False)
+    order: str
+    pivot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Safe:
     """Stage 4: every field was read, identifiers are replaced. `body` is what a vendor may see; still PHI.
 
     `geography` is the processing region that the request itself names, which is held against the scope. `features` are
     held against the scope and the platform's terms, `traits` (what single fields turn on) against the terms alone.
-    `restore` maps surrogate to original and lives in this call alone. `body` carries the client's model name until
-    the route is chosen.
+    `restore` maps surrogate to original and lives in this call alone; `dates` is None where none were moved. `body`
+    carries the client's model name until the route is chosen.
     """
 
     permitted: Permitted
@@ -135,6 +145,7 @@ class Safe:
     conversation_key: Secret[bytes]
     geography: str | None = None
     traits: frozenset[str] = frozenset()
+    dates: ShiftedDates | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,9 @@ def granted(case: Case) -> tuple[frozenset[str], bool]:
             rows = [row for row in rows_of(each.roles) if covers(row, case)]
             passes = passes & _NOTHING.union(*(row.passes for row in rows))
             reveals = reveals and any(row.reveals for row in rows)
-    return passes, reveals
+    # What the route's privacy policy does to a class counts, whatever would let it pass.
+    acted_on = case.route.actions.keys() if case.route is not None else ()
+    return passes.difference(acted_on), reveals
 
 
 def _classes(stated: tuple[str, ...], assumed: frozenset[DataClass]) -> frozenset[DataClass] | None:

@@ -220,9 +220,10 @@ _COMING: Final = _coming()
 
 def coming_from(text: str, start: int = 0) -> int:
     """Return where a date begins that is not complete yet, or could still change; else the length of the text."""
-    at = max(start, len(text) - LONGEST)
-    found = _COMING.search(text, at)
-    if found is not None:
-        return found.start()
+    found = _COMING.search(text, max(start, len(text) - LONGEST))
     # A backslash may open an escape that a date then follows.
-    return len(text) - 1 if text.endswith("\\") else len(text)
+    cut = found.start() if found is not None else len(text) - 1 if text.endswith("\\") else len(text)
+    for whole in DATE.finditer(text, max(start, cut - LONGEST)):
+        if whole.start() < cut < whole.end():
+            return whole.start()  # what comes may be the end of one date or the start of another
+    return max(start, cut)

@@ -1,7 +1,9 @@
 """Stage 8 of the road: put the original values back into an answer, whole or while it streams.
 
 Only tokens of this call's map are touched; a token that the map does not know passes unchanged, so one conversation
-can never show another's values. Inside JSON (RFC 8259 section 7) values are escaped as often as the strings are nested.
+can never show another's values. Dates that were shifted are moved back first (`privacy.shift`): what a token restores
+is the original and is not moved again. Inside JSON (RFC 8259 section 7) values are escaped as often as the strings are
+nested.
 """
 
 import json
@@ -9,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from wardkeep.privacy.shift import DateShift, ShiftedStream
 from wardkeep.privacy.tokens import LONGEST, TOKEN
 
 _LITERAL: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -21,6 +24,11 @@ def restore_text(text: str, restore: Mapping[str, str]) -> str:
     if not restore or "[" not in text:
         return text
     return TOKEN.sub(lambda found: restore.get(_key(found[0]), found[0]), text)
+
+
+def restore_dated(text: str, restore: Mapping[str, str], shift: DateShift | None, *, is_json: bool = False) -> str:
+    """Return the text with its dates moved back and its tokens replaced; `is_json` for a value that a program reads."""
+    return restore_text(text if shift is None else shift.back(text, is_json=is_json), restore)
 
 
 def restore_json_bytes(body: bytes, restore: Mapping[str, str]) -> bytes:
@@ -65,13 +73,17 @@ class StreamRestorer:
     """Restores a text that comes in pieces. Any cutting gives the same concatenation as the whole text.
 
     Holds back only what may still become a token of this call. `json_depth=1` is for fragments of JSON (tool
-    arguments): replacements are then escaped for a JSON string.
+    arguments): replacements are then escaped for a JSON string. With a `shift` dates are moved back as well, and what
+    may still become a date is held back too.
     """
 
-    __slots__ = ("_held", "_restore", "_substitute")
+    __slots__ = ("_dates", "_held", "_restore", "_substitute")
 
-    def __init__(self, restore: Mapping[str, str], json_depth: Literal[0, 1] = 0) -> None:
+    def __init__(
+        self, restore: Mapping[str, str], json_depth: Literal[0, 1] = 0, shift: DateShift | None = None
+    ) -> None:
         self._restore = restore
+        self._dates = None if shift is None else ShiftedStream(shift, is_json=json_depth == 1)
         self._substitute = _restore_escaped if json_depth else restore_text
         self._held = ""
 
@@ -80,6 +92,9 @@ class StreamRestorer:
 
     def feed(self, text: str) -> str:
         """Return what can be released after this piece."""
+        return self._feed(text if self._dates is None else self._dates.feed(text))
+
+    def _feed(self, text: str) -> str:
         if not self._held:
             if "[" not in text or not self._restore:
                 return text
@@ -95,9 +110,10 @@ class StreamRestorer:
         return self._substitute(text, self._restore)
 
     def finish(self) -> str:
-        """Return what was held back: the stream ended inside what only looked like a token."""
+        """Return what was held back: the stream ended inside what only looked like a token or a date."""
+        dated = "" if self._dates is None else self._feed(self._dates.finish())
         held, self._held = self._held, ""
-        return held
+        return dated + held
 
 
 def _key(token: str) -> str:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from wardkeep.privacy.dates import DATE, Found, Reader, coming_from, moved, order_of
+from wardkeep.privacy.dates import DATE, Found, Order, Reader, coming_from, moved, order_of
 
 COMPUTED: Final = " [date computed by the model: check]"
+HIDDEN: Final = " [shifted date: not the real one]"
 UNREAD: Final = " [not shifted back: check]"
 _MOST_WEEKS: Final = 52
 
@@ -35,13 +36,22 @@ def days_from(key_bytes: bytes, *, keep_weekdays: bool = True) -> int:
     return unit * (size if number % 2 else -size)
 
 
+def shift_of(*, days: int, shown: Mapping[str, str], order: str, pivot: int, reveals: bool) -> "DateShift":
+    """Return the shift that a call's record describes, for somebody who may see the real days or not."""
+    return DateShift(days=days, reader=Reader(order=Order(order), pivot=pivot), shown=shown, reveals=reveals)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateShift:
-    """One subject's shift in one call. `shown` maps what the model was given to what stood there, as it was written."""
+    """One subject's shift in one call. `shown` maps what the model was given to what stood there, as it was written.
+
+    Without `reveals` the reader may not see the real days: every date stays as it is and is marked.
+    """
 
     days: int = field(repr=False)
     reader: Reader
     shown: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reveals: bool = True
     _shown_days: frozenset[date] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +84,8 @@ class DateShift:
         return "".join(parts)
 
     def _back(self, match: re.Match[str], *, is_bare: bool) -> str:
+        if not self.reveals:
+            return match[0] + HIDDEN
         day = self.reader.read(match)
         there = None if day is None else moved(day, -self.days)
         if day is None or there is None:

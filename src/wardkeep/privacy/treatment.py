@@ -119,7 +119,7 @@ def _examined(
     given: Sequence[Span | None],
 ) -> "tuple[_Work, list[int]]":
     policy = treatment.policy
-    allowed = {kind for kind in IdentifierType if _always_allowed(policy, kind)} | keep
+    allowed = allowed_types(policy) | keep
     found, refused = examine(leaves, detector=treatment.detector, keep=frozenset(allowed), known=known)
     for number, span in enumerate(given):
         if span is not None:
@@ -137,6 +137,11 @@ def _examined(
             for spans, leaf in zip(found, leaves, strict=True)
         ]
     return _Work(treatment, reader, told_apart(texts, found, known), texts), refused
+
+
+def allowed_types(policy: PrivacyPolicy) -> frozenset[IdentifierType]:
+    """Return the detector's types that the policy leaves alone, whosever they are."""
+    return frozenset(kind for kind in IdentifierType if _always_allowed(policy, kind))
 
 
 def _always_allowed(policy: PrivacyPolicy, kind: IdentifierType) -> bool:

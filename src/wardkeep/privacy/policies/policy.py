@@ -95,6 +95,21 @@ def shipped(name: str) -> PrivacyPolicy:
     return parse_policy((files("wardkeep.privacy.policies") / f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def interactive(name: str, actions: Mapping[str, str]) -> PrivacyPolicy:
+    """Return what a route does to identifiers: a shipped interactive policy with its own actions for some classes.
+
+    Raises:
+        PolicyInvalid: there is no such policy, class or action, or what it makes cannot be restored.
+    """
+    policy = shipped(name)
+    if policy.mode is not Mode.INTERACTIVE:
+        raise PolicyInvalid("a route needs an interactive policy; data sets are released with deid file")
+    if Action.GENERALISE in map(_action, actions.values()):
+        # A model that is told "2024" for a day answers about another question than the clinician asked.
+        raise PolicyInvalid("a route cannot generalise; keep, shift, replace, mask or block")
+    return policy.amended(actions) if actions else policy
+
+
 def parse_policy(text: str) -> PrivacyPolicy:
     """Return the policy in a TOML text.
 
