@@ -99,6 +99,20 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """What is made of the ledger for others. It stands here, because it is asked before the records are believed.
+
+    `policy` is a file of the C2SP tlog-policy form (relative to home): log key, witnesses, quorum. With it the instance
+    asks the witnesses at start, and offers every new head to them. `publish` writes tiles below `log/` without one.
+    """
+
+    policy: str = ""
+    publish: bool = False
+    publish_seconds: int = 5
+    witness_authority: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of one instance. `workers` 0 means one a core."""
 
@@ -109,6 +123,7 @@ class Settings:
     keys: Keys = field(default_factory=Keys)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
 
     @property
     def is_tls_on(self) -> bool:
@@ -121,6 +136,11 @@ class Settings:
     def ledger_path(self) -> Path:
         """The ledger store."""
         return self.home / "ledger.db"
+
+    @property
+    def log_directory(self) -> Path:
+        """Tiles, bundles and checkpoints of the ledger, for auditors and archives."""
+        return self.home / "log"
 
     @property
     def ledger_public_key_path(self) -> Path:
@@ -272,6 +292,7 @@ def _check(settings: Settings) -> None:
     seconds = (limits.header_seconds, limits.body_seconds, limits.keep_alive_seconds)
     _demand(all(1 <= value <= 600 for value in seconds), "limits in seconds are 1 to 600")
     _demand(1 <= limits.connections <= 100_000, "limits.connections is 1 to 100000")
+    _demand(1 <= settings.ledger.publish_seconds <= 60, "ledger.publish_seconds is 1 to 60")
     source, _, rest = settings.keys.root.partition(":")
     _demand(source in {"file", "passphrase-env"} and bool(rest), "keys.root is `file:PATH` or `passphrase-env:NAME`")
     _demand(

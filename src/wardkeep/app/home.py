@@ -3,8 +3,10 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+from wardkeep.app.witnessing import require_witnessed
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
@@ -23,6 +25,15 @@ from wardkeep.crypto.keys import (
 from wardkeep.model.instant import Instant
 from wardkeep.settings import Settings
 from wardkeep.storage.control_sqlite import ControlFile
+
+
+class WitnessCheck(Enum):
+    """Whether the policy's witnesses are asked before a byte is written, and what their silence means."""
+
+    REQUIRED = "required"
+    IF_REACHABLE = "if_reachable"
+    NONE = "none"
+
 
 LEDGER_ORIGIN = "wardkeep/{tenant}"
 
@@ -67,8 +78,12 @@ def read_wrapped(path: Path) -> WrappedKeys:
         raise KeyUnavailable(f"the wrapped keys {path} cannot be read ({error.strerror})") from error
 
 
-async def open_home(settings: Settings, clock: Callable[[], Instant]) -> OpenHome:
+async def open_home(
+    settings: Settings, clock: Callable[[], Instant], *, witness_check: WitnessCheck = WitnessCheck.REQUIRED
+) -> OpenHome:
     """Open keys, ledger and control tables; close what a dead process left open; replay what was not applied.
+
+    Where a policy names witnesses they are asked first: nothing is appended to a log that was cut or rewritten.
 
     Raises:
         CryptoError, LedgerError, StoreError, ControlError: each says what to do; nothing was changed.
@@ -84,6 +99,8 @@ async def open_home(settings: Settings, clock: Callable[[], Instant]) -> OpenHom
         now=lambda: clock().wall,
     )
     try:
+        if witness_check is not WitnessCheck.NONE:
+            await require_witnessed(settings, ledger, is_quorum_required=witness_check is WitnessCheck.REQUIRED)
         store = ControlFile(settings.control_path)
         try:
             await ledger.recover(is_expired=lambda _: True)

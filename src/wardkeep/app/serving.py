@@ -26,11 +26,13 @@ from wardkeep.app.faces import (
     tls_files,
 )
 from wardkeep.app.gathering import Gathering
-from wardkeep.app.home import OpenHome, open_home
+from wardkeep.app.home import OpenHome, WitnessCheck, open_home
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.road import build_road
+from wardkeep.app.witnessing import Publishing, publisher_for
 from wardkeep.audit.entry import decode
-from wardkeep.audit.errors import LedgerUnavailable
+from wardkeep.audit.errors import LedgerUnavailable, WitnessDisagrees
+from wardkeep.audit.witnessing import Publisher
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
@@ -66,26 +68,32 @@ def serve(
     *,
     workers: int | None = None,
     clock: Clock = real_clock,
+    is_witnessed: bool = True,
     on_ready: Callable[[Addresses], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. With one worker all runs in this process.
+
+    `is_witnessed` False starts although witnesses do not answer; that is on record. Contradiction still stops it.
 
     Raises:
         CryptoError, LedgerError, StoreError, ComplianceError, OSError: it cannot start; each says what to do.
     """
     count = workers if workers is not None else (settings.workers or os.cpu_count() or 1)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, clock, max(1, count), on_ready))
+        check = WitnessCheck.REQUIRED if is_witnessed else WitnessCheck.IF_REACHABLE
+        runner.run(_run(settings, clock, max(1, count), check, on_ready))
 
 
-async def _run(settings: Settings, clock: Clock, workers: int, on_ready: Callable[[Addresses], None]) -> None:
+async def _run(
+    settings: Settings, clock: Clock, workers: int, check: WitnessCheck, on_ready: Callable[[Addresses], None]
+) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     harden_process()
     _prepare_run_directory(settings.run_directory)
-    home = await open_home(settings, clock)
+    home = await open_home(settings, clock, witness_check=check)
     try:
         sockets = _Sockets.bind(settings, workers)
         desk = KeeperDesk(
@@ -94,9 +102,11 @@ async def _run(settings: Settings, clock: Clock, workers: int, on_ready: Callabl
             keys=data_keys(home.keyring),
             last_wall_us=await _newest_entry_us(home),
         )
-        await _record_start(home)
+        await _record_start(home, is_witnessed=check is WitnessCheck.REQUIRED)
         instance = _Instance(settings=settings, clock=clock, home=home, desk=desk, sockets=sockets, stopping=stopping)
         await instance.serve(workers, on_ready)
+        if instance.disagreement is not None:
+            raise instance.disagreement
     finally:
         await home.close()
 
@@ -147,6 +157,8 @@ class _Instance:
     workers: int = 1
     pending: set[asyncio.Task[object]] = field(default_factory=set)
     recorder: Recorder | None = None
+    publisher: Publisher | None = None
+    disagreement: WitnessDisagrees | None = None
 
     async def serve(self, workers: int, on_ready: Callable[[Addresses], None]) -> None:
         """Start everything, say so, and end everything when told to."""
@@ -160,6 +172,7 @@ class _Instance:
             for listener in self.sockets.data:
                 self._later(self._keep_worker(listener))
         self._later(self._tend())
+        self._publish()
         running = [asyncio.create_task(server.run()) for server in servers]
         await self._until_ready(servers)
         addresses = self._addresses()
@@ -265,6 +278,25 @@ class _Instance:
                 with contextlib.suppress(LedgerUnavailable):
                     await self.recorder.settle()
 
+    def _publish(self) -> None:
+        """Publish the log and have it cosigned, where the settings ask for it."""
+        self.publisher = publisher_for(self.settings, self.home.ledger, self.clock)
+        if self.publisher is None:
+            return
+        publishing = Publishing(
+            publisher=self.publisher,
+            interval_seconds=self.settings.ledger.publish_seconds,
+            stopping=self.stopping,
+            on_disagreement=self._stop_disputed,
+        )
+        self._later(publishing.run())
+
+    def _stop_disputed(self, error: WitnessDisagrees) -> None:
+        """Stop: a witness holds a head under our own signature that this log does not continue."""
+        log("log_disputed")
+        self.disagreement = error
+        self.stopping.set()
+
     async def _until_ready(self, servers: list[Server]) -> None:
         for server in servers:
             await server.started.wait()
@@ -308,7 +340,14 @@ class _Instance:
 
     def _gauges(self) -> dict[str, float]:
         home = self.home
-        return {"ledger_writable": float(home.ledger.writable), "facts_epoch": float(home.control.registry.epoch)}
+        publisher = self.publisher
+        return {
+            "ledger_writable": float(home.ledger.writable),
+            "facts_epoch": float(home.control.registry.epoch),
+            "published_entries": float(publisher.published if publisher is not None else 0),
+            "witnessed_entries": float(publisher.witnessed if publisher is not None else 0),
+            "witness_lag_seconds": float(publisher.lag_seconds if publisher is not None else 0),
+        }
 
 
 def _prepare_run_directory(directory: Path) -> None:
@@ -331,7 +370,9 @@ async def _newest_entry_us(home: OpenHome) -> int:
     return int(datetime.fromisoformat(decode(entry.header).at).timestamp() * 1_000_000)
 
 
-async def _record_start(home: OpenHome) -> None:
+async def _record_start(home: OpenHome, *, is_witnessed: bool) -> None:
     """Record that an instance starts: gaps between starts and stops are visible to an auditor."""
     detail: dict[str, str | int | bool] = {"action": "start", "version": version("wardkeep")}
+    if not is_witnessed:
+        detail["unwitnessed"] = True
     await home.ledger.append([home.entries.draft("start", actor="host", detail=detail, payload=b"{}")])

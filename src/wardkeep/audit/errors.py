@@ -8,6 +8,9 @@
     │   └── LedgerTimeout     the same, with an unknown outcome: the entry may yet appear
     ├── ControlNotApplied     the operator restarts: the entry stands, its effect is replayed at start
     ├── LedgerDamaged         a security officer runs `wardkeep verify` on a copy; nothing starts on a damaged log
+    ├── WitnessDisagrees      two people find out which log is the true one; nothing starts until a witness agrees again
+    ├── WitnessUnreachable    the operator starts the witness or mends the way to it
+    ├── WitnessMisconfigured  the operator corrects the policy file or the witness's own files
     ├── ProofInvalid          whoever relied on the proof treats the statement as unproven
     └── NoteInvalid           whoever relied on the checkpoint treats it as unproven
 
@@ -49,6 +52,18 @@ class LedgerDamaged(LedgerError):  # noqa: N818
     def __init__(self, message: str, *, index: int | None) -> None:
         super().__init__(message)
         self.index = index
+
+
+class WitnessDisagrees(LedgerError):  # noqa: N818
+    """A witness remembers a longer log, or another history: this one was cut, restored from a copy, or forged."""
+
+
+class WitnessUnreachable(LedgerError):  # noqa: N818
+    """Too few witnesses answer for what the policy asks."""
+
+
+class WitnessMisconfigured(LedgerError):  # noqa: N818
+    """The policy, or a witness's own state, cannot be used as it is."""
 
 
 class ProofInvalid(LedgerError):  # noqa: N818

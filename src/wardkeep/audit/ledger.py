@@ -33,7 +33,7 @@ from wardkeep.audit.errors import (
 from wardkeep.audit.release import Moment, aborted_drafts
 from wardkeep.audit.restore import restore
 from wardkeep.audit.sequence import Plan, Receipt, State, Stored, plan, signatures_after
-from wardkeep.audit.tree import pack, root
+from wardkeep.audit.tree import EMPTY, extend, pack, root, unpack
 from wardkeep.crypto.signing import SigningKey
 from wardkeep.storage.errors import EntryThere, StoreDamaged, StoreError
 from wardkeep.storage.ledger_sqlite import Batch, CheckpointRow, EntryRow, HeadRow, LedgerFile, OpenRow
@@ -47,6 +47,7 @@ DEADLINE_SECONDS: Final = 2.0
 _CHECKPOINT_ENTRIES: Final = 1000
 _CHECKPOINT_SECONDS: Final = 1.0
 _SCAN_CHUNK: Final = 256
+_LEAVES_CHUNK: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +285,23 @@ class SqliteLedger:
             for row in rows:
                 yield _entry(row)
             at = rows[-1][0] + 1
+
+    async def leaves(self, start: int, stop: int) -> list[tuple[bytes, bytes]]:
+        """Return (header, leaf hash) of entries in order, read in portions; no payload is touched."""
+        found: list[tuple[bytes, bytes]] = []
+        while start + len(found) < stop:
+            at = start + len(found)
+            part = await self._call(partial(self._leaves, at, min(at + _LEAVES_CHUNK, stop)))
+            if not part:
+                break
+            found += part
+        return found
+
+    async def root_at(self, size: int) -> bytes:
+        """Return the root that the stored entries have at an earlier size, from the nearest kept checkpoint on."""
+        kept = await self._call(lambda: self._ready()[0].checkpoint_until(size))
+        frontier = EMPTY if kept is None else unpack(kept.size, kept.frontier)
+        return root(extend(frontier, [leaf for _, leaf in await self.leaves(frontier.size, size)]))
 
     async def recover(self, *, is_expired: Callable[[str], bool]) -> list[Receipt]:
         """Close open requests of expired owners; see `Ledger`."""
@@ -569,6 +587,9 @@ class SqliteLedger:
 
     def _rows(self, start: int, stop: int) -> list[EntryRow]:
         return self._ready()[0].rows(start, stop)
+
+    def _leaves(self, start: int, stop: int) -> list[tuple[bytes, bytes]]:
+        return self._ready()[0].leaves(start, stop)
 
     def _open_requests(self) -> list[OpenRow]:
         return self._ready()[0].open_requests()

@@ -6,15 +6,15 @@ truth: the ledger is, and all of this can be made again from it. Entry bundles h
 the directory only to whom the ledger itself may be shown. Payloads are not in it.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from wardkeep.audit.errors import LedgerUnavailable
-from wardkeep.audit.tree import HASH_LENGTH, tree_root
+from wardkeep.audit.tree import HASH_LENGTH, node_hash, tree_root
 from wardkeep.audit.verify import tile_name
+from wardkeep.storage.files import write_whole
 
 WIDTH: Final = 256
 CHECKPOINT: Final = "checkpoint"
@@ -37,7 +37,8 @@ def write_tiles(directory: Path, *, published: int, leaves: Sequence[Leaf]) -> i
     """Write tiles and bundles for entries `first_needed(published)` and on; return the new size.
 
     Raises:
-        LedgerUnavailable: the directory cannot be written; what was published before still stands.
+        StoreUnavailable: the directory cannot be written; what was published before still stands.
+        LedgerUnavailable: a tile that was written before is absent.
     """
     start = first_needed(published)
     size = start + len(leaves)
@@ -54,8 +55,8 @@ def write_tiles(directory: Path, *, published: int, leaves: Sequence[Leaf]) -> i
 
 
 def write_checkpoint(directory: Path, note: bytes) -> None:
-    """Publish a checkpoint whose tiles are there. Raises LedgerUnavailable."""
-    _write(directory / CHECKPOINT, note)
+    """Publish a checkpoint whose tiles are there. Raises StoreUnavailable."""
+    write_whole(directory / CHECKPOINT, note)
 
 
 def read_checkpoint(directory: Path) -> bytes | None:
@@ -98,6 +99,44 @@ def hashes_of(directory: Path, level: int, start: int, stop: int) -> list[bytes]
     return found
 
 
+def range_root(directory: Path, low: int, high: int) -> bytes:
+    """Return the hash of the leaves low <= n < high, a range that RFC 6962 section 2.1 splits off. Reads a few tiles.
+
+    Raises:
+        LedgerUnavailable: a tile is absent.
+    """
+    width = high - low
+    if width & (width - 1) == 0 and low % width == 0:
+        level = (width.bit_length() - 1) // 8
+        return tree_root(hashes_of(directory, level, low >> 8 * level, high >> 8 * level))
+    middle = low + (1 << (width - 1).bit_length() - 1)
+    return node_hash(range_root(directory, low, middle), range_root(directory, middle, high))
+
+
+def consistency(directory: Path, old: int, new: int) -> tuple[bytes, ...]:
+    """Return the proof that the tree of `old` is a prefix of the tree of `new` (RFC 6962 section 2.1.2), from tiles.
+
+    Raises:
+        LedgerUnavailable: a tile is absent.
+    """
+    if old in {0, new}:
+        return ()
+    path: list[bytes] = []
+    low, high = 0, new
+    is_whole = True  # the old tree's root is still a node of the range, so the verifier knows it already
+    while old != high:
+        middle = low + (1 << (high - low - 1).bit_length() - 1)
+        if old <= middle:
+            path.append(range_root(directory, middle, high))
+            high = middle
+        else:
+            path.append(range_root(directory, low, middle))
+            low, is_whole = middle, False
+    if not is_whole:
+        path.append(range_root(directory, low, high))
+    return tuple(reversed(path))
+
+
 def _extend_level(directory: Path, level: int, before: int, now: int) -> None:
     """Write the tiles of a level: each hash is the root of one full tile of the level below."""
     for number in range(before // WIDTH, (now + WIDTH - 1) // WIDTH):
@@ -136,25 +175,10 @@ def _partials(full: Path) -> list[Path]:
 def _write_tile(directory: Path, kind: str, number: int, width: int, content: bytes) -> None:
     file = directory / tile_name(kind, number, width)
     if not file.exists():
-        _write(file, content)
+        write_whole(file, content, durable=False)
     if width == WIDTH:
         partials = _partials(file)
         for each in partials:
             each.unlink(missing_ok=True)
         if partials:
             partials[0].parent.rmdir()
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file so that readers see it whole or not at all."""
-    temporary = file.with_name(f".{file.name}.new")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError as error:
-        raise LedgerUnavailable(f"the log's directory cannot be written ({error.strerror})") from error

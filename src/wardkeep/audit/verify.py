@@ -125,6 +125,10 @@ class PublicKey:
         """The key id of signature lines (C2SP signed-note)."""
         return sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.raw).digest()[:4]
 
+    def signatures_in(self, note: bytes) -> list[bytes]:
+        """Return what a note's signature lines carry under this key, not yet verified."""
+        return _signatures(note, self)
+
     def holds(self, signature: object, text: bytes) -> bool:
         """Whether `signature` over `text` is by this key."""
         if not isinstance(signature, bytes):
@@ -144,6 +148,7 @@ class Policy:
     witnesses: Mapping[str, PublicKey]
     groups: Mapping[str, tuple[int, tuple[str, ...]]]
     quorum: str
+    urls: Mapping[str, str] = field(default_factory=dict)
 
     def is_met(self, cosigned: set[str], name: str | None = None) -> bool:
         """Whether these witnesses (by their names in the policy) are enough."""
@@ -223,7 +228,7 @@ def verify(
         path: the database file, a directory that holds `ledger.db`, or a directory of tiles.
         public_key: the published verifier key; by default the policy's, else `ledger.pub` beside the database.
         checkpoint: signed notes kept elsewhere.
-        policy: who must have cosigned; without a given checkpoint the published `log/checkpoint` is held to it.
+        policy: who must have cosigned; without a given checkpoint the published ones are held to it.
         archive: a directory of tiles kept elsewhere.
         hash_payloads: False leaves the payloads' bytes unread.
 
@@ -237,9 +242,9 @@ def verify(
     if public_key is not None or (key is None and beside.is_file()):
         key = read_public_key(public_key or beside)
     files = [checkpoint] if isinstance(checkpoint, Path) else list(checkpoint or ())
-    published = (database.parent / "log" if tiles is None else tiles) / "checkpoint"
-    if rules is not None and not files and published.is_file():
-        files = [published]
+    if rules is not None and not files:
+        beside_tiles = database.parent / "log" if tiles is None else tiles
+        files = [file for name in ("witnessed", "checkpoint") if (file := beside_tiles / name).is_file()]
     kept = [_read_bytes(file) for file in files]
     walk, stack = _Walk(), _Stack()
     found: _Bad | None = None
@@ -354,6 +359,7 @@ def read_policy(path: Path) -> Policy:
     logs: list[PublicKey] = []
     witnesses: dict[str, PublicKey] = {}
     groups: dict[str, tuple[int, tuple[str, ...]]] = {}
+    urls: dict[str, str] = {}
     quorum: str | None = None
     used: set[str] = set()
     for line in _read_bytes(path).decode("utf-8", "replace").split("\n"):
@@ -363,13 +369,15 @@ def read_policy(path: Path) -> Policy:
         match words:
             case ["log", text, *_] if (key := _parse_key(text)) is not None and key.kind == 1 and not logs:
                 logs.append(key)
-            case ["witness", name, text, *_] if (
+            case ["witness", name, text, *url] if (
                 (key := _parse_key(text)) is not None
                 and key.kind == _COSIGNER
                 and name not in {*witnesses, *groups, "none"}
                 and all(key.raw != other.raw for other in witnesses.values())
             ):
                 witnesses[name] = key
+                if url:
+                    urls[name] = url[0]
             case ["group", name, count, *members] if (
                 name not in {*witnesses, *groups, "none"}
                 and members
@@ -386,7 +394,7 @@ def read_policy(path: Path) -> Policy:
                 raise UnusableInput(f"{path}: a policy line is not understood: {line[:60]!r}")
     if len(logs) != 1 or quorum is None:
         raise UnusableInput(f"{path}: a policy names one log and one quorum")
-    return Policy(log=logs[0], witnesses=witnesses, groups=groups, quorum=quorum)
+    return Policy(log=logs[0], witnesses=witnesses, groups=groups, quorum=quorum, urls=urls)
 
 
 def certificate(result: Result, *, subject: str, at: datetime, verifier: bytes) -> str:

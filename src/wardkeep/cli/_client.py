@@ -106,10 +106,11 @@ def client(home: Path, person: str | None) -> Client:
         CommandFailed: the credential file is absent, ambiguous, or readable by others.
     """
     settings = load(home)
-    return Client(settings=settings, credential=_credential(settings, person))
+    return Client(settings=settings, credential=credential_of(settings, person))
 
 
-def _credential(settings: Settings, person: str | None) -> Secret[str]:
+def credential_of(settings: Settings, person: str | None) -> Secret[str]:
+    """Return the credential of whoever acts. Raises CommandFailed."""
     directory = settings.credentials_directory
     named = os.environ.get("WARDKEEP_CREDENTIAL_FILE")
     if person is not None:

@@ -84,6 +84,15 @@ connections = 2048
 [log]
 # json or text
 format = "json"
+
+[ledger]
+# who must cosign the log's heads (C2SP tlog-policy), relative to this directory; empty: nobody
+policy = ""
+# whether tiles and checkpoints are written below log/ also without a policy, and how often
+publish = false
+publish_seconds = 5
+# authority of the witnesses' certificates (PEM), when it is a private one
+witness_authority = ""
 """
 
 

@@ -33,6 +33,8 @@ COMMANDS: Final = (
     "key",
     "route",
     "audit",
+    "witness",
+    "restore",
     "workspace",
     "application",
     "careteam",

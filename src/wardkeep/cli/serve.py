@@ -22,10 +22,18 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Worker processes (default: the settings, else one a core).")
     ] = None,
+    unwitnessed: Annotated[
+        bool, typer.Option("--unwitnessed", help="Start although witnesses do not answer; it is on record.")
+    ] = False,
     json: Json = False,  # noqa: ARG001 - every command has it; the log is JSON lines already
 ) -> None:
     """Serve until SIGTERM or SIGINT; the log goes to standard error, one JSON object a line."""
-    serve(load(home), workers=workers, on_ready=lambda addresses: _say_what_is_next(home, addresses))
+    serve(
+        load(home),
+        workers=workers,
+        is_witnessed=not unwitnessed,
+        on_ready=lambda addresses: _say_what_is_next(home, addresses),
+    )
 
 
 def _say_what_is_next(home: Path, addresses: Addresses) -> None:

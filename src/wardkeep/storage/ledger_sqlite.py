@@ -161,6 +161,23 @@ class LedgerFile:
                 )
             )
 
+    def leaves(self, start: int, stop: int) -> list[tuple[bytes, bytes]]:
+        """Return (header, leaf hash) of the entries with start <= idx < stop, in order; reads no payload."""
+        with translated():
+            return list(
+                self._connection.execute(
+                    "SELECT header, leaf_hash FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop)
+                )
+            )
+
+    def checkpoint_until(self, size: int) -> CheckpointRow | None:
+        """Return the newest kept checkpoint of at most this size."""
+        with translated():
+            row = self._connection.execute(
+                "SELECT size, frontier, note FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1", (size,)
+            ).get
+        return None if row is None else CheckpointRow(size=row[0], frontier=row[1], note=row[2])
+
     def headers_of_kind(self, kind: str, start: int) -> list[bytes]:
         """Return the headers of one entry kind from `start` on; reads no payload."""
         with translated():
