@@ -13,8 +13,11 @@ from wardkeep.model.registry import Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.providers.anthropic import Anthropic
-from wardkeep.providers.contract import origin_of
+from wardkeep.providers.azure import Azure
+from wardkeep.providers.bedrock import BedrockAnthropic
+from wardkeep.providers.contract import Provider, origin_of, token_origin_of
 from wardkeep.providers.openai import OpenAI
+from wardkeep.providers.vertex import TokenExchange, VertexAnthropic, VertexOpenAI
 from wardkeep.transport.pool import Pool
 
 
@@ -43,12 +46,25 @@ def build_road(
         detector=detector,
         # Built when the first route asks for it: few do, and it is as large as the other.
         strict_detector=cache(lambda: Detector("strict")),
-        providers={"openai": OpenAI(pool), "anthropic": Anthropic(pool)},
+        providers=build_providers(pool, clock),
         recorder=Recorder(sequencer=sequencer, keys=keys, owner=owner, clock=clock),
         credential_mac_key=Secret(keys.api_key_key),
         surrogate_key=Secret(keys.surrogate_key),
         refresh=refresh,
     )
+
+
+def build_providers(pool: Pool, clock: Callable[[], Instant]) -> dict[str, Provider]:
+    """Return one provider for each dialect of `model.dialects`."""
+    tokens = TokenExchange(pool, clock)
+    return {
+        "openai": OpenAI(pool),
+        "azure-openai": Azure(pool),
+        "vertex-openai": VertexOpenAI(pool, tokens),
+        "anthropic": Anthropic(pool),
+        "bedrock-anthropic": BedrockAnthropic(pool, clock),
+        "vertex-anthropic": VertexAnthropic(pool, tokens),
+    }
 
 
 def allow_origins(pool: Pool, registry: Registry) -> tuple[str, ...]:
@@ -57,5 +73,6 @@ def allow_origins(pool: Pool, registry: Registry) -> tuple[str, ...]:
     One wrong address closes its own deployment, not the others.
     """
     origins = {deployment.id: origin_of(deployment) for deployment in registry.deployments.values()}
-    refused = pool.set_origins(origins.values())
-    return tuple(name for name, origin in origins.items() if origin in refused)
+    tokens = {each.id: origin for each in registry.deployments.values() if (origin := token_origin_of(each))}
+    refused = pool.set_origins([*origins.values(), *tokens.values()])
+    return tuple(name for name, origin in origins.items() if origin in refused or tokens.get(name) in refused)

@@ -22,13 +22,12 @@ from wardkeep.compliance.terms import clean_id, clean_model, clean_region, inval
 from wardkeep.compliance.vendors import is_own_boundary
 from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
 from wardkeep.crypto.mac import sha256
+from wardkeep.model.dialects import DIALECTS
 from wardkeep.model.registry import Deployment, Person, Registry, Route
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
 from wardkeep.privacy.errors import PolicyInvalid
 from wardkeep.privacy.policies.policy import interactive
-
-DIALECTS: Final = frozenset({"openai", "anthropic"})
 
 _HOST: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
@@ -61,10 +60,9 @@ def add_deployment(
     clean_model(deployment.model, "model")
     if deployment.region is not None:
         clean_region(deployment.region, "region")
-    check_base_url(
-        deployment.base_url,
-        may_be_plain=deployment.allow_plain_http and is_own_boundary(registry, deployment.vendor),
-    )
+    may_be_plain = deployment.allow_plain_http and is_own_boundary(registry, deployment.vendor)
+    check_base_url(deployment.base_url, may_be_plain=may_be_plain)
+    _check_entrance(deployment, may_be_plain=may_be_plain)
     credential = credential_id(deployment.id) if sealed_credential is not None else deployment.credential
     changes = [Change(kind=Kind.DEPLOYMENTS, id=deployment.id, record=replace(deployment, credential=credential))]
     if sealed_credential is not None:
@@ -72,6 +70,22 @@ def add_deployment(
     elif credential is not None and credential not in registry.secrets:
         raise unknown("vendor credential", "wardkeep route list")
     return tuple(changes)
+
+
+def _check_entrance(deployment: Deployment, *, may_be_plain: bool) -> None:
+    """Refuse a protocol without what it needs: the region that is signed, the endpoint that grants tokens."""
+    wanted = DIALECTS[deployment.dialect]
+    if wanted.needs_source_region != (deployment.source_region is not None):
+        raise invalid("source_region", "the region the call enters by, for Bedrock and only there")
+    if deployment.source_region is not None:
+        clean_region(deployment.source_region, "source_region")
+        host = urlsplit(deployment.base_url).hostname or ""
+        if host.endswith(".amazonaws.com") and f".{deployment.source_region}." not in host:
+            raise invalid("source_region", "the one in the base URL's host")
+    if wanted.needs_token != (deployment.token_url is not None):
+        raise invalid("token_url", "where tokens are granted, for Vertex and only there")
+    if deployment.token_url is not None:
+        check_base_url(deployment.token_url, may_be_plain=may_be_plain)
 
 
 def replace_credential(

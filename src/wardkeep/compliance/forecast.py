@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final
 
 from wardkeep.compliance.profiles import load_profiles, terms_in_force
+from wardkeep.model.dialects import serves
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import AgreementStatus, Deployment, Purpose, Registry, Route, Surface
 from wardkeep.routing.choose import Need, agreement_for
@@ -99,11 +100,7 @@ def _forecast(registry: Registry, route: Route, surface: Surface, need: Need) ->
 
 def _candidates(registry: Registry, route: Route, surface: Surface) -> list[Deployment]:
     found = (registry.deployments.get(name) for name in (route.deployment, *route.fallbacks))
-    return [
-        deployment
-        for deployment in found
-        if deployment is not None and (deployment.dialect == "anthropic") == surface.is_anthropic
-    ]
+    return [deployment for deployment in found if deployment is not None and serves(deployment.dialect, surface)]
 
 
 def _surfaces(registry: Registry, route: Route) -> list[Surface]:

@@ -144,6 +144,8 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
     credential: str | None = None
     ca_file: str | None = None
     allow_plain_http: bool = False
+    source_region: str | None = None
+    token_url: str | None = None
 
     def deployment(self) -> Deployment:
         """Return the record, still without credential."""
@@ -158,6 +160,8 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
             region=self.region,
             ca_file=self.ca_file,
             allow_plain_http=self.allow_plain_http,
+            source_region=self.source_region,
+            token_url=self.token_url,
         )
 
 

@@ -5,6 +5,7 @@
     ├── KeyUnavailable     the operator brings back the root key, or names the right one
     ├── UnknownKey         the caller asked for a record of an epoch this process holds no key for
     ├── RecordTampered     a security officer opens an incident: the stored bytes are not what was sealed
+    ├── KeyUnusable        the operator stores a vendor credential that is what the vendor's protocol needs
     ├── SignatureInvalid   the verifier's user treats what was signed as unproven
     └── CertificateError   the operator mends the local authority's files
 
@@ -30,6 +31,10 @@ class UnknownKey(CryptoError):  # noqa: N818
 
 class RecordTampered(CryptoError):  # noqa: N818
     """A sealed record does not open: bytes, place or key commitment differ; a security officer investigates."""
+
+
+class KeyUnusable(CryptoError):  # noqa: N818
+    """A vendor's private key cannot be read or is too weak; the operator stores the vendor credential again."""
 
 
 class SignatureInvalid(CryptoError):  # noqa: N818

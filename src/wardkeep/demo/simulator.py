@@ -297,8 +297,8 @@ def serve(
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Parse the command line and serve."""
+def main(arguments: list[str] | None = None, kind: type[Simulator] | None = None) -> None:
+    """Parse the command line and serve; tests give another kind of simulator."""
     parser = argparse.ArgumentParser(prog="wardkeep-simulator", description="Simulated AI vendors on loopback.")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
     parser.add_argument("--port-file", type=Path, help="file that receives the port; a pipe works as well")
@@ -312,7 +312,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--tls-cert and --tls-key go together")
     # Line buffered: a test that reads the log sees every request that was answered.
     log = chosen.log.open("a", buffering=1, encoding="utf-8") if chosen.log is not None else None
-    simulator = Simulator(openai_key=chosen.openai_key, anthropic_key=chosen.anthropic_key, log=log)
+    simulator = (kind or Simulator)(openai_key=chosen.openai_key, anthropic_key=chosen.anthropic_key, log=log)
     try:
         serve(
             simulator,

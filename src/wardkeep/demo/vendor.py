@@ -57,6 +57,7 @@ class SimulatorProcess:
         openai_key: str = OPENAI_KEY,
         anthropic_key: str = ANTHROPIC_KEY,
         deadline_seconds: float = 20.0,
+        program: tuple[str, ...] = ("-m", "wardkeep.demo.simulator"),
     ) -> None:
         self.openai_key = openai_key
         self.anthropic_key = anthropic_key
@@ -65,6 +66,7 @@ class SimulatorProcess:
         self._tls_key = tls_key
         self._log = log
         self._deadline_seconds = deadline_seconds
+        self._program = program
         self._trust = ssl.create_default_context(cafile=str(ca_file or tls_cert)) if tls_cert else None
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process is stopped
@@ -87,7 +89,7 @@ class SimulatorProcess:
 
     def __enter__(self) -> Self:
         reading, writing = os.pipe()
-        command = [sys.executable, "-m", "wardkeep.demo.simulator", "--port-file", f"/dev/fd/{writing}"]
+        command = [sys.executable, *self._program, "--port-file", f"/dev/fd/{writing}"]
         command += ["--openai-key", self.openai_key, "--anthropic-key", self.anthropic_key]
         if self._tls_cert is not None:
             command += ["--tls-cert", str(self._tls_cert), "--tls-key", str(self._tls_key)]

@@ -6,7 +6,7 @@
     4. de-identify     read every field, replace identifiers      gateway.safe.make_safe       -> Safe
     5. choose route    an agreement that covers this exact call   routing.choose.choose        -> Routed
     6. open the entry  durable before the vendor hears of it      gateway.record.Recorder      -> Opened
-    7. call            the vendor, once                           providers                    -> UpstreamResponse
+    7. call            the vendor, once                           providers                    -> VendorAnswer
     8. re-identify     restore, record, then release              gateway.answers, streaming   -> Answer
 
 Each output type is the proof that its stage ran: a provider takes `Opened`, which only the recorder makes from
@@ -35,10 +35,9 @@ from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Ro
 from wardkeep.policy.decide import decide
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.shift import DateShift, shift_of
-from wardkeep.providers.contract import Provider
+from wardkeep.providers.contract import Provider, VendorAnswer
 from wardkeep.routing.choose import choose
 from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, TransportError, VendorTimeout
-from wardkeep.transport.pool import UpstreamResponse
 
 _ATTEMPTS: Final = 3
 _PASSED_HEADERS: Final = frozenset({b"content-type", b"request-id", b"x-request-id", b"retry-after", b"x-should-retry"})
@@ -203,7 +202,7 @@ async def _abort(road: Road, opened: Opened, outcome: Outcome) -> None:
         return
 
 
-async def _whole(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answer:
+async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
     """Read the whole answer, restore it, close the entry, then release it. Vendor errors keep their shape."""
     try:
         raw = b"".join([chunk async for chunk in upstream.chunks()])
@@ -233,7 +232,7 @@ def _shown(safe: Safe) -> dict[str, str]:
     return safe.restore if safe.permitted.reveals else {}
 
 
-def _headers(opened: Opened, upstream: UpstreamResponse) -> list[tuple[bytes, bytes]]:
+def _headers(opened: Opened, upstream: VendorAnswer) -> list[tuple[bytes, bytes]]:
     """Return the vendor's headers that pass, and ours: where the proof is and what was hidden."""
     headers = [(name, value) for name, value in upstream.headers if name in _PASSED_HEADERS]
     hidden = ",".join(f"{kind}={count}" for kind, count in sorted(opened.routed.safe.counts.items()))
@@ -257,7 +256,7 @@ def _shift(safe: Safe) -> DateShift | None:
     )
 
 
-async def _streamed(road: Road, opened: Opened, upstream: UpstreamResponse) -> Answer:
+async def _streamed(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
     safe = opened.routed.safe
     events = EventStream(
         restore=_shown(safe),
@@ -276,7 +275,7 @@ async def _streamed(road: Road, opened: Opened, upstream: UpstreamResponse) -> A
 
 
 async def _released(
-    road: Road, opened: Opened, upstream: UpstreamResponse, events: EventStream
+    road: Road, opened: Opened, upstream: VendorAnswer, events: EventStream
 ) -> AsyncGenerator[bytes, None]:
     """Yield pieces of the answer, each durable before it is yielded, the last after the entry is closed.
 

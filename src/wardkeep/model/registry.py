@@ -151,7 +151,11 @@ class Vendor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One place a model runs: the facts the scope is held against. The only source of upstream addresses."""
+    """One place a model runs: the facts the scope is held against. The only source of upstream addresses.
+
+    `region` is where the call is processed; `source_region` where it enters (Bedrock signs that one), `token_url` where
+    a service account's key is exchanged for a token (Vertex).
+    """
 
     id: str
     vendor: str
@@ -164,6 +168,8 @@ class Deployment:
     credential: str | None = None
     ca_file: str | None = None
     allow_plain_http: bool = False
+    source_region: str | None = None
+    token_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

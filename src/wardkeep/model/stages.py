@@ -158,12 +158,23 @@ class SafeBody:
     insert: bytes = b""
     without: frozenset[str] = frozenset()
 
-    def edits(self, upstream_model: str) -> list[Edit]:
-        """Return the edits that turn what was asked into what is sent."""
+    def edits(
+        self,
+        upstream_model: str,
+        *,
+        insert: bytes = b"",
+        without: frozenset[str] = frozenset(),
+        is_stateless: bool = False,
+    ) -> list[Edit]:
+        """Return the edits that turn what was asked into what is sent, with what the vendor's protocol wants.
+
+        `is_stateless` is a protocol without `store`: nothing is switched off that does not exist there.
+        """
         changes = self.changes
         if upstream_model != self.document.value["model"]:
             changes = {**changes, self.model_ordinal: upstream_model}
-        return self.document.edits(changes, insert=self.insert, without=self.without)
+        members = b",".join([each for each in (b"" if is_stateless else self.insert, insert) if each])
+        return self.document.edits(changes, insert=members, without=self.without | without)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,33 @@
 """What a provider is: the seam between the road and a vendor's protocol.
 
-Implementations: `openai` and `anthropic`; on-premises servers speak one of the two.
+Implementations: `openai`, `anthropic`, `azure`, `bedrock`, `vertex`; on-premises servers speak one of the first two.
 """
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
 
 from wardkeep.model.registry import Deployment
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.transport.pool import Origin, UpstreamResponse
+from wardkeep.transport.pool import Origin
 from wardkeep.transport.tls import TlsDemands
+
+
+class VendorAnswer(Protocol):
+    """An answer in the client's wire format, its body still arriving. Whoever holds it closes it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+    async def read(self) -> bytes:
+        """Return what has arrived, or wait for it; empty at the end. Raises TransportError."""
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it arrives. Raises TransportError."""
+
+    async def close(self) -> None:
+        """Let go; an answer that is not complete takes its connection with it."""
 
 
 class Provider(Protocol):
@@ -18,16 +35,25 @@ class Provider(Protocol):
 
     Takes `Opened`, which exists only after an agreement covered the call and its request record is durable. Sends the
     body exactly as routed, once; never retries by itself, follows no redirect, and uses no address but the
-    deployment's. Raises the errors of `transport.errors`; an HTTP error status is an answer, not an error.
+    deployment's (and, where the protocol has one, its token endpoint). Raises the errors of `transport.errors`, and
+    `RefusalError` when the credential is not what the protocol needs; an HTTP error status is an answer, not an error.
+    The credential is taken anew for each call, so a new one holds from the next call on.
     """
 
-    async def send(self, opened: Opened, credential: Secret[str] | None) -> UpstreamResponse:
+    async def send(self, opened: Opened, credential: Secret[str] | None) -> VendorAnswer:
         """Return the vendor's answer with its body unread."""
 
 
 def origin_of(deployment: Deployment) -> Origin:
     """Return where a deployment is reached and what its TLS must show."""
+    return _origin(deployment, deployment.base_url)
+
+
+def token_origin_of(deployment: Deployment) -> Origin | None:
+    """Return where a deployment's credential is exchanged for a token, if it is."""
+    return None if deployment.token_url is None else _origin(deployment, deployment.token_url)
+
+
+def _origin(deployment: Deployment, url: str) -> Origin:
     authority = None if deployment.ca_file is None else Path(deployment.ca_file)
-    return Origin(
-        url=deployment.base_url, tls=TlsDemands(authority=authority), is_plain_allowed=deployment.allow_plain_http
-    )
+    return Origin(url=url, tls=TlsDemands(authority=authority), is_plain_allowed=deployment.allow_plain_http)

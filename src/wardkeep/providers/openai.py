@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import origin_of
-from wardkeep.transport.pool import Pool, UpstreamRequest, UpstreamResponse
+from wardkeep.providers.contract import VendorAnswer, origin_of
+from wardkeep.transport.pool import Pool, UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class OpenAI:
 
     pool: Pool
 
-    async def send(self, opened: Opened, credential: Secret[str] | None) -> UpstreamResponse:
+    async def send(self, opened: Opened, credential: Secret[str] | None) -> VendorAnswer:
         """Return the vendor's answer with its body unread."""
         routed = opened.routed
         headers: list[tuple[str, str | Secret[str]]] = [("content-type", "application/json")]

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from wardkeep.model.dialects import DIALECTS, serves
 from wardkeep.model.document import apply
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope
-from wardkeep.model.stages import Routed, Safe
+from wardkeep.model.stages import Call, Routed, Safe
 from wardkeep.model.terms import Terms
 from wardkeep.routing.terms import outside
 
@@ -79,7 +80,7 @@ def choose(safe: Safe) -> Routed | Refused:
         deployment = registry.deployments.get(name)
         if deployment is None:
             continue
-        if (deployment.dialect == "anthropic") != call.surface.is_anthropic:
+        if not serves(deployment.dialect, call.surface):
             otherwise = Reason.SURFACE_MISMATCH
             continue
         opened = agreement_for(registry, deployment, need)
@@ -96,7 +97,12 @@ def choose(safe: Safe) -> Routed | Refused:
 
 def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Scope) -> Routed:
     call = safe.permitted.identified.call
-    edits = safe.body.edits(deployment.model)
+    edits = safe.body.edits(
+        deployment.model,
+        insert=_inserted(call, deployment),
+        without=_left_out(call, deployment),
+        is_stateless="store" in DIALECTS[deployment.dialect].without,
+    )
     return Routed(
         safe=safe,
         deployment=deployment,
@@ -105,6 +111,21 @@ def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Sco
         edits=edits,
         upstream_body=apply(call.document.raw, edits),
     )
+
+
+def _inserted(call: Call, deployment: Deployment) -> bytes:
+    """Return the members that the vendor's protocol wants in the body."""
+    dialect = DIALECTS[deployment.dialect]
+    if dialect.betas_in_body and call.betas:
+        names = ",".join(f'"{beta}"' for beta in call.betas)
+        return dialect.insert + f',"anthropic_beta":[{names}]'.encode()
+    return dialect.insert
+
+
+def _left_out(call: Call, deployment: Deployment) -> frozenset[str]:
+    """Return the members that stand elsewhere in the vendor's protocol, as far as the body has them."""
+    without = DIALECTS[deployment.dialect].without
+    return without.intersection(call.document.value) if without else without
 
 
 def agreement_for(registry: Registry, deployment: Deployment, need: Need) -> tuple[Agreement, Scope] | Refused:
