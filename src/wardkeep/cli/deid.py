@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 import typer
 
+from wardkeep.cli._deid_file import file
 from wardkeep.cli._deid_policies import explain, policies, text, told_plainly
 from wardkeep.cli._options import Home, Json
 from wardkeep.privacy.detect.nomination import Policy
@@ -48,6 +49,7 @@ def register(root: typer.Typer) -> None:
     group.command("spans")(spans)
     group.command("text")(text)
     group.command("explain")(explain)
+    group.command("file")(file)
     group.command("policies")(policies)
     root.add_typer(group, name="deid")
 

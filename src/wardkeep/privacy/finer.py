@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.policies.classes import class_of_type
 
+BIRTH_PLACE: Final = "birth-place:"
+_PLACE: Final = "place:"
 _NEAR: Final = 48
 _PART: Final = re.compile(r"[^\W\d_]{2,}")
 _TITLED: Final = re.compile(
@@ -78,7 +80,14 @@ def told_apart(texts: Sequence[str], found: Sequence[Sequence[Span]], known: Ite
     ]
 
 
+def placed(place: str, kind: IdentifierType, text: str, *, is_birth: bool = False) -> Span:
+    """Return the span of a whole value whose place in its file says which class it is."""
+    return Span(0, len(text), kind, f"{BIRTH_PLACE if is_birth else _PLACE}{place}")
+
+
 def _class(span: Span, text: str) -> str:
+    if span.rule.startswith((_PLACE, BIRTH_PLACE)):
+        return span.rule.partition(":")[2]
     if span.type is IdentifierType.NAME:
         before = text[max(0, span.start - _NEAR) : span.start]
         if (

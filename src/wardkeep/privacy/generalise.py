@@ -16,6 +16,8 @@ from wardkeep.privacy.states import CODES, NAMES
 from wardkeep.privacy.zip3 import ZIP, first_three
 
 OLD: Final = "90+"
+_BIRTH_YEAR_RULE: Final = "birth-year"
+_AGE_YEAR_RULE: Final = "age-year"
 _OLDEST_SHOWN: Final = 89
 _YEAR: Final = re.compile(r"(?<!\d)(?:1[89]|20|21)\d\d(?!\d)")
 _BIRTH: Final = re.compile(
@@ -57,11 +59,11 @@ _STREET: Final = re.compile(
 def revealing(text: str, today: date) -> list[Span]:
     """Return birth years and wordings that reveal an age over 89, wherever a detector of dates sees no date."""
     found = [
-        Span(*match.span("year"), IdentifierType.DATE, "birth-year")
+        Span(*match.span("year"), IdentifierType.DATE, _BIRTH_YEAR_RULE)
         for match in _BIRTH_YEAR.finditer(text)
         if is_old_year(int(match["year"]), today)
     ]
-    found += [Span(*match.span("year"), IdentifierType.DATE, "age-year") for match in _AGE_YEAR.finditer(text)]
+    found += [Span(*match.span("year"), IdentifierType.DATE, _AGE_YEAR_RULE) for match in _AGE_YEAR.finditer(text)]
     found += [Span(*match.span(), IdentifierType.AGE, "age-words") for match in _OLD_WORDS.finditer(text)]
     return found
 
@@ -74,11 +76,11 @@ def is_old_year(year: int, today: date) -> bool:
 def date_left(text: str, span: Span, reader: Reader, today: date) -> str | None:
     """Return what is left of a date: its year, or None where the year is unsure or reveals an age over 89."""
     surface = text[span.start : span.end]
-    if span.rule in {"birth-year", "age-year"}:
+    if span.rule in {_BIRTH_YEAR_RULE, _AGE_YEAR_RULE}:
         return None
     years = {int(year) for year in _YEAR.findall(surface)}
     if not years:
-        is_birth = _BIRTH.search(text, max(0, span.start - 40), span.start) is not None
+        is_birth = span.rule.startswith("birth") or _BIRTH.search(text, max(0, span.start - 40), span.start) is not None
         match = DATE.fullmatch(surface.strip())
         day = None if match is None or is_birth else reader.read(match)
         # Two digits of a birth year may mean either of two centuries, and one of them reveals an age.
@@ -96,6 +98,11 @@ def age_left(surface: str) -> str:
     if not numbers:
         return OLD
     return _NUMBER.sub(OLD, surface, count=1) if len(numbers) == 1 else OLD
+
+
+def is_all(surface: str, left: str) -> bool:
+    """Whether a place is made of nothing but what is left of it: a state, a ZIP code, or both."""
+    return left == surface or not any(map(str.isalnum, ZIP.sub("", _STATE.sub("", surface))))
 
 
 def demographic_left(surface: str) -> str:

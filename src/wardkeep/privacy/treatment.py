@@ -259,7 +259,7 @@ class _Work:
             case _:
                 is_limited = self.policy.mode is Mode.LIMITED
                 left = generalise.place_left(surface, keeps_town=is_limited)
-                if left is not None and left != surface and not is_limited:
+                if left is not None and not is_limited and not generalise.is_all(surface, left):
                     left = f"[{find.span.type}], {left}"
         return f"[{find.span.type}]" if left is None else left
 

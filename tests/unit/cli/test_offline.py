@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import sys
@@ -206,3 +207,30 @@ def test_explain_says_class_and_action(shell, typed):
         ("PROVIDER", "surrogate"),
         ("DATE", "generalise"),
     ]
+
+
+def test_a_file_is_written_with_its_report_and_never_over_another(shell, tmp_path):
+    source, out, report = tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "report.json"
+    source.write_text("patient name,note\nRosalind Okafor,Okafor called 202-555-0147\n")
+    words = ("deid", "file", source, "--out", out, "--policy", "safe_harbor", "--report", report, "--json")
+    told = shell(*words)
+    assert told.status == 0
+    assert "Okafor" not in out.read_text()
+    assert out.stat().st_mode & 0o077 == 0
+    assert told.json["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert json.loads(report.read_text())["output_sha256"] == told.json["sha256"]
+    assert shell(*words).json["error"]["code"] == "file_exists"
+    assert "draft" in shell("deid", "file", source, "--out", tmp_path / "b", "--policy", "safe_harbor").out
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing_behind(shell, tmp_path):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("a,b\nRosalind Okafor\n")
+    told = shell("deid", "file", source, "--out", out, "--json")
+    assert (told.status, told.json["error"]["code"]) == (1, "document_unreadable")
+    assert "row 2" in told.json["error"]["what"]
+    assert "Okafor" not in told.out + told.err
+    assert not out.exists()
+    unknown = tmp_path / "scan.pdf"
+    unknown.write_bytes(b"%PDF-1.7")
+    assert shell("deid", "file", unknown, "--out", out, "--json").json["error"]["code"] == "document_unreadable"
