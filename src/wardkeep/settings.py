@@ -153,6 +153,16 @@ class Settings:
         return self.home / "control.db"
 
     @property
+    def sessions_path(self) -> Path:
+        """Who is signed in, and the counters of second factors."""
+        return self.home / "sessions.db"
+
+    @property
+    def breached_path(self) -> Path:
+        """A list of known breached passwords, when the operator put one there (`identity.breached`)."""
+        return self.home / "breached-passwords.txt"
+
+    @property
     def wrapped_keys_path(self) -> Path:
         """The wrapped tenant and epoch keys: useless without the root, and everything is lost without them."""
         return self.home / "keys.json"

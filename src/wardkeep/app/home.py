@@ -22,9 +22,11 @@ from wardkeep.crypto.keys import (
     open_keyring,
     passphrase_root,
 )
+from wardkeep.identity.sessions import Sessions
 from wardkeep.model.instant import Instant
 from wardkeep.settings import Settings
 from wardkeep.storage.control_sqlite import ControlFile
+from wardkeep.storage.sessions_sqlite import SessionsFile
 
 
 class WitnessCheck(Enum):
@@ -48,11 +50,13 @@ class OpenHome:
     store: ControlFile
     control: Control
     entries: EntryMaker
+    sessions: Sessions
 
     async def close(self) -> None:
         """Finish writing and release both stores."""
         await self.ledger.close()
         self.store.close()
+        self.sessions.close()
 
 
 def open_root(settings: Settings, wrapped: WrappedKeys) -> RootKey:
@@ -106,10 +110,19 @@ async def open_home(
             await ledger.recover(is_expired=lambda _: True)
             entries = EntryMaker(keys=keys, tenant=keyring.tenant, clock=clock)
             control = await open_control(ledger=ledger, store=store, entries=entries)
+            sessions = Sessions(SessionsFile(settings.sessions_path), keys.api_key_key, os.urandom)
         except BaseException:
             store.close()
             raise
     except BaseException:
         await ledger.close()
         raise
-    return OpenHome(keyring=keyring, keys=keys, ledger=ledger, store=store, control=control, entries=entries)
+    return OpenHome(
+        keyring=keyring,
+        keys=keys,
+        ledger=ledger,
+        store=store,
+        control=control,
+        entries=entries,
+        sessions=sessions,
+    )

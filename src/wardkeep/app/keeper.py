@@ -6,7 +6,7 @@ when facts change, and closes the open entries of a worker that dies.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -32,6 +32,7 @@ from wardkeep.crypto.keys import DataKeys, dump_data_keys
 from wardkeep.gateway.limits import Limits
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import RefusalError
+from wardkeep.model.registry import Registry
 from wardkeep.web.metrics import Counts
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -122,10 +123,12 @@ class KeeperDesk:
                 self.joined[connection] = owner
                 self.arrival.set()
                 return Welcome(
-                    keys=dump_data_keys(self.keys), registry=self.control.registry, last_wall_us=self.last_wall_us
+                    keys=dump_data_keys(self.keys),
+                    registry=_for_workers(self.control.registry),
+                    last_wall_us=self.last_wall_us,
                 )
             case Refresh():
-                return NewFacts(registry=self.control.registry)
+                return NewFacts(registry=_for_workers(self.control.registry))
             case Report(owner=owner, counts=counts):
                 self.reported[owner] = counts
                 return Noted()
@@ -155,7 +158,7 @@ class KeeperDesk:
 
     def facts_message(self) -> bytes:
         """Return what is pushed to workers when the registry changed."""
-        return _ENCODER.encode(NewFacts(registry=self.control.registry))
+        return _ENCODER.encode(NewFacts(registry=_for_workers(self.control.registry)))
 
     async def leave(self, connection: object) -> None:
         """A worker's connection ended: close what it left open."""
@@ -177,3 +180,8 @@ def _failed(error: LedgerError | RefusalError) -> Failed:
             return Failed(error="malformed")
         case _:
             return Failed(error="unavailable")
+
+
+def _for_workers(registry: Registry) -> Registry:
+    """Return what workers decide on: how people sign in is the keeper's alone."""
+    return replace(registry, logins={})

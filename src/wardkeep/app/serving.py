@@ -48,6 +48,7 @@ from wardkeep.web.control import control_app
 from wardkeep.web.front import FrontPage
 from wardkeep.web.metrics import Counts, Metrics, total
 from wardkeep.web.ops import OperationsFace, Readiness
+from wardkeep.web.pages import pages_app
 from wardkeep.web.serving import Server, make_server
 
 _TEND_SECONDS: Final = 1.0
@@ -191,7 +192,16 @@ class _Instance:
         control = control_app(
             control=home.control, reader=reader, keys=home.keys, clock=self.clock, tenant=home.keyring.tenant
         )
-        front = FrontPage(control=control, readiness=self._readiness)
+        pages = pages_app(
+            control=home.control,
+            keys=home.keys,
+            tenant=home.keyring.tenant,
+            clock=self.clock,
+            sessions=home.sessions,
+            scheme="https" if self.settings.is_tls_on else "http",
+            breached=self.settings.breached_path,
+        )
+        front = FrontPage(control=control, pages=pages, readiness=self._readiness)
         operations = OperationsFace(readiness=self._readiness, counts=self._counts, gauges=self._gauges)
         return [
             make_server(front, sockets=[self.sockets.console], guard=guard, tls=tls),

@@ -27,7 +27,9 @@ SEALED_VERSION: Final = 1
 _PREFIX_BYTES: Final = 120  # room for version, an index of 20 digits and the previous hash
 _CIPHERTEXT_HASH: Final = b'"ct_sha256":"'
 
-Kind: TypeAlias = Literal["request", "segment", "response", "aborted", "refusal", "control", "read", "start", "canary"]
+Kind: TypeAlias = Literal[
+    "request", "segment", "response", "aborted", "refusal", "control", "read", "start", "canary", "session"
+]
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -26,6 +26,7 @@ def register(root: typer.Typer) -> None:
     group.command("credential")(credential)
     group.command("confirm")(confirm)
     group.command("disable")(disable)
+    group.command("reset-login")(reset_login)
     root.add_typer(group, name="user")
 
 
@@ -118,3 +119,16 @@ def disable(
     """End a person's access, and that of the keys they own."""
     done = client(home, acting).post("people", person, "disable", reason=reason)
     report(done, f"{person} has no access any more", json=json)
+
+
+def reset_login(
+    *,
+    home: Home,
+    person: Person,
+    reason: Reason,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Take all ways of signing in from somebody who lost theirs; they enrol anew."""
+    done = client(home, acting).post("people", person, "reset-login", reason=reason)
+    report(done, f"{person} enrols anew with their personal credential", json=json)

@@ -80,6 +80,15 @@ class Control:
             # Nothing was changed and nothing shown, so the refusal itself may stand without its record (DESIGN 11).
             return None
 
+    async def note_session(self, *, by: str, action: str, method: str) -> int:
+        """Record a sign-in, a step-up or a session's end, before it takes effect (45 CFR 164.308(a)(5)(ii)(C)).
+
+        Raises:
+            LedgerUnavailable: it is not on record, so nobody is signed in.
+        """
+        draft = self._entries.draft("session", actor=by, detail={"action": action, "method": method}, payload=b"{}")
+        return (await self._ledger.append([draft]))[0].index
+
     async def _commit(self, by: str, action: str, reason: str, changes: tuple[Change, ...]) -> int:
         draft = self._entries.draft(
             "control",

@@ -61,7 +61,8 @@ def disable_person(registry: Registry, by: Person, *, person: str) -> tuple[Chan
     found = _other(registry, by, person)
     record = replace(found, is_active=False, credential_mac=None)
     _check_keeper_remains(registry, record)
-    return (Change(kind=Kind.PEOPLE, id=person, record=record),)
+    change = Change(kind=Kind.PEOPLE, id=person, record=record)
+    return (change, Change(kind=Kind.LOGINS, id=person, record=None)) if person in registry.logins else (change,)
 
 
 def renew_credential(registry: Registry, by: Person, *, person: str, credential: NewCredential) -> tuple[Change, ...]:
@@ -152,6 +153,11 @@ def revoke_key(registry: Registry, by: Person, *, key: str) -> tuple[Change, ...
             status=409,
         )
     return (Change(kind=Kind.KEYS, id=key, record=replace(found, is_revoked=True)),)
+
+
+def check_may_act_for(by: Person, person: Person) -> None:
+    """Return when none of the person's permissions is beyond `by`, who could come to act as them. Raises NotAllowed."""
+    _check_grant(by, person.roles)
 
 
 def _check_grant(by: Person, roles: frozenset[Role]) -> None:

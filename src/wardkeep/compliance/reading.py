@@ -112,11 +112,11 @@ def _presented(kind: str, plaintext: bytes) -> object:
 
 
 def _without_secrets(payload: Any) -> Any:
-    """Return a control payload without credential MACs and sealed vendor credentials: a reader has no use for them."""
+    """Return a control payload without credential MACs, sealed credentials and logins: a reader has no use for them."""
     changes = payload.get("changes", []) if isinstance(payload, dict) else []
     for change in changes:
         record = change["record"]
-        if change["kind"] == Kind.SECRETS and record is not None:
+        if change["kind"] in {Kind.SECRETS, Kind.LOGINS} and record is not None:
             change["record"] = _HIDDEN
         elif isinstance(record, dict):
             record.update({name: _HIDDEN for name in ("mac", "credential_mac") if record.get(name) is not None})

@@ -18,6 +18,7 @@ import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, Workspace
+from wardkeep.model.login import Login
 from wardkeep.model.registry import (
     Agreement,
     ApiKey,
@@ -59,6 +60,7 @@ class Kind(StrEnum):
     APPLICATIONS = "applications"
     CARE_TEAMS = "care_teams"
     ACCESS_REQUESTS = "access_requests"
+    LOGINS = "logins"
 
 
 _TYPES: Final = MappingProxyType(
@@ -77,6 +79,7 @@ _TYPES: Final = MappingProxyType(
         Kind.APPLICATIONS: Application,
         Kind.CARE_TEAMS: CareTeam,
         Kind.ACCESS_REQUESTS: AccessRequest,
+        Kind.LOGINS: Login,
     }
 )
 
@@ -95,6 +98,7 @@ Record = (
     | Application
     | CareTeam
     | AccessRequest
+    | Login
 )
 
 

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     JSON_TOO_DEEP = "json_too_deep"
     JSON_DUPLICATE_KEY = "json_duplicate_key"
     HEADER_INVALID = "header_invalid"
+    REQUEST_CROSS_SITE = "request_cross_site"
     # the wire format's fields
     FIELD_UNLISTED = "field_unlisted"
     FIELD_INVALID = "field_invalid"
@@ -69,6 +70,9 @@ class Reason(StrEnum):
     TRAINING_OVERDUE = "training_overdue"
     POLICY_UNSIGNED = "policy_unsigned"
     MFA_STALE = "mfa_stale"
+    TOO_MANY_GUESSES = "too_many_guesses"
+    SIGN_IN_BUSY = "sign_in_busy"
+    PASSKEY_NOT_ACCEPTED = "passkey_not_accepted"
     RATE_LIMITED = "rate_limited"
     CONCURRENCY_LIMITED = "concurrency_limited"
     # what the vendor may see
@@ -423,6 +427,30 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The caller's second factor is missing or too old.",
             "Person authentication (45 CFR 164.312(d)).",
             "Sign in again with a second factor.",
+        ),
+        Reason.REQUEST_CROSS_SITE: _row(
+            403,
+            "The form was not sent from one of this console's own pages.",
+            "Another site could make a signed-in person's browser act for them.",
+            "Open the console's page itself and send the form from there, with a current browser.",
+        ),
+        Reason.TOO_MANY_GUESSES: _row(
+            429,
+            "There were too many wrong answers.",
+            "Guessing is slowed down (45 CFR 164.308(a)(5)(ii)(C)).",
+            "Wait as long as Retry-After says, or sign in with a passkey.",
+        ),
+        Reason.SIGN_IN_BUSY: _row(
+            503,
+            "Too many people are signing in at this moment.",
+            "Checking a password is expensive on purpose, so few are checked at once.",
+            "Try again in a moment, or sign in with a passkey.",
+        ),
+        Reason.PASSKEY_NOT_ACCEPTED: _row(
+            403,
+            "The passkey was not accepted.",
+            "Person authentication (45 CFR 164.312(d)).",
+            "Start again; if it stays so, sign in another way and register the passkey anew.",
         ),
         Reason.RATE_LIMITED: _row(
             429,

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from wardkeep.model.access import AccessRequest, Application, CareTeam, DataClass, Purpose, Role, Workspace
+from wardkeep.model.login import Login
 
 # What stands in `model.access` for its length is the registry's all the same.
 __all__ = ["Purpose", "Role"]
@@ -264,3 +265,4 @@ class Registry:
     applications: dict[str, Application] = field(default_factory=dict)
     care_teams: dict[str, CareTeam] = field(default_factory=dict)
     access_requests: dict[str, AccessRequest] = field(default_factory=dict)
+    logins: dict[str, Login] = field(default_factory=dict, repr=False)

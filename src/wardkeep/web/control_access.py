@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from wardkeep.compliance import access_forms as form
-from wardkeep.compliance import workspaces
+from wardkeep.compliance import logins, workspaces
 from wardkeep.compliance.access_view import (
     KnownDuties,
     Question,
@@ -132,6 +132,11 @@ async def _deny_access(asked: Asked, filled: ReasonForm) -> object:
     return await change(asked, "access.deny", filled.reason, plan)
 
 
+async def _reset_login(asked: Asked, filled: ReasonForm) -> object:
+    plan = partial(logins.reset_login, person=asked.words[0])
+    return await change(asked, "login.reset", filled.reason, plan)
+
+
 async def _explain(asked: Asked, filled: form.QuestionForm) -> object:
     now = asked.app.clock().wall
     age = filled.second_factor_age_seconds
@@ -202,6 +207,7 @@ ACCESS_ROUTES: Final = (
     post_route("access", Permission.OWN_ACCOUNT, "access.request", form.AccessRequestForm, _ask_access),
     post_route("access/{}/approve", Permission.PERSON_CHANGE, "access.approve", Form, _approve_access),
     post_route("access/{}/deny", Permission.PERSON_CHANGE, "access.deny", ReasonForm, _deny_access),
+    post_route("people/{}/reset-login", Permission.PERSON_CHANGE, "login.reset", ReasonForm, _reset_login),
     post_route("policy/explain", Permission.REGISTRY_READ, "policy.explain", form.QuestionForm, _explain),
     post_route("policy/simulate", Permission.REGISTRY_READ, "policy.simulate", form.HypothesisForm, _simulate),
     get_route("policy/diff", Permission.REGISTRY_READ, "policy.diff", _diff, query=("from", "to")),

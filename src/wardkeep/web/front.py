@@ -9,6 +9,7 @@ from typing import Final
 
 from wardkeep.web.asgi import Application, Receive, Scope, Send
 from wardkeep.web.ops import Readiness
+from wardkeep.web.pages import PagesFace
 
 _HEADERS: Final = [
     (b"content-type", b"text/html; charset=utf-8"),
@@ -32,6 +33,7 @@ another officer activates it: <code>wardkeep baa activate --help</code></li>
 <li>Make an application key: <code>wardkeep key create --help</code></li>
 <li>Point an OpenAI or Anthropic client's base URL at the data port, with that key.</li>
 </ol>
+<p><a href="/sign-in">Sign in</a>, or <a href="/enrol">enrol</a> with your personal credential.</p>
 <p>The control API is under <code>/api/</code>; it takes a personal credential.</p>
 </main>
 </body>
@@ -41,15 +43,17 @@ another officer activates it: <code>wardkeep baa activate --help</code></li>
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPage:
-    """The ASGI application of the console port: the page at `/`, the control API behind it."""
+    """The ASGI application of the console port: the page at `/`, the people's pages, the control API behind them."""
 
     control: Application
+    pages: PagesFace
     readiness: Callable[[], Readiness]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["path"] != "/" or scope["method"] not in {"GET", "HEAD"}:
-            await self.control(scope, receive, send)
+            is_page = scope["type"] == "http" and self.pages.serves(scope["path"])
+            await (self.pages if is_page else self.control)(scope, receive, send)
             return
         missing = self.readiness().missing
         state = (

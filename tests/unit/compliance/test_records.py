@@ -25,6 +25,7 @@ from wardkeep.model.access import (
     Relationship,
     Requirement,
 )
+from wardkeep.model.login import Login, Passkey
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 
 KEY = ApiKey(
@@ -65,6 +66,14 @@ SAMPLES = {
         members={"p": frozenset(Relationship)},
         part2_consents=frozenset({Purpose.TREAT}),
         psychotherapy_authorized=frozenset({"q"}),
+    ),
+    Kind.LOGINS: Login(
+        id="p",
+        handle=b"h" * 32,
+        password="$argon2id$x",
+        totp=b"sealed",
+        recovery=(b"r",),
+        passkeys=(Passkey(id=b"i", public_key=b"k", name="n", added_at=datetime(2027, 1, 1, tzinfo=UTC)),),
     ),
     Kind.ACCESS_REQUESTS: AccessRequest(
         id="r",

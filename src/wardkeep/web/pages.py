@@ -1,0 +1,275 @@
+"""The pages of the console port: sign-in, enrolment, account, approvals (raw ASGI). They decide nothing.
+
+Everything works without JavaScript but the passkey ceremony, which is a browser's API. What is not in `ROUTES` is
+denied, and every page that is not open to everybody needs a live session of an active person.
+"""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from jinja2 import Environment
+
+from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable
+from wardkeep.compliance.control import Control
+from wardkeep.compliance.errors import NotAllowed
+from wardkeep.crypto.keys import DataKeys
+from wardkeep.crypto.mac import mac
+from wardkeep.crypto.randomness import Randomness
+from wardkeep.identity.sessions import Guesses, Sessions
+from wardkeep.model.instant import Instant
+from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
+from wardkeep.model.sensitive import Secret
+from wardkeep.storage.errors import StoreError
+from wardkeep.web.asgi import Receive, Scope, Send
+from wardkeep.web.page import (
+    Page,
+    PageRoute,
+    Visit,
+    check_same_site,
+    cookie_name,
+    cookies_of,
+    pairs,
+    read_form,
+    send_file,
+    send_page,
+    static_files,
+    templates,
+)
+from wardkeep.web.pages_account import ACCOUNT_ROUTES
+from wardkeep.web.pages_sign_in import SIGN_IN_ROUTES
+
+T = TypeVar("T")
+
+ROUTES: Final = (*SIGN_IN_ROUTES, *ACCOUNT_ROUTES)
+SESSION_COOKIE: Final = "wardkeep-session"
+PENDING_COOKIE: Final = "wardkeep-pending"
+
+_PENDING_SECONDS: Final = 600
+_MOST_PENDING: Final = 4096
+# Each derivation takes 46 MiB and a core; who has to wait behind more than this is told to come again.
+_AT_ONCE: Final = 2
+_MOST_WAITING: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A ceremony that has begun: what was proven, and what the next answer is held against."""
+
+    kind: str
+    person: str | None
+    until_us: int
+    challenge: bytes = field(default=b"", repr=False)
+    totp: bytes = field(default=b"", repr=False)
+    handle: bytes = field(default=b"", repr=False)
+
+
+class Ceremonies:
+    """Ceremonies under way, each under a random cookie and usable once. In memory: a restart begins them anew."""
+
+    def __init__(self, mac_key: bytes) -> None:
+        self._mac_key = mac_key
+        self._held: OrderedDict[bytes, Pending] = OrderedDict()
+
+    def begin(self, token: str, pending: Pending) -> None:
+        """Keep a ceremony; the oldest is forgotten when there are too many."""
+        self._held[mac(self._mac_key, b"pending", token.encode())] = pending
+        while len(self._held) > _MOST_PENDING:
+            self._held.popitem(last=False)
+
+    def take(self, token: str | None, kind: str, now_us: int, *, keep: bool = False) -> Pending | None:
+        """Return the ceremony of this kind and forget it, unless it is kept for another try."""
+        if token is None:
+            return None
+        name = mac(self._mac_key, b"pending", token.encode())
+        pending = self._held.get(name)
+        if pending is None or pending.kind != kind or pending.until_us < now_us:
+            return None
+        if not keep:
+            del self._held[name]
+        return pending
+
+
+class Derivations:
+    """Password derivations beside the event loop: two at once, a short line behind them, and no more."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return what the work returns. Raises RefusalError when the line is too long."""
+        if self._waiting >= _MOST_WAITING:
+            raise RefusalError(Refused(reason=Reason.SIGN_IN_BUSY))
+        self._waiting += 1
+        try:
+            async with self._turns:
+                return await asyncio.to_thread(work)
+        finally:
+            self._waiting -= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagesFace:
+    """The ASGI application of the console's pages. Make it with `pages_app`."""
+
+    control: Control
+    keys: DataKeys
+    tenant: str
+    clock: Callable[[], Instant]
+    sessions: Sessions
+    guesses: Guesses
+    ceremonies: Ceremonies
+    scheme: str
+    breached: Path
+    engine: Environment = field(default_factory=templates)
+    static: dict[str, tuple[bytes, bytes]] = field(default_factory=static_files)
+    randomness: Randomness = field(default_factory=Randomness)
+    derivations: Derivations = field(default_factory=Derivations)
+
+    def serves(self, path: str) -> bool:
+        """Whether the path is a page's or a static file's."""
+        return path in self.static or any(route.path == path for route in ROUTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        is_head = scope["method"] == "HEAD"
+        is_secure = self.scheme == "https"
+        if scope["path"] in self.static and scope["method"] in {"GET", "HEAD"}:
+            await send_file(send, *self.static[scope["path"]], is_head=is_head)
+            return
+        is_json = False
+        try:
+            route = _find("GET" if is_head else scope["method"], scope["path"])
+            is_json = route.is_json
+            page = await self._answer(route, scope, receive)
+        except NotAllowed as error:
+            values = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
+            page = _refusal(error.status, values, is_json=is_json)
+        except RefusalError as error:
+            page = _told(error.refused.reason, is_json=is_json, wait_seconds=error.refused.retry_after_seconds)
+        except (LedgerUnavailable, ControlNotApplied, StoreError):
+            # No session without the record of it (45 CFR 164.312(b)).
+            page = _told(Reason.LEDGER_UNAVAILABLE, is_json=is_json)
+        await send_page(send, page, self.engine, is_secure=is_secure, is_head=is_head)
+
+    async def _answer(self, route: PageRoute, scope: Scope, receive: Receive) -> Page:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        form: dict[str, str] = {}
+        body = b""
+        if route.method == "POST":
+            check_same_site(headers, host, self.scheme)
+            form, body = await read_form(scope, receive, is_json=route.is_json)
+        cookies = cookies_of(headers)
+        now_us = self.clock().wall_us
+        token = cookies.get(self.cookie(SESSION_COOKIE))
+        session = self.sessions.find(Secret(token), now_us) if token else None
+        registry = self.control.registry
+        person = registry.people.get(session.person) if session is not None else None
+        if session is not None and (person is None or not person.is_active):
+            # Who left is signed out by their next click, in every window.
+            self.sessions.end(session.id)
+            session = person = None
+        if session is None and not route.is_open:
+            return Page(to="/sign-in")
+        visit = Visit(
+            app=self,
+            method=route.method,
+            path=route.path,
+            query=pairs(scope["query_string"]),
+            form=form,
+            body=body,
+            host=host,
+            scheme=self.scheme,
+            device=_device(headers.get(b"user-agent", b"")),
+            cookies=cookies,
+            registry=registry,
+            session=session,
+            person=person,
+            now_us=now_us,
+        )
+        return await route.handler(visit)
+
+    def cookie(self, base: str) -> str:
+        """Return a cookie's name as it is on this scheme."""
+        return cookie_name(base, is_secure=self.scheme == "https")
+
+    async def slowly(self, work: Callable[[], T]) -> T:
+        """Run a password derivation beside the event loop, few at once. Raises RefusalError when too many wait."""
+        return await self.derivations.run(work)
+
+    def pending(
+        self,
+        kind: str,
+        now_us: int,
+        *,
+        person: str | None,
+        challenge: bytes = b"",
+        totp: bytes = b"",
+        handle: bytes = b"",
+    ) -> str:
+        """Begin a ceremony and return the fresh token that it is kept under."""
+        token = self.randomness(32).hex()
+        until_us = now_us + _PENDING_SECONDS * 1_000_000
+        held = Pending(kind=kind, person=person, until_us=until_us, challenge=challenge, totp=totp, handle=handle)
+        self.ceremonies.begin(token, held)
+        return token
+
+
+def pages_app(
+    *,
+    control: Control,
+    keys: DataKeys,
+    tenant: str,
+    clock: Callable[[], Instant],
+    sessions: Sessions,
+    scheme: str,
+    breached: Path,
+) -> PagesFace:
+    """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one."""
+    return PagesFace(
+        control=control,
+        keys=keys,
+        tenant=tenant,
+        clock=clock,
+        sessions=sessions,
+        guesses=Guesses(),
+        ceremonies=Ceremonies(keys.api_key_key),
+        scheme=scheme,
+        breached=breached,
+    )
+
+
+def _find(method: str, path: str) -> PageRoute:
+    for route in ROUTES:
+        if route.path == path and route.method == method:
+            return route
+    if any(route.path == path for route in ROUTES):
+        raise RefusalError(Refused(reason=Reason.METHOD_NOT_ALLOWED))
+    raise RefusalError(Refused(reason=Reason.PATH_UNKNOWN))
+
+
+def _device(agent: bytes) -> str:
+    """Return what a list of devices shows of a browser: printable, short, and escaped where it is shown."""
+    text = agent.decode("latin-1")
+    return "".join(symbol for symbol in text if symbol.isprintable())[:80] or "unknown"
+
+
+def _told(reason: Reason, *, is_json: bool, wait_seconds: int | None = None) -> Page:
+    told = EXPLANATIONS[reason]
+    fix = told.fix if wait_seconds is None else f"Wait {wait_seconds} seconds, or sign in with a passkey."
+    values = {"code": reason.value, "what": told.what, "why": told.why, "fix": fix}
+    return _refusal(told.status, values, is_json=is_json, wait_seconds=wait_seconds)
+
+
+def _refusal(status: int, values: dict[str, str], *, is_json: bool, wait_seconds: int | None = None) -> Page:
+    if is_json:
+        return Page(json=json.dumps({"error": values}), status=status, retry_after_seconds=wait_seconds)
+    return Page(template="refused.html", values=values, status=status, retry_after_seconds=wait_seconds)

@@ -1,0 +1,122 @@
+"""Sessions end when they should, guesses wait as they should, and neither forgets over a restart what it must not."""
+
+import os
+
+import pytest
+
+from wardkeep.crypto.password import NOBODY, hash_password, is_password
+from wardkeep.identity.breached import is_breached
+from wardkeep.identity.sessions import ABSOLUTE_SECONDS, IDLE_SECONDS, MOST_SESSIONS, Guesses, Sessions
+from wardkeep.model.sensitive import Secret
+from wardkeep.storage.sessions_sqlite import SessionsFile
+
+US = 1_000_000
+T0 = 1_800_000_000 * US
+KEY = b"k" * 32
+
+
+@pytest.fixture
+def sessions(tmp_path):
+    held = Sessions(SessionsFile(tmp_path / "sessions.db"), KEY, os.urandom)
+    yield held
+    held.close()
+
+
+def test_a_session_ends_after_being_idle_and_after_its_absolute_life(sessions):
+    token = sessions.begin("ana", "passkey", "browser", T0).token
+    at = T0
+    while at - T0 < (ABSOLUTE_SECONDS - IDLE_SECONDS) * US:
+        at += (IDLE_SECONDS - 1) * US
+        assert sessions.find(token, at).person == "ana"
+    assert sessions.find(token, T0 + (ABSOLUTE_SECONDS + 1) * US) is None
+    token = sessions.begin("ana", "passkey", "browser", T0).token
+    assert sessions.find(token, T0 + (IDLE_SECONDS + 1) * US) is None
+    # what is over does not come back when the clock does
+    assert sessions.find(token, T0) is None
+
+
+def test_step_up_gives_a_new_token_and_no_longer_life(sessions):
+    old = sessions.begin("ana", "passkey", "browser", T0)
+    new = sessions.begin("ana", "passkey", "browser", T0 + 60 * US, without=old.row.id)
+    assert sessions.find(old.token, T0 + 61 * US) is None
+    assert (new.row.created_us, new.row.factor_us) == (T0, T0 + 60 * US)
+
+
+def test_a_person_has_so_many_sessions_and_ends_one_or_all(sessions):
+    tokens = [sessions.begin("ana", "passkey", f"browser {n}", T0 + n).token for n in range(MOST_SESSIONS + 3)]
+    other = sessions.begin("ben", "passkey", "browser", T0)
+    assert len(sessions.of("ana", T0 + 100)) == MOST_SESSIONS
+    assert [sessions.find(token, T0 + 100) is None for token in tokens] == [True] * 3 + [False] * MOST_SESSIONS
+    assert sessions.end_all("ana") == MOST_SESSIONS
+    assert sessions.of("ana", T0 + 100) == []
+    assert sessions.find(other.token, T0 + 100) is not None
+
+
+def test_what_must_not_be_forgotten_is_there_after_a_restart(tmp_path):
+    first = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
+    token = first.begin("ana", "password+totp", "browser", T0).token
+    first.advance("totp:ana", 41)
+    first.advance("totp:ana", 42)
+    ended = first.begin("ana", "passkey", "browser", T0)
+    first.end(ended.row.id)
+    first.close()
+    assert token.reveal().encode() not in (tmp_path / "s.db").read_bytes()
+    second = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
+    assert second.mark("totp:ana") == 42
+    assert second.mark("totp:ben") == -1
+    assert second.find(token, T0 + US).method == "password+totp"
+    assert second.find(ended.token, T0 + US) is None
+    second.close()
+    third = Sessions(SessionsFile(tmp_path / "s.db"), b"x" * 32, os.urandom)
+    assert third.find(token, T0 + US) is None
+    third.close()
+
+
+def test_no_token_is_found_by_guessing_its_form(sessions):
+    sessions.begin("ana", "passkey", "browser", T0)
+    for odd in ("", "A" * 43, "../..", "\0", "ana"):
+        assert sessions.find(Secret(odd), T0) is None
+
+
+def test_waits_grow_are_bounded_and_end():
+    guesses = Guesses()
+    waits = []
+    at = T0
+    for _ in range(20):
+        guesses.failed("password", "ana", at)
+        waits.append(guesses.wait_seconds("password", "ana", at))
+        at += waits[-1] * US
+    assert waits[:8] == [0, 0, 0, 0, 30, 60, 120, 240]
+    assert max(waits) == 3600
+    assert guesses.wait_seconds("code", "ana", at) == guesses.wait_seconds("password", "ben", at) == 0
+    assert guesses.wait_seconds("password", "ana", at) == 0
+    guesses.succeeded("password", "ana")
+    assert not guesses.failed("password", "ana", at)
+    for number in range(25_000):
+        guesses.failed("password", f"name-{number}", at)
+    assert guesses.wait_seconds("password", "ana", at) == 0
+    assert len(guesses._tries) <= 20_000
+
+
+def test_a_password_is_the_same_however_it_was_composed_and_nobody_has_one():
+    stored = hash_password("Zo\u00eb drives at night")
+    assert stored.startswith("$argon2id$")
+    assert is_password("Zoe\u0308 drives at night", stored)
+    assert not is_password("Zoe drives at night", stored)
+    assert not is_password("", NOBODY)
+    assert hash_password("the same words") != hash_password("the same words")
+
+
+def test_a_breached_password_is_found_in_an_ordered_list_of_any_size(tmp_path):
+    from hashlib import sha1
+
+    listed = tmp_path / "breached.txt"
+    assert not is_breached("anything", listed)
+    listed.write_bytes(b"")
+    assert not is_breached("anything", listed)
+    words = [f"password-{n}" for n in range(500)]
+    for count in (1, 2, 3, 500):
+        hashes = sorted(sha1(word.encode()).hexdigest().upper() for word in words[:count])
+        listed.write_text("".join(f"{each}:{n}\r\n" for n, each in enumerate(hashes)))
+        assert all(is_breached(word, listed) for word in words[:count])
+        assert not any(is_breached(f"{word}!", listed) for word in words[:count])
