@@ -59,19 +59,20 @@ def chromium():
             browser.close()
 
 
-def enrol(page, instance, person: str) -> str:
-    """Enrol by password and authenticator through the pages; return the authenticator's key."""
+def enrol(page, instance, person: str) -> tuple[str, str]:
+    """Enrol by password and authenticator through the pages; return the authenticator's key and the spent code."""
     page.goto(origin(instance) + "/enrol")
     page.get_by_label("Personal credential").fill(instance.credential(person))
     page.get_by_role("button", name="Continue").click()
     page.wait_for_url("**/enrol/factors")
     secret = page.locator("code.secret").inner_text()
+    spent = code(secret, -1)
     page.get_by_label(re.compile("^Password")).fill(PASSWORD)
     page.get_by_label("The same password again").fill(PASSWORD)
-    page.get_by_label("Code that the authenticator shows now").fill(code(secret, -1))
+    page.get_by_label("Code that the authenticator shows now").fill(spent)
     page.get_by_role("button", name="Enrol", exact=True).click()
     page.get_by_role("heading", name="Recovery codes").wait_for()
-    return secret
+    return secret, spent
 
 
 def authenticator(page):
