@@ -43,7 +43,9 @@ SEEDS = [
         "Gonzalez",
         "SMITH",
     ),
-    *("４１１１", "\U0001f600", "\u0130", "\ufdfa"),
+    *("４１１１", "\U0001f600", "\u0130", "\ufdfa", "M a r i a", "G.o.n.z", "mArIa", "M4r14", "Gon-\nzalez", "rot13"),
+    *("backwards", "TWFyaWEgR29uemFsZXo=", "4d 61 72 69 61", "=4D=61", "=\r\n", "<b>", "double four", "one two three"),
+    *("\u202e", "\u043c\u0430", "\\x4d", "%254D", "\x00", "12/2\n7/27"),
 ]
 texts = st.one_of(st.text(), st.lists(st.one_of(st.sampled_from(SEEDS), st.text(max_size=4)), max_size=12).map("".join))
 
@@ -137,6 +139,8 @@ def test_work_grows_with_the_text_and_not_faster():
         "[NAME-",
         "%41",
         "Maria Xa{n} Gonzalez. ",
+        *("a b c d ", "one two three ", "M4r14 ", "mArIa ", "aa-\nbb ", "QUJD", "4d 61 ", "=4D=\n", "a<b>b", "\x00"),
+        *("rot13 znevn ", "reversed: airaM ", "\\u004d", "&#77;", "\u0430a ", "1/2/3/4/", "0O1l", "double "),
     ]
     for unit in units:
         small = operations("".join(unit.replace("{n}", chr(97 + i % 26) * (1 + i % 7)) for i in range(200)))

@@ -101,7 +101,7 @@ def examine(
     for number, (leaf, spans) in enumerate(zip(leaves, found, strict=True)):
         text = leaf.text
         if leaf.kind is LeafKind.TEXT:
-            propagated = terms.find(text, spans)
+            propagated = detector.mentions(terms, text, spans)
             if propagated:
                 spans = resolve([*spans, *propagated], text)  # noqa: PLW2901
             chosen.append([_named_alike(s, text, terms) for s in spans if s.type not in keep])
@@ -111,7 +111,7 @@ def examine(
             hit = any(s.type not in keep and s.rule not in _HARMLESS_IN_SCHEMA for s in spans)
         else:
             hit = _EXACT.search(text) is not None
-        if hit or declared.find(text):
+        if hit or detector.mentions(declared, text):
             refused.append(number)
     return chosen, refused
 

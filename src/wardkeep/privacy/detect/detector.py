@@ -4,7 +4,7 @@ Stages 1 to 3 and 5 of the design: normalise, scan, word lists, propagation over
 model here. What is found is evidence and never proof that nothing else identifies the person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
@@ -17,6 +17,7 @@ from wardkeep.privacy.detect import (
     email,
     facility,
     gazetteer,
+    hidden,
     image,
     ip,
     mbi,
@@ -28,11 +29,12 @@ from wardkeep.privacy.detect import (
     url,
     vin,
 )
+from wardkeep.privacy.detect.hidden import Hidden
 from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.detect.nomination import Policy, Reading
 from wardkeep.privacy.detect.scan import Scanner
 from wardkeep.privacy.errors import DetectorFailed
-from wardkeep.privacy.normalise import normalise
+from wardkeep.privacy.normalise import normalise, over
 from wardkeep.privacy.propagate import Terms
 from wardkeep.privacy.tokens import TOKEN
 
@@ -54,14 +56,14 @@ _NOMINATIONS: Final = (
     *names.NOMINATIONS,
     *image.NOMINATIONS,
     *disguised.NOMINATIONS,
-    disguised.ENCODED,
+    *(nomination for nomination, _ in hidden.MAKERS),
 )
 # Recognisers that ask for the same pattern share its hits.
 _PATTERNS: Final = tuple(dict.fromkeys(n.pattern for n in _NOMINATIONS))
 _EXAMINERS: Final = tuple(
     tuple((n.rule, n.examine) for n in _NOMINATIONS if n.pattern == pattern) for pattern in _PATTERNS
 )
-_ENCODED: Final = _PATTERNS.index(disguised.ENCODED.pattern)
+_MAKERS: Final = {_PATTERNS.index(nomination.pattern): maker for nomination, maker in hidden.MAKERS}
 _MAX_NESTING: Final = 2
 REMAINDER: Final = "remainder"
 
@@ -83,6 +85,7 @@ class Detector:
         self._strict = policy == "strict"
         self._words = lexicon()
         self._scanner = Scanner(_PATTERNS)
+        self._disguises = Scanner([nomination.pattern for nomination, _ in hidden.MAKERS])
 
     def find(self, text: str, known: Sequence[str] = ()) -> list[Span]:
         """Return sorted spans that don't overlap, with mentions of what was found elsewhere in the text.
@@ -97,12 +100,40 @@ class Detector:
         spans = self.recognise(text)
         terms = self.terms(known)
         terms.learn((text[s.start : s.end], s.type) for s in spans if s.rule != REMAINDER)
-        mentions = terms.find(text, spans)
+        mentions = self.mentions(terms, text, spans)
         return resolve([*spans, *mentions], text) if mentions else spans
 
     def terms(self, known: Sequence[str] = ()) -> Terms:
         """Return an empty memory for propagation that holds the known terms."""
         return Terms(self._words, known)
+
+    def mentions(self, terms: Terms, text: str, spans: Sequence[Span] = ()) -> list[Span]:
+        """Return the mentions of terms in a text outside `spans`, also disguised ones. They may overlap each other."""
+        found = terms.find(text, spans)
+        for second in self._second_readings(text):
+            for mention in terms.find(second.reading.text):
+                place = second.original(mention.start, mention.end)
+                if place is not None:
+                    found.append(Span(*place, mention.type, mention.rule))
+        return found
+
+    def _second_readings(self, text: str, nesting: int = 0) -> Iterator[Hidden]:
+        plain = normalise(text)
+        if plain.text != text:
+            yield Hidden(plain, [(0, len(plain.text))])
+        disguises: dict[int, list[int]] = {}
+        for number, end in self._disguises.scan(plain.text):
+            disguises.setdefault(number, []).append(end)
+        reading = Reading(plain.text, self._strict, self._words)
+        for number, ends in disguises.items():
+            for second in hidden.MAKERS[number][1](reading, ends):
+                if isinstance(second, Span):
+                    continue
+                yield Hidden(over(second.reading, plain), second.changed)
+                if nesting:
+                    continue
+                for third in self._second_readings(second.reading.text, 1):
+                    yield Hidden(over(third.reading, over(second.reading, plain)), third.changed)
 
     def recognise(self, text: str) -> list[Span]:
         """Return sorted spans that don't overlap, each found by itself, without propagation.
@@ -118,12 +149,12 @@ class Detector:
         plain = normalise(text)
         reading = Reading(plain.text, self._strict, self._words)
         spans: list[Span] = []
-        encoded: list[int] = []
+        disguises: dict[int, list[int]] = {}
         at_work = ""
         try:
             for number, end in self._scanner.scan(plain.text):
-                if number == _ENCODED:
-                    encoded.append(end)
+                if number in _MAKERS:
+                    disguises.setdefault(number, []).append(end)
                     continue
                 for rule, examine in _EXAMINERS[number]:
                     at_work = rule
@@ -132,19 +163,24 @@ class Detector:
             spans += gazetteer.find(reading, _name_ends(spans, text))
         except (LookupError, ValueError, TypeError, RecursionError) as error:
             raise DetectorFailed(f"the recogniser {at_work} failed") from error
-        if encoded and nesting < _MAX_NESTING:
-            spans += self._inside_encoded(plain.text, encoded, nesting)
+        if disguises and nesting < _MAX_NESTING:
+            spans += self._behind(reading, disguises, nesting)
         if plain.starts:
             spans = [Span(*plain.original(s.start, s.end), s.type, s.rule) for s in spans]
         return resolve(spans, text)
 
-    def _inside_encoded(self, text: str, ends: Sequence[int], nesting: int) -> list[Span]:
-        """Scan what encoded runs hide: a hit masks the whole run, because half of one decodes to nothing."""
+    def _behind(self, reading: Reading, disguises: dict[int, list[int]], nesting: int) -> list[Span]:
+        """Scan what the text says once its disguises are undone (`hidden`)."""
         spans = []
-        for start, end, hidden in disguised.decoded_runs(text, ends):
-            inner = self._recognise(hidden, nesting + 1)
-            if inner:
-                spans.append(Span(start, end, inner[0].type, "encoded"))
+        for number, ends in disguises.items():
+            for second in _MAKERS[number](reading, ends):
+                if isinstance(second, Span):
+                    spans.append(second)
+                    continue
+                for found in self._recognise(second.reading.text, nesting + 1):
+                    place = second.original(found.start, found.end)
+                    if place is not None:
+                        spans.append(Span(*place, found.type, found.rule))
         return spans
 
 
@@ -184,6 +220,8 @@ def resolve(spans: list[Span], text: str) -> list[Span]:
             chosen.append(span)
         elif span.end <= last.end:
             continue
+        elif span.start < last.start:  # what stands before the remainder is covered already
+            chosen[-1] = Span(last.start, span.end, span.type, REMAINDER)
         elif span.end - span.start > last.end - last.start:
             chosen[-1] = Span(last.start, span.start, last.type, REMAINDER)
             chosen.append(span)
