@@ -161,10 +161,11 @@ class Detector:
                     spans += examine(reading, end)
             at_work = "gazetteer"
             spans += gazetteer.find(reading, _name_ends(spans, text))
+            at_work = "hidden"
+            if disguises and nesting < _MAX_NESTING:
+                spans += self._behind(reading, disguises, nesting)
         except (LookupError, ValueError, TypeError, RecursionError) as error:
             raise DetectorFailed(f"the recogniser {at_work} failed") from error
-        if disguises and nesting < _MAX_NESTING:
-            spans += self._behind(reading, disguises, nesting)
         if plain.starts:
             spans = [Span(*plain.original(s.start, s.end), s.type, s.rule) for s in spans]
         return resolve(spans, text)
