@@ -30,6 +30,7 @@ from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.compliance.control import Control
 from wardkeep.crypto.keys import DataKeys, dump_data_keys
 from wardkeep.gateway.limits import Limits
+from wardkeep.identity.last_use import LastUse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.registry import Registry
@@ -46,6 +47,7 @@ class LocalSequencer:
     ledger: SqliteLedger
     limits: Limits
     clock: Callable[[], Instant]
+    last_use: LastUse
 
     async def append_each(self, wanted: Sequence[Wanted]) -> list[Outcome]:
         """Admit each first draft when asked to, then make durable what was admitted; return each one's outcome.
@@ -53,8 +55,8 @@ class LocalSequencer:
         Raises:
             LedgerUnavailable: nothing of it is acknowledged.
         """
-        now_ns = self.clock().mono_ns
-        refused = [self._admitted(each, now_ns) for each in wanted]
+        now = self.clock()
+        refused = [self._admitted(each, now) for each in wanted]
         admitted = [each for each, error in zip(wanted, refused, strict=True) if error is None]
         try:
             done = await self.ledger.append_each([each.drafts for each in admitted]) if admitted else []
@@ -77,11 +79,14 @@ class LocalSequencer:
                 outcomes.append([receipt.index for receipt in receipts])
         return outcomes
 
-    def _admitted(self, wanted: Wanted, now_ns: int) -> RefusalError | None:
+    def _admitted(self, wanted: Wanted, now: Instant) -> RefusalError | None:
         if wanted.admission is None:
             return None
-        refused = self.limits.admit(wanted.drafts[0].id, wanted.admission, now_ns)
-        return None if refused is None else RefusalError(refused)
+        refused = self.limits.admit(wanted.drafts[0].id, wanted.admission, now.mono_ns)
+        if refused is not None:
+            return RefusalError(refused)
+        self.last_use.note(wanted.admission.key, now.wall_us)
+        return None
 
     def _release(self, wanted: Wanted, *, is_durable: bool) -> None:
         """Free the places of calls that did not open, and of those that these drafts close."""

@@ -38,9 +38,11 @@ from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.limits import Limits
 from wardkeep.gateway.record import Recorder
+from wardkeep.identity.last_use import LastUse
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import Settings
 from wardkeep.settings import clock as real_clock
+from wardkeep.storage.errors import StoreError
 from wardkeep.transport.listen import Listener, bind, bind_unix
 from wardkeep.transport.pool import Pool
 from wardkeep.transport.unix import FrameServer
@@ -98,7 +100,7 @@ async def _run(
     try:
         sockets = _Sockets.bind(settings, workers)
         desk = KeeperDesk(
-            sequencer=LocalSequencer(ledger=home.ledger, limits=Limits(), clock=clock),
+            sequencer=LocalSequencer(ledger=home.ledger, limits=Limits(), clock=clock, last_use=LastUse(home.sessions)),
             control=home.control,
             keys=data_keys(home.keyring),
             last_wall_us=await _newest_entry_us(home),
@@ -184,13 +186,20 @@ class _Instance:
         await self._end(servers, running)
         if frames is not None:
             await frames.close()
+        with contextlib.suppress(StoreError):
+            self.desk.sequencer.last_use.keep(self.clock().wall_us, is_last=True)
 
     def _faces(self) -> list[Server]:
         """Return the control, console and operations faces."""
         home, tls, guard = self.home, tls_files(self.settings), guard_for(self.settings, self.metrics)
         reader = AuditReader(ledger=home.ledger, entries=home.entries)
         control = control_app(
-            control=home.control, reader=reader, keys=home.keys, clock=self.clock, tenant=home.keyring.tenant
+            control=home.control,
+            reader=reader,
+            keys=home.keys,
+            clock=self.clock,
+            tenant=home.keyring.tenant,
+            last_used=self.desk.sequencer.last_use.at,
         )
         pages = pages_app(
             control=home.control,
@@ -284,6 +293,9 @@ class _Instance:
             if is_writable != was_writable:
                 log("ledger_writable" if is_writable else "ledger_unavailable")
             was_writable = is_writable
+            with contextlib.suppress(StoreError):
+                # A disk that does not answer is said by the ledger beside it; the minute is told again.
+                self.desk.sequencer.last_use.keep(self.clock().wall_us)
             if is_writable and self.recorder is not None:
                 with contextlib.suppress(LedgerUnavailable):
                     await self.recorder.settle()

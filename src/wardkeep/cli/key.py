@@ -16,6 +16,7 @@ def register(root: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Keys of applications.")
     group.command("create")(create)
     group.command("list")(list_keys)
+    group.command("rotate")(rotate)
     group.command("revoke")(revoke)
     root.add_typer(group, name="key")
 
@@ -72,15 +73,41 @@ def list_keys(*, home: Home, acting: As = None, json: Json = False) -> None:
             each["models"],
             each["purposes"],
             each["expires_at"],
+            each["last_used_at"],
             each["is_revoked"],
         )
         for each in keys
     ]
     print_table(
-        ("id", "name", "owner", "models", "purposes", "expires", "revoked"),
+        ("id", "name", "owner", "models", "purposes", "expires", "last used", "revoked"),
         rows,
         empty="There is no key. Make one with `wardkeep key create`.",
     )
+
+
+def rotate(
+    *,
+    home: Home,
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")],
+    reason: Reason,
+    overlap_hours: Annotated[int, typer.Option(help="How long the old key still works.")] = 24,
+    expires_at: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="When the new one ends, UTC.")
+    ] = None,
+    acting: As = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Make a successor with the same terms; the old key goes on for the overlap and no longer."""
+    made = client(home, acting).post(
+        "keys",
+        key,
+        "rotate",
+        overlap_hours=overlap_hours,
+        expires_at=None if expires_at is None else expires_at.replace(tzinfo=UTC).isoformat(),
+        reason=reason,
+    )
+    hand_over(made, out, json=json, done=f"Key {made['id']} succeeds {key} (ledger entry {made['ledger_index']}).")
 
 
 def revoke(

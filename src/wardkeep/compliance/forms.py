@@ -227,6 +227,13 @@ class KeyForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     application: str | None = None
 
 
+class RotationForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A successor for a key. For `overlap_hours` both work; `expires_at` null is the old key's expiry."""
+
+    overlap_hours: int = 24
+    expires_at: datetime | None = None
+
+
 F = TypeVar("F", bound=msgspec.Struct)
 
 
@@ -274,11 +281,11 @@ def person_view(person: Person) -> dict[str, object]:
     }
 
 
-def key_view(key: ApiKey) -> dict[str, object]:
+def key_view(key: ApiKey, *, last_used_at: datetime | None = None) -> dict[str, object]:
     """Return a key as it is shown."""
     shown = _plain(key)
     del shown["mac"]
-    return shown
+    return {**shown, "last_used_at": None if last_used_at is None else last_used_at.isoformat()}
 
 
 def _plain(record: object) -> dict[str, object]:

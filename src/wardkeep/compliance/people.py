@@ -6,7 +6,7 @@ key has an active owner, because the requestor is a person even when an applicat
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from wardkeep.compliance.errors import NotAllowed
@@ -19,6 +19,7 @@ from wardkeep.policy.roles import TWO_PERSON, Permission, conflict, permissions_
 
 _MOST_CALLS_A_MINUTE: Final = 1_000_000
 _MOST_CALLS_AT_ONCE: Final = 10_000
+_LONGEST_OVERLAP_HOURS: Final = 30 * 24
 
 
 def add_person(
@@ -136,6 +137,54 @@ def create_key(
         application=application,
     )
     return (Change(kind=Kind.KEYS, id=credential.id, record=record),)
+
+
+def rotate_key(
+    registry: Registry,
+    by: Person,
+    *,
+    key: str,
+    credential: NewCredential,
+    overlap_hours: int,
+    expires_at: datetime | None,
+    now: datetime,
+) -> tuple[Change, ...]:
+    """Make a successor with the same terms; the old key goes on for the overlap and no longer. Raises NotAllowed.
+
+    A key that is leaked is revoked, not rotated: for that the overlap is 0, and it ends at once.
+    """
+    require(by, Permission.KEY_CHANGE)
+    found = registry.keys.get(key)
+    if found is None:
+        raise unknown("key", "wardkeep key list")
+    if found.is_revoked or (found.expires_at is not None and found.expires_at <= now):
+        raise NotAllowed(
+            "wrong_status",
+            what="The key has ended.",
+            why="What ended is not prolonged by a successor.",
+            fix="Make a new key with `wardkeep key create`.",
+            status=409,
+        )
+    if not 0 <= overlap_hours <= _LONGEST_OVERLAP_HOURS:
+        raise invalid("overlap", f"0 to {_LONGEST_OVERLAP_HOURS} hours")
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+        raise invalid("expiry", "a time in the future, with its zone")
+    if credential.id in registry.keys:
+        raise taken("key", "Send the request again; a new key id is drawn.")
+    _check_place(registry, workspace=found.workspace, application=found.application)
+    successor = replace(
+        found,
+        id=credential.id,
+        mac=credential.mac,
+        replaces=found.id,
+        expires_at=expires_at if expires_at is not None else found.expires_at,
+    )
+    ends = now + timedelta(hours=overlap_hours)
+    old = replace(found, expires_at=ends if found.expires_at is None else min(found.expires_at, ends))
+    return (
+        Change(kind=Kind.KEYS, id=successor.id, record=successor),
+        Change(kind=Kind.KEYS, id=found.id, record=old),
+    )
 
 
 def revoke_key(registry: Registry, by: Person, *, key: str) -> tuple[Change, ...]:

@@ -10,7 +10,7 @@ and it is kept apart for each way of signing in, so that whoever knows a name ca
 
 import base64
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -107,8 +107,12 @@ class Sessions:
 
     def advance(self, name: str, value: int) -> None:
         """Keep a counter, durably, before what it guards is given."""
-        self._store.mark(name, value)
-        self._marks[name] = value
+        self.advance_many({name: value})
+
+    def advance_many(self, marks: Mapping[str, int]) -> None:
+        """Keep counters, durably, all or none."""
+        self._store.mark(marks)
+        self._marks |= marks
 
     def close(self) -> None:
         """Release the store."""

@@ -218,6 +218,7 @@ class ApiKey:
     """An application's credential, scoped; only its HMAC is kept. Empty `models` or `purposes` permit nothing.
 
     `application` is the identity it belongs to; without one the key is an identity of its own, with no role.
+    `replaces` is the key that this one succeeded.
     """
 
     id: str
@@ -233,6 +234,7 @@ class ApiKey:
     calls_per_minute: int = 6000
     calls_at_once: int = 256
     application: str | None = None
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

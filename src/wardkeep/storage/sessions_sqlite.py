@@ -5,6 +5,7 @@ counter of each factor, without which a code or a copied authenticator could be 
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -85,10 +86,10 @@ class SessionsFile:
         with translated(), self._connection:
             self._connection.executemany("DELETE FROM sessions WHERE id = ?", [(each,) for each in ids])
 
-    def mark(self, name: str, value: int) -> None:
-        """Store a counter."""
+    def mark(self, marks: Mapping[str, int]) -> None:
+        """Store counters, all or none."""
         with translated(), self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO marks VALUES(?,?)", (name, value))
+            self._connection.executemany("INSERT OR REPLACE INTO marks VALUES(?,?)", list(marks.items()))
 
     def close(self) -> None:
         """Release file and lock. Safe to call twice."""

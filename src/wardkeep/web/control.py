@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
@@ -58,6 +58,7 @@ class ControlFace:
     keys: DataKeys
     tenant: str
     clock: Callable[[], Instant]
+    last_used: Callable[[str], datetime | None]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -127,10 +128,16 @@ class ControlFace:
 
 
 def control_app(
-    *, control: Control, reader: AuditReader, keys: DataKeys, tenant: str, clock: Callable[[], Instant]
+    *,
+    control: Control,
+    reader: AuditReader,
+    keys: DataKeys,
+    tenant: str,
+    clock: Callable[[], Instant],
+    last_used: Callable[[str], datetime | None] = lambda _: None,
 ) -> ControlFace:
     """Return the control API. `keys` check personal credentials and seal vendor credentials."""
-    return ControlFace(control=control, reader=reader, keys=keys, tenant=tenant, clock=clock)
+    return ControlFace(control=control, reader=reader, keys=keys, tenant=tenant, clock=clock, last_used=last_used)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -161,7 +168,12 @@ async def _list_people(asked: Asked) -> object:
 
 
 async def _list_keys(asked: Asked) -> object:
-    return {"keys": [form.key_view(key) for _, key in sorted(asked.registry.keys.items())]}
+    return {
+        "keys": [
+            form.key_view(key, last_used_at=asked.app.last_used(key.id))
+            for _, key in sorted(asked.registry.keys.items())
+        ]
+    }
 
 
 async def _simulate(asked: Asked) -> object:
@@ -320,6 +332,20 @@ async def _create_key(asked: Asked, filled: form.KeyForm) -> object:
     return await change(asked, "key.create", filled.reason, plan, id=credential.id, credential=shown)
 
 
+async def _rotate_key(asked: Asked, filled: form.RotationForm) -> object:
+    credential = new_credential("live", asked.app.keys.api_key_key, os.urandom)
+    plan = partial(
+        people.rotate_key,
+        key=asked.words[0],
+        credential=credential,
+        overlap_hours=filled.overlap_hours,
+        expires_at=filled.expires_at,
+        now=asked.app.clock().wall,
+    )
+    shown = credential.shown_once.reveal()
+    return await change(asked, "key.rotate", filled.reason, plan, id=credential.id, credential=shown)
+
+
 async def _revoke_key(asked: Asked, filled: form.ReasonForm) -> object:
     return await change(asked, "key.revoke", filled.reason, partial(people.revoke_key, key=asked.words[0]))
 
@@ -363,6 +389,7 @@ ROUTES: Final = (
     post_route("people/{}/confirm", Permission.AGREEMENT_ACTIVATE, "person.confirm", form.Form, _confirm_person),
     get_route("keys", Permission.REGISTRY_READ, "key.list", _list_keys),
     post_route("keys", Permission.KEY_CHANGE, "key.create", form.KeyForm, _create_key),
+    post_route("keys/{}/rotate", Permission.KEY_CHANGE, "key.rotate", form.RotationForm, _rotate_key),
     post_route("keys/{}/revoke", Permission.KEY_CHANGE, "key.revoke", form.ReasonForm, _revoke_key),
     get_route("ledger/head", Permission.LEDGER_READ, "ledger.head", _ledger_head),
     get_route("ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries, query=("from", "to")),

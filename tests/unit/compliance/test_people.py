@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -188,3 +189,36 @@ def test_a_revoked_key_stays_revoked():
     assert refused(lambda: people.revoke_key(held, SECURITY, key=credential.id)) == "wrong_status"
     assert refused(lambda: people.revoke_key(held, SECURITY, key="0" * 12)) == "not_found"
     assert refused(lambda: people.revoke_key(held, PRIVACY, key=credential.id)) == "role_not_permitted"
+
+
+def test_a_rotated_key_has_the_same_terms_and_the_old_one_ends_after_the_overlap():
+    held = working_registry()
+    first = new_credential("live", b"k" * 32, os.urandom)
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    terms = {
+        "name": "App", "owner": "developer", "workspace": "default", "models": frozenset({"chat"}),
+        "purposes": frozenset({Purpose.TREAT}), "default_purpose": Purpose.TREAT, "expires_at": None, "now": now,
+    }  # fmt: skip
+    held = after(held, people.create_key(held, ADMIN, credential=first, **terms))
+    second = new_credential("live", b"k" * 32, os.urandom)
+    given = {"key": first.id, "credential": second, "expires_at": None, "now": now}
+    rotated = after(held, people.rotate_key(held, ADMIN, overlap_hours=24, **given))
+    old, new = rotated.keys[first.id], rotated.keys[second.id]
+    assert old.expires_at == now + timedelta(hours=24)
+    assert replace(new, id=old.id, mac=old.mac, replaces=None, expires_at=old.expires_at) == old
+    assert (new.replaces, new.expires_at) == (first.id, None)
+    # rotating again does not prolong the first, and what has ended has no successor
+    third = {**given, "credential": new_credential("live", b"k" * 32, os.urandom)}
+    again = after(rotated, people.rotate_key(rotated, ADMIN, overlap_hours=48, **third))
+    assert again.keys[first.id].expires_at == old.expires_at
+    ended = after(held, people.rotate_key(held, ADMIN, overlap_hours=0, **given))
+    for changes, code in (
+        ({"overlap_hours": 1, "now": now}, "wrong_status"),
+        ({"overlap_hours": 10_000}, "wrong_status"),
+    ):
+        with pytest.raises(NotAllowed) as caught:
+            people.rotate_key(ended, ADMIN, **{**third, **changes})
+        assert caught.value.code == code
+    with pytest.raises(NotAllowed) as caught:
+        people.rotate_key(held, ADMIN, overlap_hours=10_000, **third)
+    assert caught.value.code == "value_invalid"

@@ -6,6 +6,7 @@ import pytest
 
 from wardkeep.crypto.password import NOBODY, hash_password, is_password
 from wardkeep.identity.breached import is_breached
+from wardkeep.identity.last_use import LastUse
 from wardkeep.identity.sessions import ABSOLUTE_SECONDS, IDLE_SECONDS, MOST_SESSIONS, Guesses, Sessions
 from wardkeep.model.sensitive import Secret
 from wardkeep.storage.sessions_sqlite import SessionsFile
@@ -120,3 +121,24 @@ def test_a_breached_password_is_found_in_an_ordered_list_of_any_size(tmp_path):
         listed.write_text("".join(f"{each}:{n}\r\n" for n, each in enumerate(hashes)))
         assert all(is_breached(word, listed) for word in words[:count])
         assert not any(is_breached(f"{word}!", listed) for word in words[:count])
+
+
+def test_the_last_use_of_a_key_is_told_once_a_minute_and_at_the_end(tmp_path):
+    held = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
+    uses = LastUse(held)
+    assert uses.at("k1") is None
+    uses.note("k1", T0)
+    assert uses.at("k1").timestamp() * US == T0
+    uses.keep(T0)
+    uses.note("k1", T0 + 5 * US)
+    uses.keep(T0 + 6 * US)
+    assert held.mark("key-used:k1") == T0
+    uses.keep(T0 + 61 * US)
+    assert held.mark("key-used:k1") == T0 + 5 * US
+    uses.note("k2", T0)
+    uses.keep(T0 + 62 * US, is_last=True)
+    held.close()
+    again = LastUse(Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom))
+    assert again.at("k1").timestamp() * US == T0 + 5 * US
+    assert again.at("k2").timestamp() * US == T0
+    assert again.at("k3") is None
