@@ -1,7 +1,7 @@
 """Builds the road of one process from keys, facts and a sequencer."""
 
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from wardkeep.compliance.deployments import open_credential
 from wardkeep.compliance.facts import FactsSource
@@ -36,8 +36,13 @@ def build_road(
     """Connect the stages. `owner` names this process in the ledger's open entries."""
     facts = FactsSource(clock, newest_entry_us=newest_entry_us)
 
+    @lru_cache(maxsize=256)
+    def opened(name: str, body: bytes) -> Secret[str]:
+        return open_credential(keys, tenant=keys.tenant, identifier=name, body=body)
+
     def credential_for(held: Registry, name: str) -> Secret[str]:
-        return open_credential(keys, tenant=keys.tenant, identifier=name, body=held.secrets[name])
+        """Open a credential once for each body the registry has held: a replaced one is another body."""
+        return opened(name, held.secrets[name])
 
     return Road(
         registry=registry,

@@ -22,6 +22,7 @@ from wardkeep.app.faces import (
     guard_for,
     log,
     owner_name,
+    settle_memory,
     take_origins,
     tls_files,
 )
@@ -178,6 +179,7 @@ class _Instance:
         self._publish()
         running = [asyncio.create_task(server.run()) for server in servers]
         await self._until_ready(servers)
+        settle_memory()
         addresses = self._addresses()
         log("ready", data=addresses.data, console=addresses.console, operations=addresses.operations, workers=workers)
         on_ready(addresses)

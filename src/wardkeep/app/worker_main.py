@@ -10,7 +10,16 @@ from typing import Final
 
 import uvloop
 
-from wardkeep.app.faces import GRACE_SECONDS, POLICY, Clock, data_face, guard_for, take_origins, tls_files
+from wardkeep.app.faces import (
+    GRACE_SECONDS,
+    POLICY,
+    Clock,
+    data_face,
+    guard_for,
+    settle_memory,
+    take_origins,
+    tls_files,
+)
 from wardkeep.app.gathering import Gathering
 from wardkeep.app.road import build_road
 from wardkeep.app.worker import KeeperLink
@@ -64,6 +73,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     )
     face = data_face(settings, road, clock, metrics)
     server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics), tls=tls_files(settings))
+    settle_memory()
     running = asyncio.create_task(server.run())
     reporting = asyncio.create_task(_tend(link, metrics, road.recorder))
     await stopping.wait()

@@ -16,6 +16,7 @@ import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -108,10 +109,22 @@ def open_(
 
 def _record_key(epoch_key: bytes, record_id: bytes, field: str) -> tuple[bytes, bytes]:
     """Return (AES key, commitment): the two blocks of HKDF-Expand, unrolled because this is the hot path."""
-    info = _LABEL + framed(record_id, field.encode())
+    info = b"%b%b%b%b" % (_LABEL, len(record_id).to_bytes(4, "big"), record_id, _framed_field(field))
     first = hmac_sha256(epoch_key, info + b"\x01")
     return first, hmac_sha256(epoch_key, first + info + b"\x02")
 
 
 def _place(tenant: str, table: str, record_id: bytes, field: str, version: int) -> bytes:
-    return framed(tenant.encode(), table.encode(), record_id, field.encode(), version.to_bytes(4, "big"))
+    before, after = _around(tenant, table, field, version)
+    return b"%b%b%b%b" % (before, len(record_id).to_bytes(4, "big"), record_id, after)
+
+
+@lru_cache(maxsize=64)
+def _framed_field(field: str) -> bytes:
+    return framed(field.encode())
+
+
+@lru_cache(maxsize=64)
+def _around(tenant: str, table: str, field: str, version: int) -> tuple[bytes, bytes]:
+    """Return the framed fields before and after the record's id: few places, many records."""
+    return framed(tenant.encode(), table.encode()), framed(field.encode(), version.to_bytes(4, "big"))

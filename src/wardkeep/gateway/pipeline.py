@@ -205,7 +205,9 @@ async def _abort(road: Road, opened: Opened, outcome: Outcome) -> None:
 async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
     """Read the whole answer, restore it, close the entry, then release it. Vendor errors keep their shape."""
     try:
-        raw = b"".join([chunk async for chunk in upstream.chunks()])
+        raw = await upstream.read()
+        while more := await upstream.read():
+            raw += more
     finally:
         await upstream.close()
     safe = opened.routed.safe
@@ -235,9 +237,8 @@ def _shown(safe: Safe) -> dict[str, str]:
 def _headers(opened: Opened, upstream: VendorAnswer) -> list[tuple[bytes, bytes]]:
     """Return the vendor's headers that pass, and ours: where the proof is and what was hidden."""
     headers = [(name, value) for name, value in upstream.headers if name in _PASSED_HEADERS]
-    hidden = ",".join(f"{kind}={count}" for kind, count in sorted(opened.routed.safe.counts.items()))
-    headers.append((b"wardkeep-ledger-index", str(opened.index).encode()))
-    headers.append((b"wardkeep-hidden", hidden.encode() or b"none"))
+    headers.append((b"wardkeep-ledger-index", b"%d" % opened.index))
+    headers.append((b"wardkeep-hidden", opened.routed.safe.hidden.encode() or b"none"))
     if opened.routed.safe.dates is not None:
         headers.append((b"wardkeep-dates", b"shifted"))
     return headers

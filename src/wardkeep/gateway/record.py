@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 import orjson
 
-from wardkeep.audit.entry import SEALED_FIELD, SEALED_TABLE, SEALED_VERSION, Draft, Kind, timestamp
+from wardkeep.audit.entry import SEALED_FIELD, SEALED_TABLE, SEALED_VERSION, Draft, Kind
 from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
 from wardkeep.crypto.envelope import seal
 from wardkeep.crypto.keys import DataKeys
@@ -73,7 +73,7 @@ class Recorder:
             "detail": {
                 "owner": permitted.identified.owner.id,
                 **_behalf(permitted.identified),
-                "hidden": ",".join(f"{kind}={count}" for kind, count in sorted(routed.safe.counts.items())),
+                "hidden": routed.safe.hidden,
                 "features": ",".join(sorted(routed.safe.features)),
             },
         }
@@ -127,10 +127,14 @@ class Recorder:
             return
         self._open.discard(call_id)
         header: dict[str, object] = {"parent": call_id.hex(), "seq": outcome.sequence, "decision": outcome.decision}
-        for name in ("status", "tokens_in", "tokens_out", "model"):
-            value = getattr(outcome, name)
-            if value is not None:
-                header[name] = value
+        if outcome.status is not None:
+            header["status"] = outcome.status
+        if outcome.tokens_in is not None:
+            header["tokens_in"] = outcome.tokens_in
+        if outcome.tokens_out is not None:
+            header["tokens_out"] = outcome.tokens_out
+        if outcome.model is not None:
+            header["model"] = outcome.model
         if outcome.released_bytes is not None:
             header["detail"] = {"released_bytes": outcome.released_bytes, "released_segments": outcome.sequence}
         kind: Kind = "aborted" if outcome.is_aborted else "response"
@@ -146,7 +150,7 @@ class Recorder:
     ) -> int:
         """Record a refusal with what was asked, sealed; return its index."""
         header: dict[str, object] = {
-            "surface": call.surface.value,
+            "surface": call.surface,
             "decision": refused.reason.value,
             "policy": POLICY_VERSION,
         }
@@ -168,7 +172,11 @@ class Recorder:
 
     def new_id(self) -> bytes:
         """Return a fresh id for a call or entry: UUIDv7, ordered by time."""
-        return uuid7(self.clock().wall_us, self.randomness(10))
+        return self.id_at(self.clock())
+
+    def id_at(self, now: Instant) -> bytes:
+        """Return a fresh id for what happens now."""
+        return uuid7(now.wall_us, self.randomness(10))
 
     def _draft(
         self,
@@ -194,19 +202,17 @@ class Recorder:
         body: dict[str, object] = {
             "type": kind,
             "id": entry_id.hex(),
-            "at": timestamp(now.wall),
+            "at": now.text,
             "mono": now.mono_ns,
             "boot": now.boot,
         }
         body |= header
         if facts_epoch is not None:
             body["epoch"] = facts_epoch
-        body |= {
-            "ct_sha256": sha256(sealed.ciphertext).hex(),
-            "ct_len": len(sealed.ciphertext),
-            "key": sealed.key_id,
-            "commit": sealed.commitment.hex(),
-        }
+        body["ct_sha256"] = sha256(sealed.ciphertext).hex()
+        body["ct_len"] = len(sealed.ciphertext)
+        body["key"] = sealed.key_id
+        body["commit"] = sealed.commitment.hex()
         return Draft(
             id=entry_id,
             kind=kind,
@@ -243,8 +249,8 @@ def _who(permitted: Permitted) -> dict[str, object]:
     return {
         "actor": identified.actor,
         "workspace": identified.key.workspace,
-        "purpose": permitted.purpose.value,
-        "surface": identified.call.surface.value,
+        "purpose": permitted.purpose,
+        "surface": identified.call.surface,
         "policy": permitted.facts.policy_version,
         "route": permitted.route.model,
     }

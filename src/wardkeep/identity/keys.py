@@ -19,6 +19,7 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Assurance, Call, Identified
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _SHAPE: Final = re.compile(r"wk_(live|user)_([0-9a-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
 _NOBODY: Final = bytes(32)
 
@@ -40,12 +41,19 @@ def _base62(number: int, length: int) -> str:
     return "".join(reversed(digits))
 
 
+def _checksum(stem: str) -> str:
+    """Return the six symbols of a stem's CRC-32; it is done for every call, so two at a time."""
+    number, low = divmod(zlib.crc32(stem.encode()), 62 * 62)
+    high, middle = divmod(number, 62 * 62)
+    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
+
+
 def new_credential(kind: str, mac_key: bytes, randomness: Callable[[int], bytes]) -> NewCredential:
     """Make a credential of `kind` "live" (application) or "user" (person)."""
     identifier = _base62(int.from_bytes(randomness(10), "big"), 12).lower()
     secret = "".join(_ALPHABET[byte % 62] for byte in randomness(128) if byte < 248)[:32]
     stem = f"wk_{kind}_{identifier}_{secret}"
-    whole = stem + _base62(zlib.crc32(stem.encode()), 6)
+    whole = stem + _checksum(stem)
     return NewCredential(id=identifier, mac=credential_mac(mac_key, whole), shown_once=Secret(whole))
 
 
@@ -57,7 +65,7 @@ def credential_mac(mac_key: bytes, credential: str) -> bytes:
 def parse_credential(credential: str) -> tuple[str, str] | None:
     """Return (kind, id) of a well-formed credential with a right checksum, else None."""
     shape = _SHAPE.fullmatch(credential)
-    if shape is None or _base62(zlib.crc32(credential[:-6].encode()), 6) != shape.group(4):
+    if shape is None or _checksum(credential[:-6]) != shape.group(4):
         return None
     return shape.group(1), shape.group(2)
 

@@ -61,10 +61,14 @@ class Document:
             is_alone = not self.value.keys() - set(without)
             found.append((brace, brace, insert if is_alone else insert + b","))
         if changes:
+            last = max(changes)
             for ordinal, match in enumerate(_SCALAR.finditer(self.raw)):
-                new = changes.get(ordinal)
-                if new is not None and not any(start <= match.start() < stop for start, stop in cuts):
-                    found.append((match.start(), match.end(), orjson.dumps(new)))
+                if ordinal in changes:
+                    start, stop = match.span()
+                    if not any(first <= start < end for first, end in cuts):
+                        found.append((start, stop, orjson.dumps(changes[ordinal])))
+                    if ordinal == last:
+                        break
         found.sort(key=lambda edit: edit[:2])
         return found
 
@@ -129,7 +133,7 @@ def parse(raw: bytes) -> Document:
     if not isinstance(value, dict):
         raise RefusalError(Refused(reason=Reason.JSON_MALFORMED))
     scalars = _count(value, 1)
-    if scalars != sum(1 for _ in _SCALAR.finditer(raw)):
+    if scalars != len(_SCALAR.findall(raw)):
         raise RefusalError(Refused(reason=Reason.JSON_DUPLICATE_KEY))
     return Document(raw, value, scalars)
 

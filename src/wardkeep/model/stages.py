@@ -147,6 +147,11 @@ class Safe:
     traits: frozenset[str] = frozenset()
     dates: ShiftedDates | None = None
 
+    @property
+    def hidden(self) -> str:
+        """How many identifiers of which kind were replaced, as the ledger and the caller are told."""
+        return ",".join([f"{kind}={count}" for kind, count in sorted(self.counts.items())])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafeBody:

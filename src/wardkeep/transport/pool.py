@@ -15,6 +15,7 @@ import ssl
 from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -129,6 +130,12 @@ def _make_place(origin: Origin) -> _Place:
         context=vendor_context(origin.tls) if parts.scheme == "https" else None,
         preamble=f"host: {authority}\r\nuser-agent: {USER_AGENT}\r\naccept-encoding: identity\r\n",
     )
+
+
+@lru_cache(maxsize=64)
+def _is_ours_to_name(name: str) -> bool:
+    """Whether a provider may state this header: a token, and none that frames or names the request."""
+    return _FIELD_NAME.fullmatch(name) is not None and name.lower() not in _OWN_FIELDS
 
 
 def _is_loopback(host: str) -> bool:
@@ -552,13 +559,13 @@ class Pool:
             raise RequestUnsendableError("the address is not one of the registry's origins")
         if request.method not in _METHODS:
             raise RequestUnsendableError("the method is not one that is sent upstream")
-        lines = [f"{request.method} {target} HTTP/1.1\r\n{place.preamble}"]
+        lines = [request.method, " ", target, " HTTP/1.1\r\n", place.preamble]
         for name, value in request.headers:
             text = value.reveal() if isinstance(value, Secret) else value
             # A line break in a value would start another header, or another request.
-            if not _FIELD_NAME.fullmatch(name) or name.lower() in _OWN_FIELDS or not _FIELD_VALUE.fullmatch(text):
+            if not _is_ours_to_name(name) or not _FIELD_VALUE.fullmatch(text):
                 raise RequestUnsendableError("a header cannot be sent as it is")
-            lines.append(f"{name}: {text}\r\n")
+            lines += (name, ": ", text, "\r\n")
         if request.body or request.method != "GET":
             lines.append(f"content-length: {len(request.body)}\r\n")
         lines.append("\r\n")

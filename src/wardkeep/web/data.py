@@ -81,7 +81,7 @@ class DataFace:
                 await self._models(stated, send)
                 return
             body = await read_body(receive, self.max_body_bytes)
-            call = _call(surface, stated, body, started, self.road.recorder.new_id())
+            call = _call(surface, stated, body, started, self.road.recorder.id_at(started))
         except RefusalError as error:
             await self._present(Turned(refused=error.refused, index=None), raw_path, send)
             return
@@ -129,7 +129,7 @@ class DataFace:
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers = [*headers, (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    headers = [*headers, (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 import orjson
-from uvicorn._types import ASGI3Application, HTTPScope
+from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -34,7 +34,9 @@ Receive = Callable[[], Awaitable[Any]]
 
 # RFC 9110 section 5.5: a field value holds visible characters, space, tab and obs-text; nothing else is in a head.
 _HEAD_BYTES: Final = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
-# RFC 9110 section 5.6.2: token.
+# RFC 9110 section 5.5: what a field value of ours may hold.
+_VALUE_BYTES: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+# RFC 9110 section 5.6.2: token, in lower case.
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 # A decoded path may hold any text, but no control character and no backslash (some readers take it for a slash).
 _PATH_BYTES: Final = bytes([*range(0x20, 0x5C), *range(0x5D, 0x7F), *range(0x80, 0x100)])
@@ -327,6 +329,68 @@ class _Cycle(RequestResponseCycle):
 
     guard: Guard
     task: Task[None] | None = None
+    _unsent: bytes = b""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Write an answer: its head leaves with the first piece of its body, in one write (RFC 9112 section 2.1).
+
+        Raises RuntimeError for what is no answer; the edge then cuts the connection.
+        """
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if message["type"] == "http.response.start" and not self.response_started:
+            self.response_started = True
+            self.waiting_for_100_continue = False
+            self._unsent = self._head(message["status"], message.get("headers", ()))
+        elif message["type"] == "http.response.body" and self.response_started and not self.response_complete:
+            self._body(message.get("body", b""), is_last=not message.get("more_body", False))
+        else:
+            raise RuntimeError("the messages of an answer came in the wrong order")
+
+    def _head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Render the head; decide how the body's end is told."""
+        parts = [STATUS_LINE[status]]
+        self.chunked_encoding = self.scope["method"] != "HEAD" and status not in {204, 304}
+        for name, value in (*self.default_headers, *headers):
+            if name.translate(None, _TOKEN) or value.translate(None, _VALUE_BYTES):
+                raise RuntimeError("a header of the answer cannot be sent as it is")
+            if name == b"content-length":
+                self.chunked_encoding = False
+                self.expected_content_length = int(value)
+            elif name == b"connection":
+                self.keep_alive = False
+                continue
+            parts += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+        if self.chunked_encoding:
+            parts.append(b"transfer-encoding: chunked\r\n")
+        parts.append(b"\r\n")
+        return b"".join(parts)
+
+    def _body(self, body: bytes, *, is_last: bool) -> None:
+        head, self._unsent = self._unsent, b""
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+            data = head
+        elif self.chunked_encoding:
+            piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            data = head + piece + (b"0\r\n\r\n" if is_last else b"")
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0 or (is_last and self.expected_content_length):
+                raise RuntimeError("the answer is not as long as its head says")
+            data = head + body
+        if data:
+            self.transport.write(data)
+        if is_last:
+            self.response_complete = True
+            self.message_event.set()
+            if not self.keep_alive:
+                self.transport.close()
+            self.on_response()
 
     async def run_asgi(self, app: ASGI3Application) -> None:
         kind, place = "", ""
