@@ -38,7 +38,7 @@ import procfs
 import upstream
 from peers.contract import Unavailable
 from peers.process import NotReadyError, Spawned, free_port, spawn, stop, wait_until
-from wardkeep.app.faces import POLICY, data_face, guard_for, owner_name, take_origins
+from wardkeep.app.faces import POLICY, data_face, guard_for, log_of, owner_name, take_origins
 from wardkeep.app.home import open_home
 from wardkeep.app.road import build_road
 from wardkeep.audit.entry import Draft
@@ -96,7 +96,7 @@ async def serve_without(variant: str, home: Path) -> None:
     pool = Pool([])
     try:
         registry = opened.control.registry
-        take_origins(pool, registry)
+        take_origins(pool, registry, log_of(settings))
 
         async def refresh() -> None:
             """Nothing changes here."""

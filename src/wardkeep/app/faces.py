@@ -6,13 +6,13 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from wardkeep.app.road import allow_origins
 from wardkeep.gateway.pipeline import Road
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
-from wardkeep.settings import Settings
+from wardkeep.settings import LogFormat, Settings
 from wardkeep.transport.pool import Pool
 from wardkeep.transport.tls import TlsFiles
 from wardkeep.web.data import DataFace
@@ -26,6 +26,16 @@ POLICY: Final = "balanced"
 GRACE_SECONDS: Final = 10.0
 
 
+class LogLine(Protocol):
+    """Writes one line of the process's log, as JSON or as text.
+
+    Callers pass names, codes and counts of ours; nothing that was sent to us.
+    """
+
+    def __call__(self, event: str, **fields: str | int) -> None:
+        """Write the line at once."""
+
+
 def data_face(settings: Settings, road: Road, clock: Clock, metrics: Metrics) -> DataFace:
     """Return the data port's application."""
     return DataFace(road=road, clock=clock, metrics=metrics, max_body_bytes=settings.limits.max_body_bytes)
@@ -33,6 +43,7 @@ def data_face(settings: Settings, road: Road, clock: Clock, metrics: Metrics) ->
 
 def guard_for(settings: Settings, metrics: Metrics) -> Guard:
     """Return what every connection is held to."""
+    log = log_of(settings)
     limits = settings.limits
     return make_guard(
         GuardLimits(
@@ -56,7 +67,7 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(certificate=settings.path(settings.tls.certificate), key=settings.path(settings.tls.key))
 
 
-def take_origins(pool: Pool, registry: Registry) -> None:
+def take_origins(pool: Pool, registry: Registry, log: LogLine) -> None:
     """Follow the registry with the addresses that may be called."""
     for deployment in allow_origins(pool, registry):
         log("deployment_unreachable", deployment=deployment)
@@ -77,7 +88,17 @@ def owner_name() -> str:
     return f"{os.getpid()}-{secrets.token_hex(6)}"
 
 
-def log(event: str, **fields: str | int) -> None:
-    """Write one structured line. Callers pass names, codes and counts of ours; nothing that was sent to us."""
+def log_of(settings: Settings) -> LogLine:
+    """Return how this process writes its log (`log.format`)."""
+    return _log_text if settings.log.format is LogFormat.TEXT else _log_json
+
+
+def _log_json(event: str, **fields: str | int) -> None:
     line = json.dumps({"event": event, **fields}, separators=(",", ":"))
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error
+
+
+def _log_text(event: str, **fields: str | int) -> None:
+    # Values in JSON's spelling: a line break in one would begin a line that we never wrote.
+    line = " ".join([event, *(f"{name}={json.dumps(value)}" for name, value in fields.items())])
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error

@@ -18,9 +18,10 @@ from wardkeep.app.faces import (
     GRACE_SECONDS,
     POLICY,
     Clock,
+    LogLine,
     data_face,
     guard_for,
-    log,
+    log_of,
     owner_name,
     settle_memory,
     take_origins,
@@ -181,15 +182,22 @@ class _Instance:
         await self._until_ready(servers)
         settle_memory()
         addresses = self._addresses()
-        log("ready", data=addresses.data, console=addresses.console, operations=addresses.operations, workers=workers)
+        self.log(
+            "ready", data=addresses.data, console=addresses.console, operations=addresses.operations, workers=workers
+        )
         on_ready(addresses)
         await self.stopping.wait()
-        log("stopping")
+        self.log("stopping")
         await self._end(servers, running)
         if frames is not None:
             await frames.close()
         with contextlib.suppress(StoreError):
             self.desk.sequencer.last_use.keep(self.clock().wall_us, is_last=True)
+
+    @property
+    def log(self) -> LogLine:
+        """The process's log."""
+        return log_of(self.settings)
 
     def _faces(self) -> list[Server]:
         """Return the control, console and operations faces."""
@@ -226,7 +234,7 @@ class _Instance:
         frames = FrameServer(
             self.settings.run_directory / "keeper.sock",
             desk.answer,
-            on_failed=lambda kind: log("keeper_failed", kind=kind),
+            on_failed=lambda kind: self.log("keeper_failed", kind=kind),
             on_left=lambda connection: self._later(desk.leave(connection)),
         )
         self.home.control.on_change(lambda _: frames.push(desk.facts_message()))
@@ -236,8 +244,8 @@ class _Instance:
         """Return the data face in this process."""
         control = self.home.control
         pool = Pool([])
-        take_origins(pool, control.registry)
-        control.on_change(lambda registry: take_origins(pool, registry))
+        take_origins(pool, control.registry, self.log)
+        control.on_change(lambda registry: take_origins(pool, registry, self.log))
 
         async def refresh() -> None:
             """A change is published before the ledger's answer that it made stale; one turn of the loop is enough."""
@@ -281,7 +289,7 @@ class _Instance:
             status = await process.wait()
             del self.alive[owner]
             if not self.stopping.is_set():
-                log("worker_ended", status=status)
+                self.log("worker_ended", status=status)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.stopping.wait(), _RESPAWN_SECONDS)
 
@@ -293,7 +301,7 @@ class _Instance:
                 await asyncio.wait_for(self.stopping.wait(), _TEND_SECONDS)
             is_writable = self.home.ledger.writable or await self.home.ledger.probe()
             if is_writable != was_writable:
-                log("ledger_writable" if is_writable else "ledger_unavailable")
+                self.log("ledger_writable" if is_writable else "ledger_unavailable")
             was_writable = is_writable
             with contextlib.suppress(StoreError):
                 # A disk that does not answer is said by the ledger beside it; the minute is told again.

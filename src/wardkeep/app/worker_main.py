@@ -16,6 +16,7 @@ from wardkeep.app.faces import (
     Clock,
     data_face,
     guard_for,
+    log_of,
     settle_memory,
     take_origins,
     tls_files,
@@ -57,8 +58,9 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     detector = Detector(POLICY)
     keys, newest = await link.join()
     pool = Pool([])
-    take_origins(pool, link.registry())
-    link.on_registry(lambda registry: take_origins(pool, registry))
+    log = log_of(settings)
+    take_origins(pool, link.registry(), log)
+    link.on_registry(lambda registry: take_origins(pool, registry, log))
     metrics = Metrics()
     road = build_road(
         keys=keys,

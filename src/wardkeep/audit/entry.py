@@ -8,7 +8,6 @@ Prompts, responses and the surrogate map are the sealed payload beside the heade
 and key commitment.
 """
 
-import os
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
@@ -89,14 +88,6 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     owner: str = ""
     closes: bytes | None = None
     facts_epoch: int | None = None
-
-
-def new_id(unix_ms: int) -> bytes:
-    """Return a UUIDv7 (RFC 9562 section 5.7): time-ordered, so the id index grows at its end."""
-    tail = bytearray(os.urandom(10))
-    tail[0] = 0x70 | tail[0] & 0x0F
-    tail[2] = 0x80 | tail[2] & 0x3F
-    return unix_ms.to_bytes(6, "big") + bytes(tail)
 
 
 def timestamp(at: datetime) -> str:

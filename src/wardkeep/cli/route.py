@@ -56,6 +56,15 @@ def add(
             fix="Give --file, or --model and --deployment for a deployment that is on record.",
         )
     api = client(home, acting)
+    # Asked before anything changes: the server would refuse the route after the credential was replaced.
+    wanted = tables.get("route", {}).get("model")
+    if wanted is not None and any(each["model"] == wanted for each in api.get("routes")["routes"]):
+        raise CommandFailed(
+            "already_exists",
+            what=f"Clients can already name {wanted}.",
+            why="A route is not changed in passing; nothing was changed.",
+            fix="Remove it first with `wardkeep route remove`, or leave [route] out to renew a vendor credential.",
+        )
     done = [
         made
         for made in (

@@ -1,5 +1,6 @@
 """Drafts, keys and ledgers for the ledger's tests. Nothing here resembles a person."""
 
+import os
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from wardkeep.audit.checkpoint import VerifierKey, verifier_key_text
-from wardkeep.audit.entry import Draft, Header, encode_body, new_id, timestamp
+from wardkeep.audit.entry import Draft, Header, encode_body, timestamp
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.crypto.envelope import seal
 from wardkeep.crypto.keys import (
@@ -18,6 +19,7 @@ from wardkeep.crypto.keys import (
     open_keyring,
     passphrase_root,
 )
+from wardkeep.model.instant import uuid7
 
 ORIGIN = "ledger.example/test"
 CHEAP = PassphraseParameters(salt=bytes(16), iterations=1, lanes=1, memory_kib=64)
@@ -41,7 +43,7 @@ def draft(
     entry_id: bytes | None = None,
     detail=None,
 ) -> Draft:
-    entry_id = entry_id or new_id(int(time.time() * 1000))
+    entry_id = entry_id or uuid7(time.time_ns() // 1000, os.urandom(10))
     sealed = {}
     ciphertext = None
     if payload is not None:

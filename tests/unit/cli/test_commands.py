@@ -64,6 +64,9 @@ def test_an_instance_is_set_up_by_two_people(shell, files):
     with serving(home):
         route = ("route", "add", "--file", files / "route.toml", "--credential-file", files / "vendor.key")
         assert as_("first", *route).status == 0
+        again = as_("first", *route, "--json")  # refused before the vendor credential is replaced
+        assert (again.status, again.json["error"]["code"]) == (1, "already_exists")
+        assert "nothing was changed" in again.json["error"]["why"]
         assert as_("first", "route", "add", "--model", "chat2", "--deployment", "openai-us").status == 0
         agreement = ("baa", "add", "--file", files / "baa.toml", "--document", files / "signed.pdf")
         assert as_("first", *agreement).status == 0
