@@ -90,10 +90,11 @@ def owner_name() -> str:
 
 def log_of(settings: Settings) -> LogLine:
     """Return how this process writes its log (`log.format`)."""
-    return _log_text if settings.log.format is LogFormat.TEXT else _log_json
+    return _log_text if settings.log.format is LogFormat.TEXT else log
 
 
-def _log_json(event: str, **fields: str | int) -> None:
+def log(event: str, **fields: str | int) -> None:
+    """Write one line of JSON; what a process with settings uses is `log_of`."""
     line = json.dumps({"event": event, **fields}, separators=(",", ":"))
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error
 

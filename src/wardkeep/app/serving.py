@@ -320,12 +320,13 @@ class _Instance:
             interval_seconds=self.settings.ledger.publish_seconds,
             stopping=self.stopping,
             on_disagreement=self._stop_disputed,
+            log=self.log,
         )
         self._later(publishing.run())
 
     def _stop_disputed(self, error: WitnessDisagrees) -> None:
         """Stop: a witness holds a head under our own signature that this log does not continue."""
-        log("log_disputed")
+        self.log("log_disputed")
         self.disagreement = error
         self.stopping.set()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from wardkeep.app.faces import Clock, log
+from wardkeep.app.faces import Clock, LogLine
 from wardkeep.audit.checkpoint import VerifierKey
 from wardkeep.audit.errors import LedgerUnavailable, WitnessDisagrees, WitnessMisconfigured
 from wardkeep.audit.ledger import SqliteLedger
@@ -77,6 +77,7 @@ class Publishing:
     interval_seconds: float
     stopping: asyncio.Event
     on_disagreement: Callable[[WitnessDisagrees], None]
+    log: LogLine
 
     async def run(self) -> None:
         """Publish each new head; say what changes in the witnesses' answers."""
@@ -88,10 +89,10 @@ class Publishing:
                 self.on_disagreement(error)
                 return
             except (LedgerUnavailable, StoreError):
-                log("publishing_failed")
+                self.log("publishing_failed")
             for name, refusal in self.publisher.refusals.items():
                 if told.get(name, "") != refusal:
-                    log("witness_answers" if not refusal else "witness_refuses", witness=name, answer=refusal)
+                    self.log("witness_answers" if not refusal else "witness_refuses", witness=name, answer=refusal)
                     told[name] = refusal
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), self.interval_seconds)

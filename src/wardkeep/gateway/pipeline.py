@@ -205,14 +205,14 @@ async def _abort(road: Road, opened: Opened, outcome: Outcome) -> None:
 async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
     """Read the whole answer, restore it, close the entry, then release it. Vendor errors keep their shape."""
     try:
-        raw = await upstream.read()
+        parts = [await upstream.read()]
         while more := await upstream.read():
-            raw += more
+            parts.append(more)
     finally:
         await upstream.close()
     safe = opened.routed.safe
     try:
-        document = parse(raw)
+        document = parse(parts[0] if len(parts) == 1 else b"".join(parts))
     except RefusalError:
         # Also an error page of something in front of the vendor: SDKs get an error in the shape they read.
         raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
