@@ -44,6 +44,7 @@ CHAT, MESSAGES = Surface.OPENAI_CHAT, Surface.ANTHROPIC_MESSAGES
 SAID = [{"role": "user", "content": "Which dose of apixaban?"}]
 BODIES = {CHAT: {"model": "m", "messages": SAID}, MESSAGES: {"model": "m", "messages": SAID, "max_tokens": 5}}
 PLATFORMS = {CHAT: "openai-api", MESSAGES: "anthropic-api"}
+ADDRESSES = {"openai-api": "https://us.api.openai.com/v1", "anthropic-api": "https://api.anthropic.com"}
 EVERYTHING = frozenset().union(*(version.features for each in PROFILES.values() for version in each.values()))
 
 
@@ -81,7 +82,8 @@ def outcome(case: Case, detector: Detector) -> Routed | Refused:
     )  # fmt: skip
     deployment = Deployment(
         id="d", vendor="v", platform=platform, project="p",
-        dialect="anthropic" if surface.is_anthropic else "openai", base_url="https://v.example/v1", model=case.model,
+        dialect="anthropic" if surface.is_anthropic else "openai", model=case.model,
+        base_url=ADDRESSES.get(platform, "https://v.example/v1"),
         region="us",
     )  # fmt: skip
     registry = Registry(
@@ -300,3 +302,12 @@ def test_days_kept_open_only_with_an_acceptance_that_reaches_them(name: str, det
     )  # fmt: skip
     found = outcome(case, detector)
     assert (found.reason if isinstance(found, Refused) else None) is reason
+
+
+def test_where_the_request_tells_the_geography_it_is_put_in(detector: Detector) -> None:
+    plain = outcome(Case(surface=MESSAGES, name="plain", reason=Reason.INTERNAL), detector)
+    assert isinstance(plain, Routed)
+    assert orjson.loads(plain.upstream_body)["inference_geo"] == "us"
+    named = outcome(Case(surface=MESSAGES, name="n", reason=Reason.INTERNAL, body={"inference_geo": "us"}), detector)
+    assert isinstance(named, Routed)
+    assert named.upstream_body.count(b"inference_geo") == 1

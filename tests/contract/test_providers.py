@@ -236,3 +236,21 @@ def test_an_officer_records_every_platform(running):
     assert found["bedrock-sim-echo"]["source_region"] == "us-test-1"
     assert found["vertex-claude-sim-echo"]["token_url"].endswith("/token")
     assert all(each["credential"] is True for each in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "recorded"),
+    [
+        ("azure", "East US", ("eastus", True)),
+        ("azure", "Sweden Central", ("swedencentral", False)),
+        ("azure-dated", "West US 3", ("westus3", True)),
+        ("azure-dated", "West Europe", ("westeurope", False)),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_the_region_that_the_vendor_reports_is_recorded_and_compared(running, name, says, recorded, stream):
+    running.accept(reported_region=says)
+    start = running.house.size()
+    await call(running, name, "sim-echo", **({"stream": True} if stream else {}))
+    (closed,) = [each for each in running.house.headers(start) if each["type"] == "response"]
+    assert (closed["detail"]["region_reported"], closed["detail"]["region_agrees"]) == recorded

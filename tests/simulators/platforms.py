@@ -36,6 +36,7 @@ class Platform:
     path: str
     credential: str
     prefix: str = ""
+    region: str = "us-test-1"
     more: dict[str, object] = field(default_factory=dict)
 
 
@@ -60,15 +61,15 @@ def platforms(url: str, google: str) -> tuple[Platform, ...]:
         Platform(name="openai", platform="openai-api", dialect="openai", surfaces=(CHAT,), path="/v1",
                  credential=OPENAI_KEY),
         Platform(name="azure", platform="azure-openai", dialect="azure-openai", surfaces=(CHAT,), path="/openai/v1",
-                 credential=AZURE_KEY),
+                 credential=AZURE_KEY, region="eastus", more={"deployment_type": "Standard"}),
         Platform(name="azure-dated", platform="azure-openai", dialect="azure-openai", surfaces=(CHAT,), path="",
-                 credential=AZURE_KEY),
+                 credential=AZURE_KEY, region="us", more={"deployment_type": "DataZoneStandard"}),
         Platform(name="vertex-gemini", platform="google-vertex", dialect="vertex-openai", surfaces=(CHAT,),
                  path=location, credential=google, prefix="google/", more=vertex),
         Platform(name="anthropic", platform="anthropic-api", dialect="anthropic", surfaces=(MESSAGES,), path="",
                  credential=ANTHROPIC_KEY),
         Platform(name="bedrock", platform="aws-bedrock", dialect="bedrock-anthropic", surfaces=(MESSAGES,), path="",
-                 credential=aws_credential(), prefix="us.anthropic.", more={"source_region": REGION}),
+                 credential=aws_credential(), prefix="us.anthropic.", region="us", more={"source_region": REGION}),
         Platform(name="vertex-claude", platform="google-vertex", dialect="vertex-anthropic", surfaces=(MESSAGES,),
                  path=location, credential=google, more=vertex),
         Platform(name="local", platform="self-hosted", dialect="openai", surfaces=(CHAT,), path="/v1",
@@ -98,6 +99,7 @@ def record(instance: Instance, each: Platform, url: str, models: tuple[str, ...]
     covered: Any = scope(
         [each.prefix + model for model in models],
         platform=each.platform,
+        regions=[each.region],
         endpoints=[CHAT, MESSAGES, "/v1/messages/count_tokens"],
     )
     agreement = {
@@ -109,7 +111,7 @@ def record(instance: Instance, each: Platform, url: str, models: tuple[str, ...]
     for model in models:
         deployment = {
             "id": f"{each.name}-{model}", "vendor": each.name, "platform": each.platform, "project": "demo",
-            "dialect": each.dialect, "base_url": url + each.path, "model": each.prefix + model, "region": "us-test-1",
+            "dialect": each.dialect, "base_url": url + each.path, "model": each.prefix + model, "region": each.region,
             "credential": each.credential, "reason": "test", **each.more,
         }  # fmt: skip
         instance.api(FIRST, "POST", "deployments", deployment)

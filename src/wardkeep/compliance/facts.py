@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wardkeep.compliance.geography import load_geography
 from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
@@ -38,13 +39,14 @@ class FactsSource:
     down is found as well.
     """
 
-    __slots__ = ("_clock", "_day", "_latest_us", "_profiles", "_terms", "_terms_of")
+    __slots__ = ("_clock", "_day", "_geography", "_latest_us", "_profiles", "_terms", "_terms_of")
 
     def __init__(self, clock: Callable[[], Instant], *, newest_entry_us: int = 0) -> None:
         self._clock = clock
         self._latest_us = newest_entry_us
         self._day = _Day(zone="", day=date.min, starts_us=0, ends_us=0)
         self._profiles = load_profiles()
+        self._geography = load_geography()
         self._terms_of = Registry(epoch=0)
         self._terms = terms_in_force(self._profiles, self._terms_of)
 
@@ -66,7 +68,14 @@ class FactsSource:
         if registry is not self._terms_of:
             # The terms in force follow from the registry alone, so they are joined once for each that is published.
             self._terms, self._terms_of = terms_in_force(self._profiles, registry), registry
-        return Facts(registry=registry, today=day.day, now=reading, policy_version=POLICY_VERSION, terms=self._terms)
+        return Facts(
+            registry=registry,
+            today=day.day,
+            now=reading,
+            policy_version=POLICY_VERSION,
+            terms=self._terms,
+            geography=self._geography,
+        )
 
 
 def _day_at(reading: Instant, zone: str) -> _Day:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from wardkeep.compliance.geography import load_geography
 from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.dialects import serves
 from wardkeep.model.reasons import Reason, Refused
@@ -51,7 +52,7 @@ _BASELINE: Final = frozenset({Purpose.TREAT.value})
 
 def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
     """Return for every route whether it is open on a day, and which agreements end until then."""
-    terms = terms_in_force(load_profiles(), registry)
+    terms, geography = terms_in_force(load_profiles(), registry), load_geography()
     return Forecast(
         on=on,
         routes=tuple(
@@ -59,7 +60,14 @@ def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
                 registry,
                 route,
                 surface,
-                Need(on=on, endpoint=surface.value, features=frozenset(), purpose=purpose, terms=terms),
+                Need(
+                    on=on,
+                    endpoint=surface.value,
+                    features=frozenset(),
+                    purpose=purpose,
+                    terms=terms,
+                    geography=geography,
+                ),
             )
             for _, route in sorted(registry.routes.items())
             for surface in _surfaces(registry, route)

@@ -31,6 +31,7 @@ from wardkeep.model.registry import (
     Scope,
     Vendor,
 )
+from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.spans import IdentifierType
 
 # The path that the decoder names, when it is made of our own field names only.
@@ -80,6 +81,27 @@ class AcceptanceForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     days: int
     until: date
     reason: str
+
+
+class ResidencyForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A residency rule to record; `workspace` `*` is every workspace, `regions` null leaves it to the laws."""
+
+    id: str
+    workspace: str
+    regions: frozenset[str] | None = None
+    laws: frozenset[str] = frozenset()
+    data_classes: frozenset[str] = frozenset({"ordinary", "psychotherapy", "part2"})
+
+    def rule(self) -> ResidencyRule:
+        """Return the record; `residency.add_rule` sets its author."""
+        return ResidencyRule(
+            id=self.id,
+            workspace=self.workspace,
+            regions=self.regions,
+            laws=self.laws,
+            data_classes=self.data_classes,
+            added_by="",
+        )
 
 
 class TermsVersionForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -145,6 +167,7 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
     ca_file: str | None = None
     allow_plain_http: bool = False
     source_region: str | None = None
+    deployment_type: str | None = None
     token_url: str | None = None
 
     def deployment(self) -> Deployment:
@@ -161,6 +184,7 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
             ca_file=self.ca_file,
             allow_plain_http=self.allow_plain_http,
             source_region=self.source_region,
+            deployment_type=self.deployment_type,
             token_url=self.token_url,
         )
 

@@ -31,6 +31,7 @@ from wardkeep.model.registry import (
     TermsAdoption,
     Vendor,
 )
+from wardkeep.model.residency import ResidencyRule
 
 ORGANISATION_ID: Final = "organisation"
 
@@ -51,6 +52,7 @@ class Kind(StrEnum):
     AGREEMENTS = "agreements"
     ACCEPTANCES = "acceptances"
     ADOPTIONS = "adoptions"
+    RESIDENCY = "residency"
     DEPLOYMENTS = "deployments"
     ROUTES = "routes"
     PEOPLE = "people"
@@ -70,6 +72,7 @@ _TYPES: Final = MappingProxyType(
         Kind.AGREEMENTS: Agreement,
         Kind.ACCEPTANCES: RiskAcceptance,
         Kind.ADOPTIONS: TermsAdoption,
+        Kind.RESIDENCY: ResidencyRule,
         Kind.DEPLOYMENTS: Deployment,
         Kind.ROUTES: Route,
         Kind.PEOPLE: Person,
@@ -89,6 +92,7 @@ Record = (
     | Agreement
     | RiskAcceptance
     | TermsAdoption
+    | ResidencyRule
     | Deployment
     | Route
     | Person

@@ -5,8 +5,10 @@ in a string: the inner document is restored and spliced as one. A signed thinkin
 leaves in our wrapper.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from wardkeep.gateway.safe import wrap_signature
 from wardkeep.model.document import Document, parse
@@ -14,6 +16,7 @@ from wardkeep.model.reasons import RefusalError
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.reidentify import restore_dated
 from wardkeep.privacy.shift import DateShift
+from wardkeep.routing.regions import normalised
 
 # Where a vendor's answer holds the model's words; ids, names of models and usage hold none, and no date is moved there.
 _WORDS = frozenset({"content", "text", "refusal", "reasoning_content", "reasoning", "arguments", "input"})
@@ -92,3 +95,18 @@ def usage_of(value: dict[str, object]) -> tuple[int | None, int | None]:
     tokens_in = usage.get("prompt_tokens", usage.get("input_tokens"))
     tokens_out = usage.get("completion_tokens", usage.get("output_tokens"))
     return (tokens_in if isinstance(tokens_in, int) else None), (tokens_out if isinstance(tokens_out, int) else None)
+
+
+_REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
+
+
+def reported_region(headers: Iterable[tuple[bytes, bytes]], usage: object) -> str | None:
+    """Return the region that the vendor says processed the call: Azure in a header, Anthropic in the usage."""
+    told = usage.get("inference_geo") if isinstance(usage, dict) else None
+    for name, value in headers:
+        if name == b"x-ms-region":
+            told = value.decode("latin-1")
+    if not isinstance(told, str):
+        return None
+    found = normalised(told)
+    return found if _REGION.fullmatch(found) else None

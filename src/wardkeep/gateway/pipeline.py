@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
-from wardkeep.gateway.answers import restore_answer, usage_of
+from wardkeep.gateway.answers import reported_region, restore_answer, usage_of
 from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
 from wardkeep.gateway.safe import make_safe
 from wardkeep.gateway.streaming import EventStream
@@ -37,6 +37,7 @@ from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.shift import DateShift, shift_of
 from wardkeep.providers.contract import Provider, VendorAnswer
 from wardkeep.routing.choose import choose
+from wardkeep.routing.regions import agrees
 from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, TransportError, VendorTimeout
 
 _ATTEMPTS: Final = 3
@@ -218,15 +219,27 @@ async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
         raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
     body = restore_answer(document, _shown(safe), safe.conversation_key, _shift(safe))
     tokens_in, tokens_out = usage_of(document.value)
+    region, is_right = _where(opened, upstream, document.value.get("usage"))
     outcome = Outcome(
         decision="answered" if upstream.status < 400 else "vendor_error",
         body=body,
         status=upstream.status,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
+        region_reported=region,
+        region_agrees=is_right,
     )
     await road.recorder.close(opened, outcome)
     return Answer(status=upstream.status, headers=_headers(opened, upstream), body=body)
+
+
+def _where(opened: Opened, upstream: VendorAnswer, usage: object) -> tuple[str | None, bool]:
+    """Return the region that the vendor reports, if it does, and whether it agrees with the recorded one."""
+    reported = reported_region(upstream.headers, usage)
+    if reported is None:
+        return None, True
+    region = opened.routed.deployment.region or ""
+    return reported, agrees(reported, region, opened.routed.safe.permitted.facts.geography)
 
 
 def _shown(safe: Safe) -> dict[str, str]:
@@ -294,6 +307,7 @@ async def _released(
                 sequence, released = sequence + 1, released + len(piece)
                 yield piece
         last = events.finish()
+        region, is_right = _where(opened, upstream, events.usage)
         outcome = Outcome(
             decision="vendor_error" if events.has_failed else "answered",
             body=last,
@@ -302,6 +316,8 @@ async def _released(
             tokens_in=events.tokens_in,
             tokens_out=events.tokens_out,
             released_bytes=released + len(last),
+            region_reported=region,
+            region_agrees=is_right,
         )
         await road.recorder.close(opened, outcome)
         outcome = Outcome(decision="closed")

@@ -137,6 +137,10 @@ class Recorder:
             header["model"] = outcome.model
         if outcome.released_bytes is not None:
             header["detail"] = {"released_bytes": outcome.released_bytes, "released_segments": outcome.sequence}
+        if outcome.region_reported is not None:
+            # The vendor's word, labelled as such; nothing here can prove where a call was processed.
+            told = {"region_reported": outcome.region_reported, "region_agrees": outcome.region_agrees}
+            header["detail"] = {**told, **detail} if isinstance(detail := header.get("detail"), dict) else told
         kind: Kind = "aborted" if outcome.is_aborted else "response"
         try:
             await self.sequencer.append([self._draft(kind, self.new_id(), header, outcome.body, closes=call_id)])
@@ -237,6 +241,8 @@ class Outcome:
     tokens_out: int | None = None
     model: str | None = None
     released_bytes: int | None = None
+    region_reported: str | None = None
+    region_agrees: bool = True
 
 
 def ledger_reason(error: LedgerUnavailable) -> Reason:

@@ -38,6 +38,7 @@ class EventStream:
     tokens_in: int | None = None
     tokens_out: int | None = None
     has_failed: bool = False
+    usage: object = None
     _is_complete: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
     _held: list[bytes] = field(default_factory=list)
@@ -139,6 +140,7 @@ class EventStream:
             return self._flush_anthropic(index) + event + b"\n\n"
         if kind == "message_start" and isinstance(message := value.get("message"), dict):
             self.tokens_in, self.tokens_out = usage_of(message)
+            self.usage = message.get("usage")
         elif kind == "message_delta":
             tokens_in, self.tokens_out = usage_of(value)
             self.tokens_in = self.tokens_in if tokens_in is None else tokens_in

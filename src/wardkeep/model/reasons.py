@@ -109,6 +109,8 @@ class Reason(StrEnum):
     TERMS_FIELD = "terms_field"
     TERMS_RETENTION = "terms_retention"
     REGION_UNKNOWN = "region_unknown"
+    REGION_CONTRADICTED = "region_contradicted"
+    RESIDENCY_FORBIDS = "residency_forbids"
     CREDENTIAL_UNAVAILABLE = "vendor_credential_unavailable"
     # proof
     LEDGER_UNAVAILABLE = "ledger_unavailable"
@@ -616,6 +618,18 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The region that would process this call is not known.",
             "Unknown residency is refused.",
             "The operator records a deployment with its region (`wardkeep route add`).",
+        ),
+        Reason.REGION_CONTRADICTED: _row(
+            403,
+            "The recorded region is not the one that the address, inference profile or deployment type stands for.",
+            "What a platform would do counts, not what was written down.",
+            "The operator records the deployment with the region that the platform's profile tells (docs/vendors.md).",
+        ),
+        Reason.RESIDENCY_FORBIDS: _row(
+            403,
+            "A residency rule of the workspace does not allow the region that serves this model.",
+            "Where health information may be processed is bound by state law and by the organisation's own rules.",
+            "Use a route inside the allowed places (`wardkeep route residency list` shows the rules).",
         ),
         Reason.CREDENTIAL_UNAVAILABLE: _row(
             503,

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from wardkeep.model.access import AccessRequest, Application, CareTeam, DataClass, Purpose, Role, Workspace
 from wardkeep.model.login import Login
+from wardkeep.model.residency import ResidencyRule
 
 # What stands in `model.access` for its length is the registry's all the same.
 __all__ = ["Purpose", "Role"]
@@ -154,8 +155,9 @@ class Vendor:
 class Deployment:
     """One place a model runs: the facts the scope is held against. The only source of upstream addresses.
 
-    `region` is where the call is processed; `source_region` where it enters (Bedrock signs that one), `token_url` where
-    a service account's key is exchanged for a token (Vertex).
+    `region` is where the call is processed; `source_region` where it enters (Bedrock signs that one),
+    `deployment_type` Azure's own word for how far it may go, `token_url` where a service account's key is exchanged for
+    a token (Vertex).
     """
 
     id: str
@@ -170,6 +172,7 @@ class Deployment:
     ca_file: str | None = None
     allow_plain_http: bool = False
     source_region: str | None = None
+    deployment_type: str | None = None
     token_url: str | None = None
 
 
@@ -258,6 +261,7 @@ class Registry:
     agreements: dict[str, Agreement] = field(default_factory=dict)
     acceptances: dict[str, RiskAcceptance] = field(default_factory=dict)
     adoptions: dict[str, TermsAdoption] = field(default_factory=dict)
+    residency: dict[str, ResidencyRule] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)

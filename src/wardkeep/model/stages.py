@@ -14,6 +14,7 @@ from wardkeep.model.access import Application, DataClass
 from wardkeep.model.document import Document, Edit
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Agreement, ApiKey, Deployment, Person, Purpose, Registry, Route, Scope, Surface
+from wardkeep.model.residency import Geography
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.terms import Terms
 
@@ -97,6 +98,7 @@ class Facts:
     training_overdue: frozenset[str] | None = None
     policies_unsigned: frozenset[str] | None = None
     terms: Mapping[str, Terms] = field(default_factory=dict)
+    geography: Geography = field(default_factory=Geography)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,9 @@ nothing in it may stand outside the platform's terms. What terms do not list is 
 profiles (`compliance.profiles`); `narrowed` joins the version an organisation adopted with the newest one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from wardkeep.model.residency import PlatformRegions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Terms:
     features: frozenset[str]
     fields_denied: frozenset[str] = frozenset()
     retaining: tuple[ModelRetention, ...] = ()
+    regions: PlatformRegions = field(default_factory=PlatformRegions)
 
     def retained_days(self, model: str) -> int:
         """Return for how many days the platform keeps what this model is sent, whatever was agreed; usually 0."""
@@ -51,4 +54,6 @@ def narrowed(adopted: Terms, newest: Terms) -> Terms:
         features=adopted.features & newest.features,
         fields_denied=adopted.fields_denied | newest.fields_denied,
         retaining=adopted.retaining + newest.retaining,
+        # How a platform tells where it processes is no opening or closing: the newest knowledge holds.
+        regions=newest.regions,
     )

@@ -7,7 +7,7 @@ still stand outside the platform's terms (`routing.terms`), which only close.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -15,8 +15,10 @@ from wardkeep.model.dialects import DIALECTS, serves
 from wardkeep.model.document import apply
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope
+from wardkeep.model.residency import Geography, PlatformRegions, Told
 from wardkeep.model.stages import Call, Routed, Safe
 from wardkeep.model.terms import Terms
+from wardkeep.routing.regions import processed_in, residency_forbids
 from wardkeep.routing.terms import outside
 
 _CLOSED: Final = {
@@ -59,6 +61,9 @@ class Need:
     terms: Mapping[str, Terms]
     traits: frozenset[str] = frozenset()
     fields: Iterable[str] = ()
+    geography: Geography = field(default_factory=Geography)
+    workspace: str = ""
+    data_classes: frozenset[str] = frozenset({"ordinary"})
 
 
 def choose(safe: Safe) -> Routed | Refused:
@@ -73,6 +78,9 @@ def choose(safe: Safe) -> Routed | Refused:
         terms=permitted.facts.terms,
         traits=safe.traits,
         fields=call.document.value,
+        geography=permitted.facts.geography,
+        workspace=permitted.identified.key.workspace,
+        data_classes=permitted.data_classes,
     )
     first: Refused | None = None
     otherwise = Reason.MODEL_UNKNOWN
@@ -97,9 +105,10 @@ def choose(safe: Safe) -> Routed | Refused:
 
 def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Scope) -> Routed:
     call = safe.permitted.identified.call
+    terms = safe.permitted.facts.terms[deployment.platform]
     edits = safe.body.edits(
         deployment.model,
-        insert=_inserted(call, deployment),
+        insert=_inserted(call, deployment, terms.regions.told),
         without=_left_out(call, deployment),
         is_stateless="store" in DIALECTS[deployment.dialect].without,
     )
@@ -113,9 +122,11 @@ def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Sco
     )
 
 
-def _inserted(call: Call, deployment: Deployment) -> bytes:
-    """Return the members that the vendor's protocol wants in the body."""
+def _inserted(call: Call, deployment: Deployment, told: Told) -> bytes:
+    """Return the members that the vendor's protocol wants in the body, and the geography where the request tells it."""
     dialect = DIALECTS[deployment.dialect]
+    if told is Told.REQUEST and "inference_geo" not in call.document.value and deployment.region == "us":
+        return b'"inference_geo":"us"'
     if dialect.betas_in_body and call.betas:
         names = ",".join(f'"{beta}"' for beta in call.betas)
         return dialect.insert + f',"anthropic_beta":[{names}]'.encode()
@@ -154,11 +165,25 @@ def agreement_for(registry: Registry, deployment: Deployment, need: Need) -> tup
                 if misfit is None:
                     uses = need.features | need.traits
                     beyond = outside(terms, deployment, endpoint=need.endpoint, uses=uses, fields=need.fields)
-                    return beyond or (agreement, scope)
+                    return beyond or _forbidden(registry, deployment, need, terms) or (agreement, scope)
                 nearest = _nearer(nearest, misfit)
             continue
         nearest = _nearer(nearest, reason)
     return Refused(reason=nearest)
+
+
+def _forbidden(registry: Registry, deployment: Deployment, need: Need, terms: Terms | None) -> Refused | None:
+    """Return why the place where the call would be processed is not known or not allowed."""
+    region = processed_in(deployment, PlatformRegions() if terms is None else terms.regions)
+    if isinstance(region, Refused) or not registry.residency:
+        return region if isinstance(region, Refused) else None
+    return residency_forbids(
+        registry.residency.values(),
+        need.geography,
+        workspace=need.workspace,
+        data_classes=need.data_classes,
+        region=region,
+    )
 
 
 def _keeps(registry: Registry, agreement: str, scope: Scope, *, on: date, least: int) -> Reason | None:

@@ -8,8 +8,10 @@ import msgspec
 
 from wardkeep.compliance import acceptances, adoptions
 from wardkeep.compliance import forms as form
+from wardkeep.compliance.geography import load_laws
 from wardkeep.compliance.profiles import load_profiles
 from wardkeep.compliance.records import Change
+from wardkeep.compliance.residency import add_rule, remove_rule, rule_view
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
 
@@ -68,6 +70,19 @@ async def _move_terms(
     return await change(asked, action, filled.reason, plan, opens=moved.opens, closes=moved.closes)
 
 
+async def _list_residency(asked: Asked) -> object:
+    laws = {name: msgspec.to_builtins(law, order="deterministic") for name, law in sorted(load_laws().items())}
+    return {"rules": [rule_view(each) for _, each in sorted(asked.registry.residency.items())], "laws": laws}
+
+
+async def _add_residency(asked: Asked, filled: form.ResidencyForm) -> object:
+    return await change(asked, "residency.add", filled.reason, partial(add_rule, rule=filled.rule()), id=filled.id)
+
+
+async def _remove_residency(asked: Asked, filled: form.ReasonForm) -> object:
+    return await change(asked, "residency.remove", filled.reason, partial(remove_rule, rule=asked.words[0]))
+
+
 TERMS_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("acceptances", Permission.REGISTRY_READ, "acceptance.list", _list_acceptances),
     post_route("acceptances", Permission.AGREEMENT_ADD, "acceptance.add", form.AcceptanceForm, _add_acceptance),
@@ -80,6 +95,11 @@ TERMS_ROUTES: Final[tuple[ApiRoute, ...]] = (
         "acceptance.withdraw",
         form.ReasonForm,
         _withdraw_acceptance,
+    ),
+    get_route("residency", Permission.REGISTRY_READ, "residency.list", _list_residency),
+    post_route("residency", Permission.AGREEMENT_ADD, "residency.add", form.ResidencyForm, _add_residency),
+    post_route(
+        "residency/{}/remove", Permission.AGREEMENT_ACTIVATE, "residency.remove", form.ReasonForm, _remove_residency
     ),
     get_route("terms", Permission.REGISTRY_READ, "terms.list", _list_terms),
     get_route("terms/{}", Permission.REGISTRY_READ, "terms.show", _show_terms),

@@ -27,6 +27,7 @@ from wardkeep.model.access import (
 )
 from wardkeep.model.login import Login, Passkey
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
+from wardkeep.model.residency import ResidencyRule
 
 KEY = ApiKey(
     id="k" * 12,
@@ -44,6 +45,14 @@ SAMPLES = {
     Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
     Kind.AGREEMENTS: agreement(expires_on=None),
     Kind.ACCEPTANCES: RiskAcceptance(id="r", agreement="baa-1", days=30, until=date(2027, 1, 1), added_by="p"),
+    Kind.RESIDENCY: ResidencyRule(
+        id="r",
+        workspace="*",
+        data_classes=frozenset({"ordinary"}),
+        regions=None,
+        laws=frozenset({"us-only"}),
+        added_by="p",
+    ),
     Kind.ADOPTIONS: TermsAdoption(platform="openai-api", version=2, proposed=3, proposed_by="p"),
     Kind.DEPLOYMENTS: deployment(credential="c"),
     Kind.ROUTES: Route(model="m", deployment="d", requires_subject=True),

@@ -17,6 +17,7 @@ import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.registry import Registry
+from wardkeep.model.residency import PlatformRegions, Told
 from wardkeep.model.terms import ModelRetention, Terms, narrowed
 
 FIRST_VERSION: Final = 1
@@ -45,6 +46,15 @@ class Retaining(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     why: str
 
 
+class Regions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the platform tells where it processes a call (`model.residency.PlatformRegions`)."""
+
+    told: Told
+    hosts: dict[str, str] = {}
+    profiles: dict[str, str] = {}
+    types: dict[str, tuple[str, ...]] = {}
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One version of a platform's terms."""
 
@@ -58,6 +68,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     features: frozenset[str]
     sources: tuple[Source, ...]
     doubts: tuple[str, ...]
+    regions: Regions
     fields_denied: frozenset[str] = frozenset()
     outside: tuple[Outside, ...] = ()
     retaining: tuple[Retaining, ...] = ()
@@ -73,6 +84,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             features=self.features,
             fields_denied=self.fields_denied,
             retaining=tuple(ModelRetention(match=each.match, days=each.days) for each in self.retaining),
+            regions=PlatformRegions(
+                told=self.regions.told,
+                hosts=self.regions.hosts,
+                profiles=self.regions.profiles,
+                types=self.regions.types,
+            ),
         )
 
 
