@@ -6,7 +6,7 @@ HOME_DIR ?= .wardkeep
 ORGANISATION ?= My organisation
 ZONE ?= America/New_York
 
-.PHONY: run demo test lint types layers check cover soak bench bench-audit lock clean
+.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid lock clean
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -51,6 +51,9 @@ bench: $(VENV)/run.stamp  ## peers side by side
 
 bench-audit: $(VENV)/run.stamp  ## what the ledger costs a call
 	$(BIN)/python bench/audit_cost.py
+
+bench-deid: $(VENV)/run.stamp  ## de-identification engines side by side
+	$(BIN)/python bench/deid.py
 
 lock:  ## renew the hash-locked requirements (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --output-file requirements.txt pyproject.toml
