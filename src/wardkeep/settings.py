@@ -104,12 +104,24 @@ class LedgerSettings:
 
     `policy` is a file of the C2SP tlog-policy form (relative to home): log key, witnesses, quorum. With it the instance
     asks the witnesses at start, and offers every new head to them. `publish` writes tiles below `log/` without one.
+    `timestamp_authority` is a URL (RFC 3161), `timestamp_roots` the PEM file that its certificate must come from.
+    `archive` is a directory or `s3://bucket/prefix`; the latter needs `archive_agreement`, an active agreement's id.
+    `archive_days` is how long S3 locks what it is given: six years (45 CFR 164.316(b)(2)(i)), leap days included.
     """
 
     policy: str = ""
     publish: bool = False
     publish_seconds: int = 5
     witness_authority: str = ""
+    timestamp_authority: str = ""
+    timestamp_roots: str = ""
+    timestamp_seconds: int = 3600
+    archive: str = ""
+    archive_agreement: str = ""
+    archive_endpoint: str = ""
+    archive_region: str = ""
+    archive_seconds: int = 300
+    archive_days: int = 2192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +315,18 @@ def _check(settings: Settings) -> None:
     _demand(all(1 <= value <= 600 for value in seconds), "limits in seconds are 1 to 600")
     _demand(1 <= limits.connections <= 100_000, "limits.connections is 1 to 100000")
     _demand(1 <= settings.ledger.publish_seconds <= 60, "ledger.publish_seconds is 1 to 60")
+    ledger = settings.ledger
+    _demand(10 <= ledger.timestamp_seconds <= 86_400, "ledger.timestamp_seconds is 10 to 86400")
+    _demand(1 <= ledger.archive_seconds <= 86_400, "ledger.archive_seconds is 1 to 86400")
+    _demand(1 <= ledger.archive_days <= 36_500, "ledger.archive_days is 1 to 36500")
+    _demand(
+        not ledger.timestamp_authority or bool(ledger.timestamp_roots),
+        "ledger.timestamp_roots names the certificates that stamps must come from",
+    )
+    _demand(
+        not ledger.archive.startswith("s3://") or bool(ledger.archive_agreement),
+        "ledger.archive_agreement names the agreement under which headers, which count as PHI, go to S3",
+    )
     source, _, rest = settings.keys.root.partition(":")
     _demand(source in {"file", "passphrase-env"} and bool(rest), "keys.root is `file:PATH` or `passphrase-env:NAME`")
     _demand(

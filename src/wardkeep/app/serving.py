@@ -31,7 +31,7 @@ from wardkeep.app.gathering import Gathering
 from wardkeep.app.home import OpenHome, WitnessCheck, open_home
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.road import build_road
-from wardkeep.app.witnessing import Publishing, publisher_for
+from wardkeep.app.witnessing import Keeping, Publishing, publisher_for, timestamper_for
 from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import LedgerUnavailable, WitnessDisagrees
 from wardkeep.audit.witnessing import Publisher
@@ -163,6 +163,7 @@ class _Instance:
     pending: set[asyncio.Task[object]] = field(default_factory=set)
     recorder: Recorder | None = None
     publisher: Publisher | None = None
+    keeping: Keeping | None = None
     disagreement: WitnessDisagrees | None = None
 
     async def serve(self, workers: int, on_ready: Callable[[Addresses], None]) -> None:
@@ -315,8 +316,16 @@ class _Instance:
         self.publisher = publisher_for(self.settings, self.home.ledger, self.clock)
         if self.publisher is None:
             return
+        self.keeping = Keeping(
+            settings=self.settings,
+            clock=self.clock,
+            registry=lambda: self.home.control.registry,
+            timestamper=timestamper_for(self.settings),
+            log=self.log,
+        )
         publishing = Publishing(
             publisher=self.publisher,
+            keeping=self.keeping,
             interval_seconds=self.settings.ledger.publish_seconds,
             stopping=self.stopping,
             on_disagreement=self._stop_disputed,
@@ -379,6 +388,8 @@ class _Instance:
             "facts_epoch": float(home.control.registry.epoch),
             "published_entries": float(publisher.published if publisher is not None else 0),
             "witnessed_entries": float(publisher.witnessed if publisher is not None else 0),
+            "stamped_entries": float(self.keeping.stamped if self.keeping is not None else 0),
+            "archived_entries": float(self.keeping.archived if self.keeping is not None else 0),
             "witness_lag_seconds": float(publisher.lag_seconds if publisher is not None else 0),
         }
 

@@ -7,18 +7,30 @@ from dataclasses import dataclass
 from typing import Final
 
 from wardkeep.app.faces import Clock, LogLine
+from wardkeep.audit.archive import Archiver, BucketArchive, DirectoryArchive
 from wardkeep.audit.checkpoint import VerifierKey
-from wardkeep.audit.errors import LedgerUnavailable, WitnessDisagrees, WitnessMisconfigured
+from wardkeep.audit.errors import (
+    ArchiveRefused,
+    LedgerUnavailable,
+    TimestampRefused,
+    WitnessDisagrees,
+    WitnessMisconfigured,
+)
 from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.tiles import read_checkpoint
+from wardkeep.audit.timestamping import Timestamper
 from wardkeep.audit.verify import UnusableInput, read_policy
 from wardkeep.audit.witnessing import Publisher, Witnesses, require_current
+from wardkeep.model.registry import AgreementStatus, Registry
 from wardkeep.settings import Settings
 from wardkeep.storage.errors import StoreError
-from wardkeep.transport.errors import TransportError
+from wardkeep.transport.errors import ObjectRefused, TransportError
 from wardkeep.transport.pool import Origin, Pool
+from wardkeep.transport.s3 import locked_bucket
 from wardkeep.transport.tls import TlsDemands
 
 _NANOSECONDS: Final = 1_000_000_000
+_RETRY_SECONDS: Final = 10.0
 
 
 def witnesses_for(settings: Settings, key: VerifierKey) -> Witnesses | None:
@@ -58,7 +70,8 @@ async def require_witnessed(settings: Settings, ledger: SqliteLedger, *, is_quor
 def publisher_for(settings: Settings, ledger: SqliteLedger, clock: Clock) -> Publisher | None:
     """Return what publishes the log and has it cosigned, when the settings ask for either."""
     witnesses = witnesses_for(settings, ledger.verifier_key)
-    if witnesses is None and not settings.ledger.publish:
+    wanted = settings.ledger
+    if witnesses is None and not (wanted.publish or wanted.timestamp_authority or wanted.archive):
         return None
     return Publisher(
         log=ledger,
@@ -69,11 +82,107 @@ def publisher_for(settings: Settings, ledger: SqliteLedger, clock: Clock) -> Pub
     )
 
 
+def timestamper_for(settings: Settings) -> Timestamper | None:
+    """Return what has heads stamped, when the settings name an authority.
+
+    Raises:
+        WitnessMisconfigured: its roots cannot be read or its address cannot be used.
+    """
+    url = settings.ledger.timestamp_authority
+    if not url:
+        return None
+    try:
+        roots = settings.path(settings.ledger.timestamp_roots).read_bytes()
+        # Plain HTTP is usual for authorities: only a hash goes there, and what comes back is signed.
+        pool = Pool([Origin(url=url, is_plain_allowed=True)])
+    except (OSError, TransportError) as error:
+        raise WitnessMisconfigured(f"`ledger.timestamp_authority` or its roots cannot be used ({error})") from error
+    return Timestamper(url=url, roots=roots, pool=pool, directory=settings.log_directory)
+
+
+def archiver_for(settings: Settings, registry: Registry, clock: Clock) -> Archiver | None:
+    """Return what archives the log, when the settings name a place.
+
+    Raises:
+        ArchiveRefused: the place is S3, and no agreement is active for it, or its bucket does not lock objects.
+    """
+    place = settings.ledger
+    if not place.archive:
+        return None
+    if not place.archive.startswith("s3://"):
+        return Archiver(
+            directory=settings.log_directory, archive=DirectoryArchive(directory=settings.path(place.archive))
+        )
+    agreement = registry.agreements.get(place.archive_agreement)
+    if agreement is None or agreement.status is not AgreementStatus.ACTIVE:
+        raise ArchiveRefused(
+            f"no agreement `{place.archive_agreement}` is active, and headers count as PHI (45 CFR 164.308(b)). "
+            "Record and activate it with `wardkeep baa`, or archive to a directory"
+        )
+    try:
+        bucket = locked_bucket(
+            place.archive,
+            endpoint=place.archive_endpoint,
+            region=place.archive_region,
+            keep_days=place.archive_days,
+            now=lambda: clock().wall,
+        )
+    except ObjectRefused as error:
+        raise ArchiveRefused(str(error)) from error
+    return Archiver(directory=settings.log_directory, archive=BucketArchive(bucket=bucket))
+
+
+@dataclass(slots=True, kw_only=True)
+class Keeping:
+    """Stamps and archives the published checkpoint, each in its own rhythm."""
+
+    settings: Settings
+    clock: Clock
+    registry: Callable[[], Registry]
+    log: LogLine
+    timestamper: Timestamper | None
+    stamped: int = 0
+    archived: int = 0
+    stamp_due: float = 0.0
+    archive_due: float = 0.0
+
+    async def turn(self) -> None:
+        """Do what is due. Raises StoreError when the log's directory cannot be written."""
+        now = self.clock().mono_ns / _NANOSECONDS
+        note = await asyncio.to_thread(read_checkpoint, self.settings.log_directory)
+        if note is None:
+            return
+        if self.timestamper is not None and now >= self.stamp_due:
+            await self._stamp(self.timestamper, note, now)
+        if self.settings.ledger.archive and now >= self.archive_due:
+            await self._archive(now)
+
+    async def _stamp(self, timestamper: Timestamper, note: bytes, now: float) -> None:
+        try:
+            self.stamped = (await timestamper.stamp(note)).size
+            self.stamp_due = now + self.settings.ledger.timestamp_seconds
+        except TimestampRefused:
+            self.log("timestamp_refused")
+            self.stamp_due = now + _RETRY_SECONDS
+
+    async def _archive(self, now: float) -> None:
+        try:
+            # Looked at each time: an agreement that ended closes this road as any other.
+            archiver = archiver_for(self.settings, self.registry(), self.clock)
+            if archiver is not None:
+                self.archived = await asyncio.to_thread(archiver.push)
+            self.archive_due = now + self.settings.ledger.archive_seconds
+        except (ArchiveRefused, LedgerUnavailable):
+            self.log("archive_refused")
+            self.archive_due = now + _RETRY_SECONDS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publishing:
     """The task that publishes, until the instance stops or a witness proves that it must."""
 
     publisher: Publisher
+    keeping: Keeping
     interval_seconds: float
     stopping: asyncio.Event
     on_disagreement: Callable[[WitnessDisagrees], None]
@@ -85,6 +194,7 @@ class Publishing:
         while not self.stopping.is_set():
             try:
                 await self.publisher.publish()
+                await self.keeping.turn()
             except WitnessDisagrees as error:
                 self.on_disagreement(error)
                 return

@@ -11,6 +11,8 @@
     ├── WitnessDisagrees      two people find out which log is the true one; nothing starts until a witness agrees again
     ├── WitnessUnreachable    the operator starts the witness or mends the way to it
     ├── WitnessMisconfigured  the operator corrects the policy file or the witness's own files
+    ├── TimestampRefused      the operator looks at the authority's address and roots; heads go unstamped meanwhile
+    ├── ArchiveRefused        the operator looks at the archive's place; nothing is lost, it is tried again
     ├── ProofInvalid          whoever relied on the proof treats the statement as unproven
     └── NoteInvalid           whoever relied on the checkpoint treats it as unproven
 
@@ -64,6 +66,14 @@ class WitnessUnreachable(LedgerError):  # noqa: N818
 
 class WitnessMisconfigured(LedgerError):  # noqa: N818
     """The policy, or a witness's own state, cannot be used as it is."""
+
+
+class TimestampRefused(LedgerError):  # noqa: N818
+    """The time-stamping authority gave no stamp that verifies; tried again later."""
+
+
+class ArchiveRefused(LedgerError):  # noqa: N818
+    """The archive did not take a file, or holds another one under its name; tried again later."""
 
 
 class ProofInvalid(LedgerError):  # noqa: N818

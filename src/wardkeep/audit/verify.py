@@ -1,7 +1,8 @@
 """Check a ledger offline: this one file, the standard library and `cryptography`.
 
     python verify.py PATH [--public-key FILE | --policy FILE] [--checkpoint FILE]... [--archive DIR]
-                          [--headers-only] [--prove INDEX --out FILE] [--certificate FILE] [--json]
+                          [--timestamps DIR --timestamp-roots FILE] [--headers-only]
+                          [--prove INDEX --out FILE] [--certificate FILE] [--json]
 
 PATH is `ledger.db`, a home directory that holds it, a directory of tiles (C2SP tlog-tiles), or one record's proof
 (C2SP tlog-proof). 45 CFR 164.312(c)(1)-(2); RFC 6962 section 2.1; C2SP tlog-checkpoint, tlog-cosignature, tlog-policy
@@ -16,7 +17,8 @@ their presence and length are checked, and the answer says so.
 What is not: whether what was recorded is true, and whether a tail was cut together with every checkpoint that covered
 it. For the latter give `--checkpoint`, a note that was kept elsewhere, best one that witnesses have cosigned, with the
 `--policy` that names them. `--archive` compares every leaf with tiles kept elsewhere, and so names the very entry at
-which somebody who held the signing key began to rewrite. Payloads are not decrypted.
+which somebody who held the signing key began to rewrite. `--timestamps` holds pairs `<size>.note` and `<size>.tsr`:
+each note is held against the tree, and each stamp against the roots. Payloads are not decrypted.
 
 The original is never opened for writing: where a write-ahead log exists, a private copy is checked. In the process
 that has the ledger open, check a copy: closing any descriptor of the original would drop its record locks.
@@ -40,6 +42,7 @@ that has the ledger open, check a copy: closing any descriptor of the original w
                    history                                        else none
     unwitnessed    no checkpoint with the policy's quorum         the first entry not covered
     archive        the archive contradicts itself                 none
+    timestamp      a time stamp (RFC 3161) does not hold          none
     proof          a record's proof does not hold                 the entry it is for
 """
 
@@ -59,13 +62,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import sha256, sha384, sha512
 from pathlib import Path
 from textwrap import wrap
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
-from cryptography.exceptions import InvalidSignature
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 _ZERO: Final = bytes(32)
 _HASH_BYTES: Final = 32
@@ -110,6 +117,8 @@ class Result:
     witnessed: int | None = None
     witnesses: tuple[str, ...] = ()
     archived: int | None = None
+    stamped: int | None = None
+    stamped_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +229,7 @@ def verify(
     *,
     policy: Path | None = None,
     archive: Path | None = None,
+    timestamps: tuple[Path, Path] | None = None,
     hash_payloads: bool = True,
 ) -> Result:
     """Check the ledger at `path`.
@@ -230,6 +240,7 @@ def verify(
         checkpoint: signed notes kept elsewhere.
         policy: who must have cosigned; without a given checkpoint the published ones are held to it.
         archive: a directory of tiles kept elsewhere.
+        timestamps: a directory of stamped notes, and a file of the authority's root certificates (PEM).
         hash_payloads: False leaves the payloads' bytes unread.
 
     Raises:
@@ -245,12 +256,16 @@ def verify(
     if rules is not None and not files:
         beside_tiles = database.parent / "log" if tiles is None else tiles
         files = [file for name in ("witnessed", "checkpoint") if (file := beside_tiles / name).is_file()]
-    kept = [_read_bytes(file) for file in files]
+    stamped = [] if timestamps is None else _stamped_notes(timestamps[0])
+    roots = [] if timestamps is None else _read_roots(timestamps[1])
+    kept = [_read_bytes(file) for file in (*files, *(note for note, _ in stamped))]
     walk, stack = _Walk(), _Stack()
     found: _Bad | None = None
     witnessed: _Witnessed | None = None
     archived: int | None = None
+    newest: _Stamp | None = None
     try:
+        newest = _check_stamps(stamped, roots)
         given, witnessed = _given(kept, key, rules)
         if tiles is not None:
             _check_tiles(tiles, key, given, walk, stack)
@@ -276,6 +291,8 @@ def verify(
         witnessed=None if witnessed is None else witnessed.size,
         witnesses=() if witnessed is None else witnessed.names,
         archived=archived,
+        stamped=None if newest is None else newest.size,
+        stamped_at=None if newest is None else newest.at.isoformat(),
     )
 
 
@@ -420,6 +437,7 @@ def certificate(result: Result, *, subject: str, at: datetime, verifier: bytes) 
         ("Payloads", result.payloads),
         ("Witnesses", covered),
         ("Archive", "not compared" if result.archived is None else f"entries 0 to {result.archived - 1} agree"),
+        ("Time stamps", "none" if result.stamped is None else f"{result.stamped} entries stood at {result.stamped_at}"),
         ("Verifier (SHA-256)", sha256(verifier).hexdigest()),
     ]
     lines = ["LEDGER VERIFICATION CERTIFICATE", "=" * 78, ""]
@@ -444,6 +462,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--policy", type=Path, metavar="FILE", help="log, witnesses and quorum (tlog-policy)")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", action="append", help="a signed note kept elsewhere")
     parser.add_argument("--archive", type=Path, metavar="DIR", help="tiles kept elsewhere, compared leaf by leaf")
+    parser.add_argument("--timestamps", type=Path, metavar="DIR", help="pairs of <size>.note and <size>.tsr")
+    parser.add_argument("--timestamp-roots", type=Path, metavar="FILE", help="the authority's roots (PEM)")
     parser.add_argument("--headers-only", action="store_true", help="do not hash the payloads")
     parser.add_argument("--prove", type=int, metavar="INDEX", help="after the check, write this entry's proof to --out")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the proof goes")
@@ -452,6 +472,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if (given.prove is None) != (given.out is None):
         parser.error("--prove and --out belong together")
+    if (given.timestamps is None) != (given.timestamp_roots is None):
+        parser.error("--timestamps and --timestamp-roots belong together")
     try:
         result = run(
             given.path,
@@ -459,6 +481,7 @@ def main(arguments: list[str] | None = None) -> int:
             given.checkpoint,
             policy=given.policy,
             archive=given.archive,
+            timestamps=None if given.timestamps is None else (given.timestamps, given.timestamp_roots),
             hash_payloads=not given.headers_only,
             prove_index=given.prove,
             out=given.out,
@@ -481,6 +504,7 @@ def run(
     *,
     policy: Path | None = None,
     archive: Path | None = None,
+    timestamps: tuple[Path, Path] | None = None,
     hash_payloads: bool = True,
     prove_index: int | None = None,
     out: Path | None = None,
@@ -494,7 +518,15 @@ def run(
     if is_proof(path):
         result = verify_proof(path, public_key, policy)
     else:
-        result = verify(path, public_key, checkpoint, policy=policy, archive=archive, hash_payloads=hash_payloads)
+        result = verify(
+            path,
+            public_key,
+            checkpoint,
+            policy=policy,
+            archive=archive,
+            timestamps=timestamps,
+            hash_payloads=hash_payloads,
+        )
     try:
         if prove_index is not None and out is not None and result.ok:
             out.write_bytes(prove(path, prove_index, checkpoint[0] if checkpoint else None))
@@ -529,11 +561,11 @@ class _Stack:
         self.size = 0
 
     def push(self, leaf: bytes) -> None:
-        hashes, rest, node = self.hashes, self.size, leaf
+        nodes, rest, node = self.hashes, self.size, leaf
         while rest & 1:
-            node = sha256(b"\x01" + hashes.pop() + node).digest()
+            node = sha256(b"\x01" + nodes.pop() + node).digest()
             rest >>= 1
-        hashes.append(node)
+        nodes.append(node)
         self.size += 1
 
     def root(self) -> bytes:
@@ -622,7 +654,7 @@ def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million tur
     """Check every entry against itself and its predecessor; return the roots at the sizes that checkpoints state."""
     wanted = {*stated.notes, *(note.size for note in stated.given)}
     roots: dict[int, bytes] = {}
-    hashes = stack.hashes
+    nodes = stack.hashes
     size = 0
     previous = _ZERO
     sha = sha256
@@ -663,9 +695,9 @@ def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million tur
                 walk.facts_epoch = size + 1
             node, rest = leaf, size
             while rest & 1:
-                node = sha(b"\x01" + hashes.pop() + node).digest()
+                node = sha(b"\x01" + nodes.pop() + node).digest()
                 rest >>= 1
-            hashes.append(node)
+            nodes.append(node)
             size += 1
             previous = leaf
             if signature is not None:
@@ -678,7 +710,7 @@ def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million tur
                     walk.signed_at[size] = signature
                 stack.size = size
                 roots[size] = stack.root()
-                if size in stated.notes and stated.notes[size][0] == b"".join(hashes):
+                if size in stated.notes and stated.notes[size][0] == b"".join(nodes):
                     walk.fitting.add(size)
     finally:
         walk.size = stack.size = size
@@ -1122,6 +1154,195 @@ def _compare_archive(database: str, directory: Path, key: PublicKey | None, size
     if size < stated.size:
         raise _Bad("truncated", size, f"the archive holds {stated.size} entries")
     return stated.size
+
+
+# ---- time stamps ---------------------------------------------------------------------------------------------------
+
+_SIGNED_DATA: Final = bytes.fromhex("2a864886f70d010702")
+_TST_INFO: Final = bytes.fromhex("2a864886f70d0109100104")
+_MESSAGE_DIGEST: Final = bytes.fromhex("2a864886f70d010904")
+_CONTENT_TYPE: Final = bytes.fromhex("2a864886f70d010903")
+_SIGNING_CERTIFICATE: Final = bytes.fromhex("2a864886f70d010910020c")
+_SIGNING_CERTIFICATE_V2: Final = bytes.fromhex("2a864886f70d010910022f")
+_Digest: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+_DIGESTS: Final[dict[bytes, _Digest]] = {
+    bytes.fromhex("608648016503040201"): hashes.SHA256(),
+    bytes.fromhex("608648016503040202"): hashes.SHA384(),
+    bytes.fromhex("608648016503040203"): hashes.SHA512(),
+}
+_NAMES: Final = {"sha256": sha256, "sha384": sha384, "sha512": sha512}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stamp:
+    """A head of this size existed at this time."""
+
+    size: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Der:
+    """One element of DER: its tag, its content, and its whole encoding."""
+
+    tag: int
+    content: bytes
+    whole: bytes
+
+    def parts(self) -> "list[_Der]":
+        """Return the elements inside. Raises ValueError."""
+        found, at = [], 0
+        while at < len(self.content):
+            found.append(_der(self.content[at:]))
+            at += len(found[-1].whole)
+        return found
+
+
+def _der(data: bytes) -> _Der:
+    """Read the first element of DER bytes. Raises ValueError."""
+    if len(data) < 2:
+        raise ValueError("DER is cut short")
+    length, head = data[1], 2
+    if length & 0x80:
+        count = length & 0x7F
+        length, head = int.from_bytes(data[2 : 2 + count], "big"), 2 + count
+    if len(data) < head + length:
+        raise ValueError("DER is cut short")
+    return _Der(tag=data[0], content=data[head : head + length], whole=data[: head + length])
+
+
+def _stamped_notes(directory: Path) -> list[tuple[Path, Path]]:
+    pairs = [(file, file.with_suffix(".tsr")) for file in sorted(directory.glob("*.note"))]
+    if not pairs:
+        raise UnusableInput(f"{directory} holds no stamped notes")
+    return pairs
+
+
+def _read_roots(file: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(_read_bytes(file))
+    except ValueError as error:
+        raise UnusableInput(f"{file} holds no certificates in PEM") from error
+
+
+def _check_stamps(pairs: Sequence[tuple[Path, Path]], roots: Sequence[x509.Certificate]) -> _Stamp | None:
+    """Check every stamp; return the one on the largest head."""
+    newest: _Stamp | None = None
+    for note_file, stamp_file in pairs:
+        note = _parse_note(_read_bytes(note_file))
+        if note is None:
+            raise _Bad("checkpoint", None, f"{note_file.name} is no checkpoint")
+        try:
+            at = _stamp_time(_read_bytes(stamp_file), note.text, roots)
+        except (ValueError, LookupError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+            raise _Bad("timestamp", None, f"{stamp_file.name}: {str(error) or 'a signature does not hold'}") from error
+        if newest is None or note.size > newest.size:
+            newest = _Stamp(size=note.size, at=at)
+    return newest
+
+
+def _stamp_time(response: bytes, text: bytes, roots: Sequence[x509.Certificate]) -> datetime:
+    """Return the time of a token over `text` (RFC 3161 section 2.4.2). Raises ValueError, InvalidSignature."""
+    status, token = _der(response).parts()[:2]
+    if status.parts()[0].content not in {b"\x00", b"\x01"} or token.parts()[0].content != _SIGNED_DATA:
+        raise ValueError("the authority granted no time stamp")
+    fields = token.parts()[1].parts()[0].parts()  # SignedData (RFC 5652 section 5.1)
+    content = fields[2].parts()
+    info = content[1].parts()[0].content
+    if content[0].content != _TST_INFO:
+        raise ValueError("the token's content is no time stamp")
+    certificates = [
+        x509.load_der_x509_certificate(each.whole) for field_ in fields if field_.tag == 0xA0 for each in field_.parts()
+    ]
+    signer_info = fields[-1].parts()[0].parts()
+    stated = _der(info).parts()
+    imprint = stated[2].parts()
+    if _digest(imprint[0], text) != imprint[1].content:
+        raise ValueError("the stamp is for another head")
+    at = datetime.strptime(stated[4].content.decode()[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    attributes = {part.parts()[0].content: part.parts()[1].parts()[0] for part in signer_info[3].parts()}
+    if attributes[_CONTENT_TYPE].content != _TST_INFO:
+        raise ValueError("the signed attributes name another content")
+    if attributes[_MESSAGE_DIGEST].content != _digest(signer_info[2], info):
+        raise ValueError("the signed attributes are not this token's")
+    signer = _signer_of(attributes, certificates)
+    signed = b"\x31" + signer_info[3].whole[1:]  # signed as a SET (RFC 5652 section 5.4)
+    _verify_by(signer, signer_info[5].content, signed, _DIGESTS[signer_info[2].parts()[0].content])
+    _check_chain(signer, certificates, roots, at)
+    return at
+
+
+def _digest(algorithm: _Der, data: bytes) -> bytes:
+    known = _DIGESTS.get(algorithm.parts()[0].content)
+    if known is None:
+        raise ValueError("the digest is not SHA-256, SHA-384 or SHA-512")
+    return _NAMES[known.name](data).digest()
+
+
+def _signer_of(attributes: Mapping[bytes, _Der], certificates: Sequence[x509.Certificate]) -> x509.Certificate:
+    """Return the certificate that the token itself names (RFC 5035, RFC 2634): another of the same key is not it."""
+    second = attributes.get(_SIGNING_CERTIFICATE_V2)
+    first = attributes.get(_SIGNING_CERTIFICATE)
+    if second is not None:
+        named = second.parts()[0].parts()[0].parts()
+        algorithm: hashes.HashAlgorithm = (
+            _DIGESTS[named[0].parts()[0].content] if named[0].tag == 0x30 else hashes.SHA256()
+        )
+        wanted = named[1 if named[0].tag == 0x30 else 0].content
+    elif first is not None:
+        algorithm = hashes.SHA1()  # noqa: S303 - fixed by RFC 2634; the signature rests on another digest
+        wanted = first.parts()[0].parts()[0].parts()[0].content
+    else:
+        raise ValueError("the token does not name its signer's certificate")
+    for certificate in certificates:
+        if certificate.fingerprint(algorithm) == wanted:
+            return certificate
+    raise ValueError("the signer's certificate is not in the token")
+
+
+def _verify_by(signer: x509.Certificate, signature: bytes, signed: bytes, digest: _Digest) -> None:
+    key = signer.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, signed, padding.PKCS1v15(), digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, signed, ec.ECDSA(digest))
+    else:
+        raise ValueError("the signer's key is neither RSA nor ECDSA")  # noqa: TRY004 - a judgement on data
+
+
+def _check_chain(
+    signer: x509.Certificate,
+    certificates: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    at: datetime,
+) -> None:
+    """Follow the issuers to a given root, all valid at the stamp's time (RFC 3161 section 2.3, RFC 5280)."""
+    usage = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+        raise ValueError("the signer's certificate is not for time stamps alone")
+    current = signer
+    for _ in range(8):
+        if not current.not_valid_before_utc <= at <= current.not_valid_after_utc:
+            raise ValueError("a certificate was not valid at the stamp's time")
+        if current in roots:
+            return
+        for issuer in (*roots, *certificates):
+            if issuer.subject == current.issuer and issuer != current and _issued(issuer, current):
+                current = issuer
+                break
+        else:
+            break
+    raise ValueError("the signer's certificate does not come from a given root")
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        if not issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            return False
+        certificate.verify_directly_issued_by(issuer)
+    except (x509.ExtensionNotFound, InvalidSignature, ValueError, TypeError):
+        return False
+    return True
 
 
 # ---- the file ------------------------------------------------------------------------------------------------------

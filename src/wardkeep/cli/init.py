@@ -93,6 +93,18 @@ publish = false
 publish_seconds = 5
 # authority of the witnesses' certificates (PEM), when it is a private one
 witness_authority = ""
+# a time-stamping authority (RFC 3161, needs the extra `timestamps`), and the roots its certificate must come from (PEM)
+timestamp_authority = ""
+timestamp_roots = ""
+timestamp_seconds = 3600
+# where tiles and checkpoints are kept beyond the operator's reach: a directory, or s3://bucket/prefix with Object Lock
+# (extra `archive`; names the active agreement under which headers go there)
+archive = ""
+archive_agreement = ""
+archive_endpoint = ""
+archive_region = ""
+archive_seconds = 300
+archive_days = 2192
 """
 
 

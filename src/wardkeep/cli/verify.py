@@ -30,6 +30,8 @@ def command(
     archive: Annotated[
         Path | None, typer.Option(help="Tiles kept elsewhere: finds the entry a rewrite began at.")
     ] = None,
+    timestamps: Annotated[Path | None, typer.Option(help="A directory of stamped notes (log/timestamps).")] = None,
+    timestamp_roots: Annotated[Path | None, typer.Option(help="The time-stamping authority's roots (PEM).")] = None,
     headers_only: Annotated[bool, typer.Option("--headers-only", help="Leave the payloads' bytes unread.")] = False,
     prove: Annotated[int | None, typer.Option(metavar="INDEX", help="Write this entry's proof to --out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the proof goes.")] = None,
@@ -39,12 +41,15 @@ def command(
     """Check a ledger without the server; the first bad index and the class of damage are named."""
     if (prove is None) != (out is None):
         raise UnusableInput("--prove and --out belong together")
+    if (timestamps is None) != (timestamp_roots is None):
+        raise UnusableInput("--timestamps and --timestamp-roots belong together")
     result = run(
         path if path is not None else home,
         public_key,
         checkpoint,
         policy=policy,
         archive=archive,
+        timestamps=None if timestamps is None or timestamp_roots is None else (timestamps, timestamp_roots),
         hash_payloads=not headers_only,
         prove_index=prove,
         out=out,

@@ -61,3 +61,7 @@ class KeeperFailed(TransportError):  # noqa: N818
 
 class FrameTooLargeError(TransportError):
     """A message exceeds the frame limit. A bug of ours, or a stranger on the socket."""
+
+
+class ObjectRefused(TransportError):  # noqa: N818
+    """The object store did not take or give an object, or cannot lock it. The operator looks at bucket and rights."""
