@@ -6,10 +6,11 @@ leaves only with a release on record (45 CFR 164.514(b), (e)), which this comman
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from wardkeep.cli._client import client
 from wardkeep.cli._deid_policies import (
     Changes,
     PolicyFile,
@@ -21,13 +22,14 @@ from wardkeep.cli._deid_policies import (
     write_report,
 )
 from wardkeep.cli._failure import CommandFailed
-from wardkeep.cli._options import Home, Json, print_json, print_lines
+from wardkeep.cli._options import As, Home, Json, print_json, print_lines
+from wardkeep.privacy.errors import ReleaseRefused
 from wardkeep.privacy.files import FORMS, form_of, treat_file
 from wardkeep.privacy.policies.policy import Mode
 from wardkeep.privacy.report import detection_report
 from wardkeep.settings import clock
 
-_NEXT = {
+_NEXT: Final = {
     Mode.INTERACTIVE: "Its surrogates cannot be restored any more; the text is still PHI.",
     Mode.RELEASED: "It is a draft: have it reviewed and released on record before it leaves.",
     Mode.LIMITED: "It is PHI: it leaves only under a data use agreement on record.",
@@ -36,7 +38,7 @@ _NEXT = {
 
 def file(
     *,
-    home: Home,  # noqa: ARG001 - every command has it
+    home: Home,
     source: Annotated[Path, typer.Argument(metavar="FILE", help="The file to read.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write; it must not exist yet.")],
     form: Annotated[
@@ -45,6 +47,13 @@ def file(
     policy: PolicyOption = "strict",
     policy_file: PolicyFile = None,
     changes: Changes = None,
+    expert: Annotated[
+        str | None,
+        typer.Option(
+            "--expert", metavar="ID", help="A determination on record, which lets --set DATE=shift be released."
+        ),
+    ] = None,
+    acting: As = None,
     report: ReportFile = None,
     json: Json = False,
 ) -> None:
@@ -58,7 +67,9 @@ def file(
         )
     with told_plainly():
         data = source.read_bytes()
-        treatment = treatment_for(chosen_policy(policy, policy_file, changes))
+        if expert is not None:
+            _check_expert(home, acting, expert)
+        treatment = treatment_for(chosen_policy(policy, policy_file, changes, expert=expert is not None))
         done = treat_file(data, form or form_of(source.name, data), treatment)
     digest = hashlib.sha256(done.data).hexdigest()
     out.touch(mode=0o600, exist_ok=False)
@@ -77,3 +88,11 @@ def file(
         *(f"  {name}: {number}" for name, number in sorted(counts.items())),
         _NEXT[treatment.policy.mode],
     )
+
+
+def _check_expert(home: Path, acting: str | None, name: str) -> None:
+    """Return when a determination holds today and covers shifted dates. Raises ReleaseRefused or CommandFailed."""
+    held = client(home, acting).get("determinations")["determinations"]
+    found = next((each for each in held if each["id"] == name), None)
+    if found is None or not found["holds"] or not found["allows_shifted_dates"]:
+        raise ReleaseRefused("no determination of that id holds today and covers shifted dates")

@@ -220,7 +220,7 @@ def told_plainly() -> Iterator[None]:
             "release_refused",
             what=f"This cannot be released: {error}.",
             why="A released data set needs its basis on record (45 CFR 164.514(b), (e)).",
-            fix="Have it recorded and signed first.",
+            fix="`wardkeep release list` shows what is on record.",
         ) from None
     except (DetectorFailed, DetectorUnavailable) as error:
         raise CommandFailed(

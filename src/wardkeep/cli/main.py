@@ -28,6 +28,7 @@ COMMANDS: Final = (
     "verify",
     "recover",
     "deid",
+    "release",
     "baa",
     "user",
     "key",

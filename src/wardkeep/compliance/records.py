@@ -31,6 +31,7 @@ from wardkeep.model.registry import (
     TermsAdoption,
     Vendor,
 )
+from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
 
 ORGANISATION_ID: Final = "organisation"
@@ -63,6 +64,9 @@ class Kind(StrEnum):
     CARE_TEAMS = "care_teams"
     ACCESS_REQUESTS = "access_requests"
     LOGINS = "logins"
+    DETERMINATIONS = "determinations"
+    DATA_USES = "data_uses"
+    RELEASES = "releases"
 
 
 _TYPES: Final = MappingProxyType(
@@ -83,6 +87,9 @@ _TYPES: Final = MappingProxyType(
         Kind.CARE_TEAMS: CareTeam,
         Kind.ACCESS_REQUESTS: AccessRequest,
         Kind.LOGINS: Login,
+        Kind.DETERMINATIONS: Determination,
+        Kind.DATA_USES: DataUseAgreement,
+        Kind.RELEASES: Release,
     }
 )
 
@@ -103,6 +110,9 @@ Record = (
     | CareTeam
     | AccessRequest
     | Login
+    | Determination
+    | DataUseAgreement
+    | Release
 )
 
 
@@ -179,6 +189,8 @@ def stamped(changes: Sequence[Change], index: int) -> tuple[Change, ...]:
 
 def _pointing(record: Record, pointer: str) -> Record:
     match record:
+        case Release(statement=words) if words == SEE_THIS_ENTRY:
+            return replace(record, statement=pointer)
         case Agreement(status_reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, status_reason=pointer)
         case RiskAcceptance(reason=reason) if reason == SEE_THIS_ENTRY:

@@ -19,7 +19,7 @@ from wardkeep.privacy.shift import DateShift
 from wardkeep.routing.regions import normalised
 
 # Where a vendor's answer holds the model's words; ids, names of models and usage hold none, and no date is moved there.
-_WORDS = frozenset({"content", "text", "refusal", "reasoning_content", "reasoning", "arguments", "input"})
+_WORDS: Final = frozenset({"content", "text", "refusal", "reasoning_content", "reasoning", "arguments", "input"})
 
 
 @dataclass(slots=True)

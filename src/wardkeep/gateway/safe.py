@@ -8,7 +8,6 @@ read is refused by name; a detector that fails refuses the call.
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Final
 
 import orjson
@@ -27,7 +26,7 @@ from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
 from wardkeep.privacy.policies.policy import Action, PrivacyPolicy, interactive
 from wardkeep.privacy.shift import days_from
 from wardkeep.privacy.surrogates import Surrogates
-from wardkeep.privacy.treatment import Treated, Treatment, allowed_types, treat
+from wardkeep.privacy.treatment import Treated, Treatment, allowed_by, treat
 
 _GRAMMARS: Final[dict[Surface, Record]] = {
     Surface.OPENAI_CHAT: openai_chat.REQUEST,
@@ -98,18 +97,13 @@ def _treated(
 ) -> Deidentified | Treated:
     """Replace what identifies; `own` are the conversation's surrogates and its shift of dates."""
     surrogates, days = own
-    keep = _allowed(permitted.route.policy) | {IdentifierType(name) for name in permitted.keeps}
+    keep = allowed_by(permitted.route.policy) | {IdentifierType(name) for name in permitted.keeps}
     leaves, known = _all_leaves(reading), _known(reading)
     if not permitted.route.actions:
         # Every class that is not kept becomes a surrogate: nothing is to be told apart.
         return deidentify(leaves, detector=detector, surrogates=surrogates, keep=keep, known=known)
     treatment = Treatment(policy=policy, detector=detector, assigner=surrogates, today=permitted.facts.today, days=days)
     return treat(leaves, treatment, known=known, keep={IdentifierType(name) for name in permitted.keeps})
-
-
-@cache
-def _allowed(policy: str) -> frozenset[IdentifierType]:
-    return allowed_types(interactive(policy, {}))
 
 
 def _dates_key(permitted: Permitted, conversation_key: Secret[bytes], surrogate_key: Secret[bytes]) -> bytes:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from wardkeep.model.access import AccessRequest, Application, CareTeam, DataClass, Purpose, Role, Workspace
 from wardkeep.model.login import Login
+from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
 
 # What stands in `model.access` for its length is the registry's all the same.
@@ -272,3 +273,6 @@ class Registry:
     care_teams: dict[str, CareTeam] = field(default_factory=dict)
     access_requests: dict[str, AccessRequest] = field(default_factory=dict)
     logins: dict[str, Login] = field(default_factory=dict, repr=False)
+    determinations: dict[str, Determination] = field(default_factory=dict)
+    data_uses: dict[str, DataUseAgreement] = field(default_factory=dict)
+    releases: dict[str, Release] = field(default_factory=dict)

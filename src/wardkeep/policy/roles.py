@@ -30,11 +30,13 @@ class Permission(StrEnum):
     WORKSPACE_CHANGE = "workspace.change"
     APPLICATION_CHANGE = "application.change"
     CARE_TEAM_CHANGE = "care_team.change"
+    RELEASE_PREPARE = "release.prepare"
+    RELEASE_SIGN = "release.sign"
     OWN_ACCOUNT = "own.account"
 
 
 # What takes two people. Who holds one of these is an officer: they open roads, and vouch for who else may.
-TWO_PERSON: Final = frozenset({Permission.AGREEMENT_ACTIVATE})
+TWO_PERSON: Final = frozenset({Permission.AGREEMENT_ACTIVATE, Permission.RELEASE_SIGN})
 
 _OFFICER: Final = frozenset(
     {
@@ -47,6 +49,8 @@ _OFFICER: Final = frozenset(
         Permission.LEDGER_OPEN,
         Permission.WORKSPACE_CHANGE,
         Permission.CARE_TEAM_CHANGE,
+        Permission.RELEASE_PREPARE,
+        Permission.RELEASE_SIGN,
         Permission.OWN_ACCOUNT,
     }
 )
@@ -65,7 +69,7 @@ GRANTS: Final = MappingProxyType(
         Role.CLINICIAN: _OWN,
         Role.NURSE: _OWN,
         Role.BILLING: _OWN,
-        Role.RESEARCHER: _OWN,
+        Role.RESEARCHER: _OWN | {Permission.RELEASE_PREPARE},
     }
 )
 

@@ -7,7 +7,7 @@ what may not be rewritten, refuses the file.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Leaf, LeafKind, Span
@@ -104,7 +104,13 @@ def _for_subject(treatment: Treatment, subject: str | None, shifts: dict[str | N
         return treatment
     if subject not in shifts:
         shifts[subject] = days_from(secrets.token_bytes(32)) if shifts else treatment.days
-    return replace(treatment, days=shifts[subject])
+    return Treatment(
+        policy=treatment.policy,
+        detector=treatment.detector,
+        assigner=treatment.assigner,
+        today=treatment.today,
+        days=shifts[subject],
+    )
 
 
 def _treat_record(record: Record, treatment: Treatment, tally: Tally, number: int) -> None:

@@ -11,8 +11,6 @@ In a released data set a shifted date still is a date: only an Expert Determinat
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
 from typing import Final
 
 from wardkeep.privacy.dates import DATE, Found, Order, Reader, coming_from, moved, order_of
@@ -41,22 +39,27 @@ def shift_of(*, days: int, shown: Mapping[str, str], order: str, pivot: int, rev
     return DateShift(days=days, reader=Reader(order=Order(order), pivot=pivot), shown=shown, reveals=reveals)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DateShift:
     """One subject's shift in one call. `shown` maps what the model was given to what stood there, as it was written.
 
-    Without `reveals` the reader may not see the real days: every date stays as it is and is marked.
+    Without `reveals` the reader may not see the real days: every date stays as it is and is marked. Never changed once
+    made; the repr shows no day.
     """
 
-    days: int = field(repr=False)
-    reader: Reader
-    shown: Mapping[str, str] = field(default_factory=dict, repr=False)
-    reveals: bool = True
-    _shown_days: frozenset[date] = field(init=False, repr=False)
+    __slots__ = ("_shown_days", "days", "reader", "reveals", "shown")
 
-    def __post_init__(self) -> None:
-        days = (self.reader.read(match) for text in self.shown if (match := DATE.fullmatch(text)) is not None)
-        object.__setattr__(self, "_shown_days", frozenset(day for day in days if day is not None))
+    def __init__(
+        self, *, days: int, reader: Reader, shown: Mapping[str, str] | None = None, reveals: bool = True
+    ) -> None:
+        self.days: Final = days
+        self.reader: Final = reader
+        self.shown: Final = shown or {}
+        self.reveals: Final = reveals
+        days_shown = (reader.read(match) for text in self.shown if (match := DATE.fullmatch(text)) is not None)
+        self._shown_days: Final = frozenset(day for day in days_shown if day is not None)
+
+    def __repr__(self) -> str:
+        return f"DateShift({len(self.shown)} dates)"
 
     def forth(self, found: Found) -> str | None:
         """Return what is shown instead of a date, or None when it would not read back surely."""

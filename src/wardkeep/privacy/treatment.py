@@ -8,8 +8,9 @@ A class whose action is BLOCK, and a leaf that may not be rewritten, refuse the 
 import re
 from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Final, Protocol
 
 from wardkeep.model.spans import IdentifierType, Leaf, LeafKind, Span
@@ -20,7 +21,7 @@ from wardkeep.privacy.detect.detector import Detector, resolve
 from wardkeep.privacy.errors import PolicyInvalid
 from wardkeep.privacy.finer import Find, told_apart
 from wardkeep.privacy.policies.classes import classes
-from wardkeep.privacy.policies.policy import Action, Mode, PrivacyPolicy
+from wardkeep.privacy.policies.policy import Action, Mode, PrivacyPolicy, shipped
 from wardkeep.privacy.shift import DateShift
 from wardkeep.privacy.surrogates import Mention
 
@@ -144,6 +145,12 @@ def allowed_types(policy: PrivacyPolicy) -> frozenset[IdentifierType]:
     return frozenset(kind for kind in IdentifierType if _always_allowed(policy, kind))
 
 
+@cache
+def allowed_by(name: str) -> frozenset[IdentifierType]:
+    """Return `allowed_types` of a shipped policy, worked out once: it is asked for each call."""
+    return allowed_types(shipped(name))
+
+
 def _always_allowed(policy: PrivacyPolicy, kind: IdentifierType) -> bool:
     """Whether every class that a find of this type may turn out to be is allowed."""
     own = [each for each in classes().values() if kind.value in each.types] or [classes()["OTHER"]]
@@ -198,7 +205,7 @@ class _Work:
         is_interactive = self.policy.mode is Mode.INTERACTIVE
         shift = self.shift
         if shift is not None:
-            shift = replace(shift, shown=self.shown)
+            shift = DateShift(days=shift.days, reader=self.reader, shown=self.shown)
         return Treated(
             texts=texts,
             restore={token: surface for (_, surface), token in tokens.items()} if is_interactive else {},

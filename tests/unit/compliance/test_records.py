@@ -27,6 +27,7 @@ from wardkeep.model.access import (
 )
 from wardkeep.model.login import Login, Passkey
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
+from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Release, ReleaseBasis
 from wardkeep.model.residency import ResidencyRule
 
 KEY = ApiKey(
@@ -41,6 +42,40 @@ KEY = ApiKey(
     expires_at=datetime(2027, 1, 1, tzinfo=UTC),
 )
 SAMPLES = {
+    Kind.DETERMINATIONS: Determination(
+        id="e",
+        expert="E",
+        document_sha256="ab" * 32,
+        effective_on=date(2026, 1, 1),
+        expires_on=date(2027, 1, 1),
+        allows_shifted_dates=True,
+        added_by="p",
+    ),
+    Kind.DATA_USES: DataUseAgreement(
+        id="d",
+        recipient="R",
+        use=DataUse.RESEARCH,
+        document_sha256="ab" * 32,
+        effective_on=date(2026, 1, 1),
+        expires_on=None,
+        added_by="p",
+        ended_by="q",
+    ),
+    Kind.RELEASES: Release(
+        id="r",
+        basis=ReleaseBasis.LIMITED_DATA_SET,
+        policy="limited_data_set",
+        dataset_sha256="ab" * 32,
+        report_sha256="cd" * 32,
+        recipient="R",
+        shifts_dates=True,
+        is_associate=True,
+        prepared_by="p",
+        signed_by="q",
+        signed_on=date(2026, 2, 1),
+        no_actual_knowledge=True,
+        statement="see ledger entry 3",
+    ),
     Kind.ORGANISATION: registry().organisation,
     Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
     Kind.AGREEMENTS: agreement(expires_on=None),

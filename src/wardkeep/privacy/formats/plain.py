@@ -1,9 +1,11 @@
 """Plain text, UTF-8: one record of one field."""
 
+from typing import Final
+
 from wardkeep.privacy.errors import DocumentUnreadable
 from wardkeep.privacy.formats.fields import Document, Field, Record
 
-_MARK = "\ufeff"
+_MARK: Final = "\ufeff"
 
 
 def decoded(data: bytes) -> str:

@@ -8,7 +8,7 @@ What the law asks of a mode is checked when a policy is loaded; a policy that wo
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -78,7 +78,14 @@ class PrivacyPolicy:
             PolicyInvalid: a class or action is unknown, or the mode does not permit it.
         """
         changed = {name: _action(value) for name, value in actions.items()}
-        made = replace(self, actions=MappingProxyType({**self.actions, **changed}))
+        made = PrivacyPolicy(
+            name=self.name,
+            mode=self.mode,
+            detector=self.detector,
+            basis=self.basis,
+            about=self.about,
+            actions=MappingProxyType({**self.actions, **changed}),
+        )
         _check(made, expert=expert)
         return made
 
