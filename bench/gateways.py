@@ -141,6 +141,8 @@ def _peers(options: argparse.Namespace) -> list[Peer]:
         portkey.PEER,
         cloakwall.PEER,
         litellm.PEER,
+        litellm.QUICKSTART,
+        litellm.DEBUG,
         litellm_presidio.PEER,
     ]
     if not options.peers:
@@ -155,7 +157,7 @@ def _peers(options: argparse.Namespace) -> list[Peer]:
 def _installed(wanted: list[Peer], *, out: Path, absent: dict[str, str]) -> Iterator[Candidate]:
     for peer in wanted:
         _say(f"install {peer.title}")
-        place = Place(env_dir=_BENCH / ".envs" / peer.name, run_dir=out / "run" / peer.name)
+        place = Place(env_dir=_BENCH / ".envs" / (peer.env or peer.name), run_dir=out / "run" / peer.name)
         try:
             yield Candidate(peer=peer, version=peer.install(place.env_dir), place=place)
         except Unavailable as unavailable:

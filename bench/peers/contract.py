@@ -40,9 +40,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One gateway under measurement."""
+    """One gateway under measurement. `env` names the environment it shares with another row."""
 
     name: str
     title: str
     install: Callable[[Path], str]
     start: Callable[[str, Place], Running]
+    env: str = ""
