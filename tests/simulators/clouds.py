@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from tests.simulators.converse import converse_body, converse_events, read_converse
+from tests.simulators.responses import read_response, response_body, response_events
 
 from wardkeep.demo import sim_anthropic, sim_openai
 from wardkeep.demo.sim_behaviour import RejectedError
@@ -100,6 +101,10 @@ class Clouds(Simulator):
             return self._grant(request, serial)
         if found := _VERTEX.fullmatch(request.path):
             return self._vertex(request, unquote(found["rest"]), serial)
+        if request.path in {"/v1/responses", "/openai/v1/responses"}:
+            return self._responses(request, serial)
+        if request.path.endswith("/embeddings") and request.path != "/v1/embeddings":
+            return Outcome(body=sim_openai.embeddings_body({"model": "sim-embed", **orjson.loads(request.body)}))
         if request.path.startswith("/openai/"):
             return self._azure(request, serial)
         return Simulator._answer(self, request)
@@ -121,6 +126,20 @@ class Clouds(Simulator):
             return self._chat(sim_openai.read_chat(body), headers, serial)
         except RejectedError as rejected:
             return Outcome(status=rejected.status, headers=headers, body=sim_openai.error_body(rejected))
+
+    def _responses(self, request: Seen, serial: int) -> Outcome:
+        try:
+            keys = {f"Bearer {self.openai_key}", self.keys["azure"]}
+            if (request.header("api-key") or request.header("authorization")) not in keys:
+                refuse(401, "Incorrect API key provided.")
+            body = orjson.loads(request.body)
+            prompt = read_response(body)
+        except RejectedError as rejected:
+            return Outcome(status=rejected.status, body=sim_openai.error_body(rejected))
+        reply, stamp = self._compose(prompt), Stamp(serial=serial, created=1)
+        if not prompt.stream:
+            return self._shaped(prompt, (), body=response_body(body, reply, prompt, stamp))
+        return self._shaped(prompt, (), events=response_events(body, reply, prompt, stamp, self.behaviour))
 
     # -- Bedrock
 

@@ -19,7 +19,7 @@ from wardkeep.demo.instance import FIRST, SECOND, Instance
 from wardkeep.demo.vendor import ANTHROPIC_KEY, OPENAI_KEY, SimulatorProcess
 
 SIMULATED = (
-    *("sim-echo", "sim-tools", "sim-json", "sim-long", "sim-drop", "sim-garbage"),
+    *("sim-echo", "sim-tools", "sim-json", "sim-long", "sim-think", "sim-drop", "sim-garbage"),
     *(f"sim-error-{status}" for status in (400, 429, 503, "stream")),
 )
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
@@ -100,7 +100,7 @@ def record(instance: Instance, each: Platform, url: str, models: tuple[str, ...]
         [each.prefix + model for model in models],
         platform=each.platform,
         regions=[each.region],
-        endpoints=[CHAT, MESSAGES, "/v1/messages/count_tokens"],
+        endpoints=[CHAT, MESSAGES, "/v1/messages/count_tokens", "/v1/responses", "/v1/embeddings"],
     )
     agreement = {
         "id": f"baa-{each.name}", "kind": "baa", "vendor": each.name, "party": party, "document_sha256": "0" * 64,

@@ -251,7 +251,7 @@ def test_nothing_claims_compliance(file):
         "Detection, first engine",
         "single sign-on",
         "`content_unreadable`",
-        "`/v1/embeddings`",
+        "`/v1/responses/{id}`",
         "Pseudonymised text is still PHI",
     ],
 )

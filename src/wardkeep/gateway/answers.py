@@ -19,7 +19,9 @@ from wardkeep.privacy.shift import DateShift
 from wardkeep.routing.regions import normalised
 
 # Where a vendor's answer holds the model's words; ids, names of models and usage hold none, and no date is moved there.
-_WORDS: Final = frozenset({"content", "text", "refusal", "reasoning_content", "reasoning", "arguments", "input"})
+_WORDS: Final = frozenset(
+    {"content", "text", "refusal", "reasoning_content", "reasoning", "arguments", "input", "instructions"}
+)
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class _Walk:
                 return
             for name, item in value.items():
                 self.ordinal += 1
+                if kind == "reasoning" and name == "encrypted_content" and item and not self.is_input:
+                    self.changes[self.ordinal] = self.wrap("", str(item))
                 outside, self.is_input = self.is_input, self.is_input or name == "input"
                 self.value(item, name)
                 self.is_input = outside

@@ -29,7 +29,7 @@ from wardkeep.gateway.streaming import EventStream
 from wardkeep.identity.keys import identify
 from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
-from wardkeep.model.registry import Registry
+from wardkeep.model.registry import Registry, Surface
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Routed, Safe
 from wardkeep.policy.decide import decide
@@ -276,6 +276,7 @@ async def _streamed(road: Road, opened: Opened, upstream: VendorAnswer) -> Answe
         restore=_shown(safe),
         conversation_key=safe.conversation_key,
         is_anthropic=safe.permitted.identified.call.surface.is_anthropic,
+        is_responses=safe.permitted.identified.call.surface is Surface.OPENAI_RESPONSES,
         shift=_shift(safe),
     )
     headers = [(n, v) for n, v in _headers(opened, upstream) if n != b"content-type"]

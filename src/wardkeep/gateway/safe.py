@@ -18,7 +18,7 @@ from wardkeep.model.registry import Surface
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.spans import IdentifierType, Leaf
 from wardkeep.model.stages import Call, Permitted, Safe, SafeBody, ShiftedDates
-from wardkeep.model.wire import anthropic_messages, openai_chat
+from wardkeep.model.wire import anthropic_messages, openai_chat, openai_embeddings, openai_responses
 from wardkeep.model.wire.grammar import Reading, Record, SignedBlock, read
 from wardkeep.privacy.deidentify import Deidentified, deidentify
 from wardkeep.privacy.detect.detector import Detector
@@ -30,6 +30,8 @@ from wardkeep.privacy.treatment import Treated, Treatment, allowed_by, treat
 
 _GRAMMARS: Final[dict[Surface, Record]] = {
     Surface.OPENAI_CHAT: openai_chat.REQUEST,
+    Surface.OPENAI_RESPONSES: openai_responses.REQUEST,
+    Surface.OPENAI_EMBEDDINGS: openai_embeddings.REQUEST,
     Surface.ANTHROPIC_MESSAGES: anthropic_messages.REQUEST,
     Surface.ANTHROPIC_COUNT_TOKENS: anthropic_messages.COUNT_TOKENS,
 }
@@ -168,13 +170,13 @@ def _body(call: Call, reading: Reading, found: Deidentified | Treated, signed: d
         inner = {place: text for place, _ in embedded.leaves if (text := next(texts)) is not None}
         if inner:
             changes[ordinal] = embedded.document.replaced(inner).decode()
-    is_chat = call.surface is Surface.OPENAI_CHAT
+    may_store = call.surface in (Surface.OPENAI_CHAT, Surface.OPENAI_RESPONSES)
     return SafeBody(
         document=call.document,
         changes=changes,
         model_ordinal=reading.marks["model"][0],
         # DESIGN 11: absent `store` is sent as false, so that the vendor's default never decides.
-        insert=b'"store":false' if is_chat and call.document.value.get("store") is None else b"",
+        insert=b'"store":false' if may_store and call.document.value.get("store") is None else b"",
         without=frozenset(_never_sent(call)),
     )
 
@@ -210,7 +212,12 @@ def _conversation_key(permitted: Permitted, surrogate_key: Secret[bytes]) -> Sec
 
 
 def _opening(call: Call) -> bytes:
-    messages = call.document.value.get("messages")
+    messages = call.document.value.get("messages", call.document.value.get("input"))
+    if call.surface is Surface.OPENAI_EMBEDDINGS:
+        # The same person is the same surrogate in all that one principal embeds, or nothing would be found again.
+        return b""
+    if isinstance(messages, str):
+        return messages.encode()
     if isinstance(messages, list):
         for message in messages:
             if isinstance(message, dict) and message.get("role") == "user":

@@ -9,8 +9,9 @@ from typing import Final
 
 import orjson
 
-from wardkeep.gateway.answers import usage_of
+from wardkeep.gateway.answers import restore_answer, usage_of
 from wardkeep.gateway.safe import wrap_signature
+from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.reidentify import StreamRestorer
@@ -35,6 +36,7 @@ class EventStream:
     conversation_key: Secret[bytes]
     is_anthropic: bool
     shift: DateShift | None = None
+    is_responses: bool = False
     tokens_in: int | None = None
     tokens_out: int | None = None
     has_failed: bool = False
@@ -44,6 +46,7 @@ class EventStream:
     _held: list[bytes] = field(default_factory=list)
     _restorers: dict[tuple[object, ...], StreamRestorer] = field(default_factory=dict)
     _thinking: dict[int, list[str]] = field(default_factory=dict)
+    _inserted: int = 0
 
     def feed(self, data: bytes) -> bytes:
         """Take upstream bytes; return what can be released now."""
@@ -90,6 +93,8 @@ class EventStream:
             raise _invalid() from None
         if not isinstance(value, dict):
             raise _invalid()
+        if self.is_responses:
+            return self._response(event, payload, value)
         return self._anthropic(event, payload, value) if self.is_anthropic else self._openai(event, payload, value)
 
     # -- OpenAI: chat.completion.chunk -------------------------------------------------------------------------------
@@ -190,6 +195,64 @@ class EventStream:
                 out += b"event: content_block_delta\ndata: " + chunk + b"\n\n"
         return out
 
+    # -- OpenAI: response.* events -----------------------------------------------------------------------------------
+
+    def _response(self, event: bytes, payload: bytes, value: dict[str, object]) -> bytes:
+        kind = str(value.get("type"))
+        if kind == "error":
+            self._is_complete = self.has_failed = True
+            return event + b"\n\n"
+        if kind in _RESPONSE_DELTAS:
+            changed = self._edit(value, "delta", _response_key(kind, value), is_json=kind in _RESPONSE_JSON)
+            return self._numbered(event, payload, value, changed=changed)
+        before = self._flush_response(kind, value) if kind.endswith(".done") else b""
+        restored = self._whole(payload)
+        out = self._numbered(event.replace(payload, restored, 1), restored, None, changed=False)
+        if kind in _RESPONSE_ENDS:
+            answer = value.get("response")
+            if isinstance(answer, dict):
+                self.tokens_in, self.tokens_out = usage_of(answer)
+            self._is_complete = True
+            self.has_failed = kind == "response.failed"
+            self._held.append(before + out)
+            return b""
+        return before + out
+
+    def _whole(self, payload: bytes) -> bytes:
+        """Restore an event that carries whole texts: items, parts, and the response itself."""
+        if not self.restore and self.shift is None and b"encrypted_content" not in payload:
+            return payload
+        try:
+            return restore_answer(parse(payload), self.restore, self.conversation_key, self.shift)
+        except RefusalError:
+            raise _invalid() from None
+
+    def _flush_response(self, kind: str, value: dict[str, object]) -> bytes:
+        """Release what the restorer of one text still holds, as one more delta before its end."""
+        delta = kind.removesuffix("done") + "delta"
+        restorer = self._restorers.pop(_response_key(delta, value), None)
+        held = "" if restorer is None else restorer.finish()
+        if not held:
+            return b""
+        places = ("item_id", "output_index", "content_index", "summary_index", "sequence_number")
+        chunk: dict[str, object] = {"type": delta, **{name: value[name] for name in places if name in value}}
+        chunk["delta"] = held
+        if delta == "response.output_text.delta":
+            chunk["logprobs"] = []
+        out = self._numbered(b"", b"", chunk, changed=True)
+        self._inserted += 1
+        return b"event: " + delta.encode() + b"\ndata: " + out
+
+    def _numbered(self, event: bytes, payload: bytes, value: dict[str, object] | None, *, changed: bool) -> bytes:
+        """Return the event; once one was inserted, those after it are numbered on."""
+        if not changed and not self._inserted:
+            return event + b"\n\n"
+        told = orjson.loads(payload) if value is None else value
+        if isinstance(number := told.get("sequence_number"), int):
+            told["sequence_number"] = number + self._inserted
+        written = orjson.dumps(told)
+        return (event.replace(payload, written, 1) if payload else written) + b"\n\n"
+
     def _edit(self, holder: dict[str, object], name: str, key: tuple[object, ...], *, is_json: bool) -> bool:
         """Restore one streamed text in place; return whether it changed."""
         text = holder.get(name)
@@ -203,6 +266,21 @@ class EventStream:
             self._restorers[key] = restorer
         holder[name] = restorer.feed(text)
         return holder[name] != text
+
+
+_RESPONSE_JSON: Final = frozenset({"response.function_call_arguments.delta"})
+_RESPONSE_DELTAS: Final = _RESPONSE_JSON | {
+    "response.output_text.delta",
+    "response.refusal.delta",
+    "response.reasoning_text.delta",
+    "response.reasoning_summary_text.delta",
+    "response.custom_tool_call_input.delta",
+}
+_RESPONSE_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+def _response_key(kind: str, value: dict[str, object]) -> tuple[object, ...]:
+    return (kind, *(value.get(name) for name in ("item_id", "output_index", "content_index", "summary_index")))
 
 
 def _dicts(value: object) -> list[dict[str, object]]:

@@ -30,14 +30,15 @@ class Dialect:
     needs_token: bool = False
 
 
-_OPENAI: Final = frozenset({Surface.OPENAI_CHAT})
+_CHAT: Final = frozenset({Surface.OPENAI_CHAT})
+_OPENAI: Final = _CHAT | {Surface.OPENAI_RESPONSES, Surface.OPENAI_EMBEDDINGS}
 _MESSAGES: Final = frozenset({Surface.ANTHROPIC_MESSAGES})
 
 DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
     {
         "openai": Dialect(native=_OPENAI),
         "azure-openai": Dialect(native=_OPENAI),
-        "vertex-openai": Dialect(native=_OPENAI, without=frozenset({"store"}), needs_token=True),
+        "vertex-openai": Dialect(native=_CHAT, without=frozenset({"store"}), needs_token=True),
         "anthropic": Dialect(native=_MESSAGES | {Surface.ANTHROPIC_COUNT_TOKENS}),
         "bedrock-anthropic": Dialect(
             native=_MESSAGES,

@@ -206,7 +206,8 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             404,
             "There is no such endpoint here.",
             "Every route is denied unless it is listed.",
-            "Use one of /v1/chat/completions, /v1/messages, /v1/messages/count_tokens, /v1/models.",
+            "Use one of /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages, /v1/messages/count_tokens, "
+            "/v1/models.",
         ),
         Reason.METHOD_NOT_ALLOWED: _row(
             405,

@@ -22,13 +22,15 @@ class Surface(StrEnum):
     """An endpoint and its wire format. The value is what a BAA scope lists."""
 
     OPENAI_CHAT = "/v1/chat/completions"
+    OPENAI_RESPONSES = "/v1/responses"
+    OPENAI_EMBEDDINGS = "/v1/embeddings"
     ANTHROPIC_MESSAGES = "/v1/messages"
     ANTHROPIC_COUNT_TOKENS = "/v1/messages/count_tokens"
 
     @property
     def is_anthropic(self) -> bool:
         """Whether the Anthropic wire format is spoken."""
-        return self is not Surface.OPENAI_CHAT
+        return self in (Surface.ANTHROPIC_MESSAGES, Surface.ANTHROPIC_COUNT_TOKENS)
 
 
 class AgreementKind(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from wardkeep.model.registry import Deployment, Surface
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
 from wardkeep.providers.contract import VendorAnswer, origin_of
@@ -18,7 +19,7 @@ API_VERSION: Final = "2024-10-21"
 
 @dataclass(frozen=True, slots=True)
 class Azure:
-    """`Provider` for chat completions of an Azure OpenAI deployment."""
+    """`Provider` for chat completions, responses and embeddings of an Azure OpenAI deployment."""
 
     pool: Pool
 
@@ -31,7 +32,7 @@ class Azure:
         return await self.pool.open(
             UpstreamRequest(
                 method="POST",
-                url=_address(routed.deployment.base_url, routed.deployment.model),
+                url=_address(routed.deployment, routed.safe.permitted.identified.call.surface),
                 headers=tuple(headers),
                 body=routed.upstream_body,
                 origin=origin_of(routed.deployment),
@@ -39,8 +40,12 @@ class Azure:
         )
 
 
-def _address(base_url: str, deployment: str) -> str:
-    base = base_url.rstrip("/")
+def _address(deployment: Deployment, surface: Surface) -> str:
+    base = deployment.base_url.rstrip("/")
+    place = surface.value.removeprefix("/v1")
     if base.endswith("/openai/v1"):
-        return f"{base}/chat/completions"
-    return f"{base}/openai/deployments/{quote(deployment, safe='')}/chat/completions?api-version={API_VERSION}"
+        return base + place
+    if surface is Surface.OPENAI_RESPONSES:
+        # The dated API has no path of a deployment for it; the same resource serves it under v1.
+        return f"{base}/openai/v1{place}"
+    return f"{base}/openai/deployments/{quote(deployment.model, safe='')}{place}?api-version={API_VERSION}"

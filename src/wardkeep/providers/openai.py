@@ -13,20 +13,21 @@ from wardkeep.transport.pool import Pool, UpstreamRequest
 
 @dataclass(frozen=True, slots=True)
 class OpenAI:
-    """`Provider` for `POST {base_url}/chat/completions`."""
+    """`Provider` for `POST {base_url}/chat/completions`, `/responses` and `/embeddings`."""
 
     pool: Pool
 
     async def send(self, opened: Opened, credential: Secret[str] | None) -> VendorAnswer:
         """Return the vendor's answer with its body unread."""
         routed = opened.routed
+        surface = routed.safe.permitted.identified.call.surface
         headers: list[tuple[str, str | Secret[str]]] = [("content-type", "application/json")]
         if credential is not None:
             headers.append(("authorization", Secret(f"Bearer {credential.reveal()}")))
         return await self.pool.open(
             UpstreamRequest(
                 method="POST",
-                url=f"{routed.deployment.base_url}/chat/completions",
+                url=routed.deployment.base_url + surface.value.removeprefix("/v1"),
                 headers=tuple(headers),
                 body=routed.upstream_body,
                 origin=origin_of(routed.deployment),

@@ -26,6 +26,8 @@ from wardkeep.web.metrics import Metrics
 
 ROUTES: Final[dict[tuple[str, str], Surface | None]] = {
     ("POST", "/v1/chat/completions"): Surface.OPENAI_CHAT,
+    ("POST", "/v1/responses"): Surface.OPENAI_RESPONSES,
+    ("POST", "/v1/embeddings"): Surface.OPENAI_EMBEDDINGS,
     ("POST", "/v1/messages"): Surface.ANTHROPIC_MESSAGES,
     ("POST", "/v1/messages/count_tokens"): Surface.ANTHROPIC_COUNT_TOKENS,
     ("GET", "/v1/models"): None,

@@ -269,12 +269,13 @@ class Either:
     text: Node
     array: Node | None = None
     record: Node | None = None
+    otherwise: Reason = Reason.FIELD_INVALID
 
     def read(self, value: object, reading: Reading) -> None:
         """Choose by the JSON type."""
         node = self.text if type(value) is str else self.array if type(value) is list else self.record
         if node is None:
-            raise refuse(Reason.FIELD_INVALID)
+            raise refuse(self.otherwise)
         node.read(value, reading)
 
 
@@ -379,6 +380,18 @@ class Thinking:
         text = "" if self.text_field == self.signature_field else str(value[self.text_field])
         signature = str(value[self.signature_field])
         reading.thinking.append(SignedBlock(text, signature, ordinals[self.signature_field]))
+        reading.features.add("thinking")
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Opaque state that the vendor encrypted: passed byte-equal, and only when our own wrapper vouches for it."""
+
+    def read(self, value: object, reading: Reading) -> None:
+        """Note the block; the caller verifies the wrapper before anything passes."""
+        if type(value) is not str:
+            raise refuse(Reason.FIELD_INVALID)
+        reading.thinking.append(SignedBlock("", value, reading.take()))
         reading.features.add("thinking")
 
 
