@@ -1,7 +1,8 @@
 """Dates, all elements but the year: 45 CFR 164.514(b)(2)(i)(C).
 
-English and Spanish words, ISO 8601, day or month first.
-A year alone, a time of day and a fraction (`5/5`, `120/80`) are not dates. A date of two parts needs a word before it.
+English and Spanish words, ISO 8601, HL7 time stamps, day or month first, spoken, and holidays that fix a day.
+A year alone, a weekday alone, a time of day and a fraction (`5/5`, `120/80`) are not dates. A date of two numbers needs
+something that says so: a word or a time of day beside it, or other dates in the same text.
 """
 
 import re
@@ -9,119 +10,331 @@ from collections.abc import Iterable
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
-from wardkeep.privacy.detect.nomination import Nomination, Reading
+from wardkeep.privacy.detect import spoken
+from wardkeep.privacy.detect.nomination import Nomination, Reading, covering
 
 _MONTHS: Final = (
     "january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr"
     "|jun|jul|aug|sept|sep|oct|nov|dec"
-    "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre"
+    "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre|ene|abr|ago|dic"
 )
+_WEEKDAY: Final = (
+    r"(?:mon|tues?|wed(?:nes)?|weds|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|wensday"
+    r"|lunes|martes|mi[e\xe9]rcoles|jueves|viernes|s[a\xe1]bado|domingo|lun|mi[e\xe9]|jue|vie|s[a\xe1]b|dom"
+)
+_YEAR: Final = r"(?:1[89]|20|21)\d\d"
+_CLOCK: Final = r"(?:[T@]\d{1,2}:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[ ]?[+-]\d\d:?\d\d)?)?"
 _NUMERIC: Final = re.compile(
-    r"(?<![\w/.-])(?:"
-    r"(?P<y>(?:1[89]|20|21)\d\d)(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<d>0?[1-9]|[12]\d|3[01])"
-    r"(?:[T ]\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:Z"
-    r"|[+-]\d\d:?\d\d)?)?"
-    r"|(?P<a>0?[1-9]|[12]\d|3[01])(?P<t>[-/.]) ?(?P<b>0?[1-9]|[12]\d|3[01])(?P=t) ?(?:(?:1[89]|20|21)\d\d|\d\d)"
-    r")(?![\w/]|[-.]\d)"
+    r"(?<![^\W_])(?<!\d[/.])(?<![A-Za-z]\.)(?:"
+    rf"(?P<y>{_YEAR})(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<d>0?[1-9]|[12]\d|3[01])"
+    rf"{_CLOCK}"
+    rf"|(?P<a>0?[1-9]|[12]\d|3[01])(?P<t>[ ]?[-/.][ ]?)(?P<b>0?[1-9]|[12]\d|3[01])(?P=t)(?:{_YEAR}|\d\d){_CLOCK})"
+    r"(?![^\W_]|/|[.]\d|-\d(?!\d?[/-]\d))"
+)
+_DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|\xba|\xaa)?"
+_ORDINAL: Final = (
+    "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth"
+    "|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|thirtieth"
+)
+_SAID: Final = rf"(?:(?:(?:twenty|thirty)[ -])?(?:{_ORDINAL})|primero|{spoken.NUMBER})"
+_SAID_YEAR: Final = (
+    rf"(?:[ ,]{{1,2}}(?:de[l]?[ ])?(?:(?:nineteen|twenty|eighteen|two thousand(?: and)?|dos mil)"
+    rf"(?:[ -](?:{spoken.TEN}|oh)?[ -]?(?:{spoken.NUMBER})?)?))?"
+)
+_ENDING: Final = (
+    rf"(?:(?:,?[ ]|[ ]of[ ]|,?[ ]del?[ ]|-|/|[ ]?')?(?:{_YEAR}(?!\d))|[ ]?['/-]\d\d(?!\d)"
+    r"|(?<=\d[A-Za-z]{3})\d\d(?!\d))?"
 )
 _WORDED: Final = re.compile(
-    rf"(?<![A-Za-z])(?:(?:\d{{1,2}}(?:st|nd|rd|th)?(?:[ ]|[ ]of[ ]|[ ]de[ ]|-|[ ]?/))?(?:{_MONTHS})(?![a-z])\.?"
-    r"(?:(?:[ ]|-|/|,[ ]?)\d{1,2}(?:st|nd|rd|th)?(?![\d/:%]|\.\d|[ ]?(?:mg|mcg|ml)\b))?"
-    r"(?:(?:,?[ ]|[ ]of[ ]|[ ]de[l]?[ ]|-|/|')(?:1[89]|20|21)\d\d(?!\d)|['-]\d\d(?!\d))?)",
+    rf"(?<![A-Za-z0-9])(?:(?:{_WEEKDAY})[.,]?[ ](?:the )?)?(?:"
+    # day before month, also ranges: 14 March, the 14th of March, 5/dic/25, 16 Jun-3 Jul
+    rf"(?:(?:{_DAY}[ ]?(?:-|to|al?)[ ]?)?{_DAY}(?:[ ]{{1,2}}|[ ]of[ ]|[ ]de[ ]|-|[ ]?/"
+    rf"|\.[ ]?)?(?:{_MONTHS})(?![a-z\xe1-\xfa])\.?"
+    rf"{_ENDING}(?:(?<=\d)(?::\d\d:\d\d:\d\d(?:[ ][+-]\d{{4}})?|{_CLOCK}))?)"
+    # month before day
+    rf"|(?:{_MONTHS})(?![a-z\xe1-\xfa])\.?"
+    rf"(?:(?:[ ]{{1,2}}(?:the )?|-|/|,[ ]?){_DAY}(?![\d/:%]|\.\d|[ ]?(?:mg|mcg|ml"
+    rf"|percent)\b)(?:[ ]?-[ ]?{_DAY}(?![\d/-]))?)?"
+    rf"{_ENDING}(?:(?<=\d){_CLOCK})?)",
     re.IGNORECASE,
 )
-_SHORT: Final = re.compile(r"(?<![\w/.-])(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01])(?![\w/%]|[-.]\d)")
-_MONTH_YEAR: Final = re.compile(
-    r"(?<![\w/.-])(?:0?[1-9]|1[0-2])[/-](?:19|20)\d\d(?![\w/-])|(?<![\w/.-])(?:19|20)\d\d-(?:0[1-9]|1[0-2])(?![\w/-])"
+_SPOKEN: Final = re.compile(
+    rf"(?<![A-Za-z])(?:(?:{_WEEKDAY})[.,]?[ ](?:the )?)?(?:(?:the )?{_SAID}[ ](?:of |de )?(?:{_MONTHS})"
+    rf"|(?:{_MONTHS})[ ](?:the )?{_SAID})(?![a-z]){_SAID_YEAR}",
+    re.IGNORECASE,
 )
-_BEFORE_SHORT: Final = (
-    r"\b(?:on|dated?|since|until|till|from|by|before|after|dob|dos|born|seen|visit|scheduled|appointment|appt"
-    r"|follow-?up|admitted"
-    r"|discharged|started|through|thru|between|starting|ending|due|surgery|as of|lmp|edd)[ :]{1,2}"
+_SAID_NEAR: Final = re.compile(rf"\b(?:{_ORDINAL}|primero|{spoken.NUMBER})\b", re.IGNORECASE)
+_CODE: Final = re.compile(r"(?:SEP|MAR|DEC|JUN|MAY)[-, ]{1,2}\d")
+_NOT_MONTH: Final = re.compile(r"\s?(?:\d+\s?-\s?FU|criteria|clinic|protocol)", re.IGNORECASE)
+_SHORT: Final = re.compile(
+    r"(?<![\w/.-])(?:(?P<a>0?[1-9]|[12]\d|3[01])(?P<s>[/-])(?P<b>0?[1-9]|[12]\d|3[01]))(?![\w%/]|[.]\d"
+    r"|-\d(?!\d?/\d)|-[A-Za-z])"
+)
+_MONTH_YEAR: Final = re.compile(
+    rf"(?<![\w/.-])(?:0?[1-9]|1[0-2])[/-]{_YEAR}(?![\w/-])|(?<![\w/.-]){_YEAR}[-/](?:0[1-9]|1[0-2])(?![\w/-])"
+)
+_SAYS_DATE: Final = re.compile(
+    r"(?:\b(?:on|dated?|since|until|till?|from|by|before|after|dob|dos|born|bday|seen|visit|scheduled|appts?"
+    r"|appointment|"
+    r"follow-?up|f/u|fu|recheck|admit(?:ted)?|adm|admission|discharged?|disch|d/c(?:'d)?|dc(?:'d)?|started?"
+    r"|stop(?:ped)?|through|thru"
+    r"|between|starting|ending|due|surgery|as of|lmp|edd|exp(?:ires|ired)?|drawn|sent|collected|next|last|uds"
+    r"|missed|injury"
+    r"|fell|fall|onset|done|refill|labs?|echo|mri|ct|xr|cx|bcx|ucx|bx|cath|tee|eeg|proned|return|rtc|see|now|back"
+    r"|reviewed|rec'?d"
+    r"|called|paged|intake|court|hearing|note|msg|wedding|deliver(?:ed|y)|procedure|proc|op|epidural|extubated"
+    r"|intubated|"
+    r"desde|hasta|el|del|fecha|ingreso|alta|cita|control|pr[o\xf3]x(?:ima)?|naci(?:do|da|\xf3|miento)|visto|qx|"
+    rf"am|vom|bis|seit|ti|{_WEEKDAY}|today|hoy|ayer|yesterday|tomorrow|week of|wk of|night of)[.,:]?[ ]{{1,3}}"
+    rf"|[\[(])\Z",
+    re.IGNORECASE,
+)
+_TIME_AFTER: Final = re.compile(
+    r",?[ ]{1,2}(?:(?:at|@|a las|around)[ ]?)?(?:[01]?\d|2[0-3])(?::[0-5]\d|[0-5]\d(?!\d|\.\d|[ ]?(?:mg|ml|mcg"
+    r"|units|kcal|g)\b)|[ ]?[ap]m?\b)",
+    re.IGNORECASE,
+)
+_SAYS_FRACTION: Final = re.compile(
+    r"\b(?:strength|power|nippv|motor|reflex(?:es)?|dtrs?|murmur|gcs|mmse|moca|phq|gad|score[sd]?|scale|pain"
+    r"|apgars?|vision|va|o[dsu]"
+    r"|bp|ratio|grade|bipap|cpap|ipap|vent|ps|simv|psv|peep|dose|tabs?|pulses?|glasgow|eva|ecog|asa|nihss|mrs|kps"
+    r"|bishop|nodes?"
+    r"|mg|fuerza|soplo|dolor|rass|sem|stage|type|class|[lr][ue]e|delt|bicep|tricep|quad|grip|hip|knee|ankle|dorsi"
+    r"|plantar)\b"
+    r"[^\n;.]{0,18}\Z",
+    re.IGNORECASE,
+)
+_FRACTION_AFTER: Final = re.compile(
+    r"[ ]?-?(?:strength|murmur|sem|systolic|nodes?|pain|tabs?|tablets?|of|positive|pos|bilat|power|reflex|in |cups?"
+    r"|dose|weeks?|wks?"
+    r"|days?|months?|years?|yrs?|hours?|hrs?|times?|doses?|mg|ml|mcg|cm|mm|min|units?|x\b|%|scale|throughout|puntos"
+    r"|veces)",
+    re.IGNORECASE,
+)
+_USUAL_WHOLES: Final = frozenset({2, 3, 4, 5, 6, 8, 10})
+_WHOLES: Final = frozenset({15, 20, 21, 27, 30})
+_WEEKDAY_BEFORE: Final = re.compile(rf"\b(?:{_WEEKDAY})[.,]?[ ]\Z", re.IGNORECASE)
+_ANCHOR: Final = re.compile(
+    rf"\b{_YEAR}\b|\d/\d{{1,2}}/\d\d|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)(?:day)?\b", re.IGNORECASE
+)
+_STAMP: Final = re.compile(
+    r"(?<![^\W_])(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+    r"(?:T?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,4})?)?)?(?:[+-]\d{4})?Z?(?![^\W_])"
 )
 _COMPACT: Final = re.compile(
-    r"[\s:#\"'=]{0,6}(?:is |was |of )?(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:0[1-9]"
-    r"|1[0-2])(?:[0-2]\d|3[01])(?:19|20)\d\d)(?:\d{4,6})?(?!\w)",
+    r"[\s:#\"'=.]{0,6}(?:is |was |of )?((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:\d{4,6})?"
+    r"|(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:(?:19|20)\d\d|\d\d)|(?:0?[1-9]|[12]\d|3[01])[ .](?:0?[1-9]|[12]\d"
+    r"|3[01])[ .](?:(?:19|20)\d\d|\d\d))(?!\w)",
     re.IGNORECASE,
 )
-_MONTH_CUE: Final = re.compile(
-    r"\b(?:in|since|by|until|from|last|this|next|early|late|mid|of|between|and|through|during)[ -]\Z", re.IGNORECASE
+_ROMAN: Final = re.compile(
+    r"(?<![\w.])(?:0?[1-9]|[12]\d|3[01])[ .-](?:I{1,3}|IV|VI{0,3}|IX|XI{0,2})(?:[ .-](?:19|20)\d\d)(?!\w)"
 )
-_AMBIGUOUS: Final = frozenset({"may", "march", "mar", "sep", "dec", "jan", "jun", "august", "april", "june"})
+_MONTH_CUE: Final = re.compile(
+    r"\b(?:in|since|by|until|till?|from|last|this|next|early|late|mid|of|between|and|through|during|before|after"
+    r"|end of|"
+    r"en|desde|hasta|de|finales de|mediados de|due in|seit|mitte)[ -]\Z",
+    re.IGNORECASE,
+)
+_AMBIGUOUS: Final = frozenset(
+    {"may", "march", "mar", "sep", "dec", "jan", "jun", "august", "april", "june", "ago", "ene"}
+)
+_ANY_DAY: Final = r"(?:[12]\d|3[01]|[1-9])"
+_NTH: Final = re.compile(
+    r"(?:(?:(?<=\bon )|(?<=\bsince )|(?<=\buntil )|(?<=\btill )|(?<=\btil )|(?<=\bby )|(?<=\bbefore )|(?<=\bafter )"
+    rf"|(?<=\bfrom )|(?<=\bout )|(?<=morrow, ))the[ ]{_ANY_DAY}(?:st|nd|rd|th)"
+    rf"|\b(?:{_WEEKDAY}),?[ ](?:the[ ])?{_ANY_DAY}(?:st|nd|rd|th|(?=[ ]?[.,;)\n]|[ ](?:con|a)\b)))(?![\w-]|[.:]\d)"
+    r"(?=[ ]?(?:[.,;:?!)]|\Z|\n|at\b|for\b|with\b|w/?[ ]|and\b|or\b|he\b|she\b|in the\b|from\b|but\b|because\b|to\b"
+    r"|unless\b|con\b|a\b))",
+    re.IGNORECASE,
+)
+_HOLIDAY: Final = (
+    r"(?:christmas|xmas)(?: eve| day| morning| night)?|new year'?s?(?:'? (?:eve|day))|thanksgiving(?: day)?|halloween"
+    r"|(?:st\.? )?valentine'?s?'?(?: day)?|(?:st\.? )?patrick'?s day|(?:4th|fourth) of july|july (?:4th|fourth)"
+    r"|(?:memorial|labor|labour|presidents?'?s?|martin luther king|mlk|columbus|veterans?'?|mother'?s'?|father'?s'?"
+    r"|boxing|canada"
+    r"|groundhog|april fools?'?|independence|king'?s birthday|queen'?s birthday|anzac|bastille|all souls'?"
+    r"|all saints'?|earth"
+    r"|indigenous peoples'?|election|inauguration|k\u016bhi\u014d|prince kuhio) day|king'?s birthday|juneteenth"
+    r"|cinco de mayo"
+    r"|easter(?: sunday| monday)?|good friday|palm sunday|ash wednesday|mardi gras|fat tuesday|black friday"
+    r"|super bowl sunday"
+    r"|yom kippur|rosh hashanah?|hanukkah|chanukah|passover|purim|diwali|deepavali|holi|phagwah|gurpurab|navratri"
+    r"|vaisakhi"
+    r"|eid(?: al[- ](?:fitr|adha))?|hari raya|nowruz|(?:lunar|chinese) new year|t\xeat|cinco de mayo"
+    r"|d\xeda de (?:los )?muertos"
+    r"|nochebuena|nochevieja|navidad|a\xf1o nuevo|d\xeda de reyes|viernes santo|domingo de (?:ramos|resurrecci\xf3n)"
+)
+_NEED_A_WORD: Final = frozenset({"christmas", "easter", "eid", "holi", "t\xeat", "purim", "xmas"})
+_HOLIDAY_CUE: Final = re.compile(
+    r"\b(?:on|at|since|before|after|by|until|till?|for|over|last|this|from|at)[ ]\Z", re.IGNORECASE
+)
+_NOT_HOLIDAY: Final = re.compile(
+    r"[ -](?:disease|factor|tree|card|light|party|dinner|pattern|island|list|sign)", re.IGNORECASE
+)
 
 
 def _numeric(reading: Reading, end: int) -> Iterable[Span]:
     text = reading.text
-    for found in _NUMERIC.finditer(text, max(0, end - 12), end + 40):
+    for found in _NUMERIC.finditer(text, max(0, end - 16), end + 44):
         if found.start() < end <= found.end():
             if found["a"] and int(found["a"]) > 12 and int(found["b"]) > 12:
                 return ()
-            return (Span(found.start(), found.end(), IdentifierType.DATE, "date"),)
+            start = _with_weekday(text, found.start())
+            return (Span(start, found.end(), IdentifierType.DATE, "date"),)
     return ()
 
 
 def _worded(reading: Reading, end: int) -> Iterable[Span]:
     text = reading.text
-    for found in _WORDED.finditer(text, max(0, end - 22), end + 20):
+    begin = end
+    while begin and end - begin < 12 and text[begin - 1].isalpha():
+        begin -= 1
+    before = text[max(0, begin - 9) : begin]
+    if any(map(str.isdigit, before)) or text[begin : begin + 1].isdigit():
+        begin = max(0, begin - 34)
+    elif before[-1:] == " " and before[-2:-1] not in "., ":
+        weekday = _WEEKDAY_BEFORE.search(text, max(0, begin - 13), begin)
+        begin = weekday.start() if weekday else begin
+    for found in _WORDED.finditer(text, begin, end + 40):
         if not found.start() < end <= found.end():
+            if found.start() >= end:
+                return ()
             continue
         run = found[0]
         if any(map(str.isdigit, run)):
+            if _NOT_MONTH.match(text, found.end()) or _CODE.fullmatch(run):
+                return ()
             return (Span(found.start(), found.end(), IdentifierType.DATE, "date-worded"),)
-        bare = run.rstrip(".").lower()
-        certain = bare not in _AMBIGUOUS or run[0].isupper()
-        if (
-            reading.strict
-            and len(bare) > 3
-            and certain
-            and _MONTH_CUE.search(text, max(0, found.start() - 10), found.start())
-        ):
-            return (Span(found.start(), found.start() + len(bare), IdentifierType.DATE, "date-month"),)
+        break
+    else:
+        return ()
+    said = covering(_SPOKEN, text, end, 44, 60) if _SAID_NEAR.search(text, max(0, end - 30), end + 20) else None
+    if said is not None:
+        return (Span(said.start(), said.end(), IdentifierType.DATE, "date-spoken"),)
+    start = text.rfind(" ", found.start(), end) + 1 or found.start()  # without the weekday before it
+    bare = text[start : found.end()].rstrip(".").lower()
+    certain = bare not in _AMBIGUOUS or text[start].isupper()
+    if len(bare) > 2 and certain and _MONTH_CUE.search(text, max(0, start - 14), start):
+        return (Span(start, start + len(bare), IdentifierType.DATE, "date-month"),)
     return ()
 
 
 def _short(reading: Reading, end: int) -> Iterable[Span]:
+    """Dates of two numbers: sure ones, and those that stand among others."""
     text = reading.text
-    if text[end : end + 1] == "/":  # a whole date
+    found = covering(_MONTH_YEAR, text, end, 10, 4)
+    if found is not None:
+        return (Span(found.start(), found.end(), IdentifierType.DATE, "date-short"),)
+    found = covering(_SHORT, text, end, 8, 8)
+    if found is None or found[0] == "24/7":
         return ()
-    for form in (_MONTH_YEAR, _SHORT):
-        for found in form.finditer(text, max(0, end - 8), end + 8):
-            if found.start() < end <= found.end():
-                return (Span(found.start(), found.end(), IdentifierType.DATE, "date-short"),)
+    start, stop = found.span()
+    first, second = int(found["a"]), int(found["b"])
+    if first > 12 and second > 12:
+        return ()
+    before = (text, max(0, start - 24), start)
+    told = _SAYS_DATE.search(*before) is not None
+    timed = _TIME_AFTER.match(text, stop) is not None
+    if not (timed and second not in _USUAL_WHOLES) and (
+        _FRACTION_AFTER.match(text, stop) or (not told and _SAYS_FRACTION.search(*before))
+    ):
+        return ()
+    slashed = found["s"] == "/"
+    if told or (slashed and (timed or (found["a"][0] == "0" and len(found["b"]) == 2))):
+        return (Span(_with_weekday(text, start), stop, IdentifierType.DATE, "date-short"),)
+    if slashed and (
+        (second > 12 and second not in _WHOLES)
+        or ((second not in _USUAL_WHOLES or first > second) and _ANCHOR.search(text) is not None)
+    ):
+        return (Span(start, stop, IdentifierType.DATE, "date-among-dates"),)
+    return ()
+
+
+def _with_weekday(text: str, start: int) -> int:
+    """Return where a date begins when the weekday before it is counted in."""
+    found = _WEEKDAY_BEFORE.search(text, max(0, start - 13), start)
+    return found.start() if found else start
+
+
+def _stamp(reading: Reading, end: int) -> Iterable[Span]:
+    text = reading.text
+    for found in _STAMP.finditer(text, max(0, end - 16), end + 14):
+        if found.start() < end <= found.end() + 1:
+            return (Span(found.start(), found.end(), IdentifierType.DATE, "date-stamp"),)
     return ()
 
 
 def _compact(reading: Reading, end: int) -> Iterable[Span]:
     found = _COMPACT.match(reading.text, end)
-    if found is None:
-        return ()
-    start = next(i for i in range(found.start(), found.end()) if reading.text[i].isdigit())
-    return (Span(start, found.end(), IdentifierType.DATE, "date-compact"),)
+    return (Span(found.start(1), found.end(1), IdentifierType.DATE, "date-compact"),) if found else ()
 
+
+def _holidays(reading: Reading, _end: int) -> Iterable[Span]:
+    for found in _HOLIDAYS.finditer(reading.text):
+        bare = found[0].lower() in _NEED_A_WORD
+        if bare and not _HOLIDAY_CUE.search(reading.text, max(0, found.start() - 9), found.start()):
+            continue
+        if not _NOT_HOLIDAY.match(reading.text, found.end()):
+            yield Span(found.start(), found.end(), IdentifierType.DATE, "holiday")
+
+
+def _nth(reading: Reading, end: int) -> Iterable[Span]:
+    found = covering(_NTH, reading.text, end, 20, 12)
+    return (Span(found.start(), found.end(), IdentifierType.DATE, "date-nth"),) if found else ()
+
+
+def _roman(reading: Reading, _end: int) -> Iterable[Span]:
+    for found in _ROMAN.finditer(reading.text):
+        yield Span(found.start(), found.end(), IdentifierType.DATE, "date-roman")
+
+
+_HOLIDAYS: Final = re.compile(rf"\b(?:{_HOLIDAY})\b", re.IGNORECASE)
 
 NOMINATIONS: Final = (
     Nomination(
         rule="date",
-        expression=r"[0-9][-/.] ?[0-9]{1,2}[-/.] ?[0-9]{2}",
+        expression=r"[0-9] ?[-/.] ?[0-9]{1,2} ?[-/.] ?[0-9]{2}",
         examine=_numeric,
     ),
     Nomination(rule="date-worded", expression=rf"\b(?:{_MONTHS})\b", examine=_worded, caseless=True),
     Nomination(
         rule="date-worded",
-        expression=r"[0-9](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[0-9]",
+        expression=r"[0-9](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[0-9]",
         examine=_worded,
         caseless=True,
     ),
     Nomination(
         rule="date-short",
-        expression=r"(?:^|[^0-9/.-])(?:[0-9]{1,2}[/-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}-[0-9]{2})\b",
+        expression=r"(?:^|[^0-9/.-])[0-9]{1,2}[/-][0-9]{1,2}(?:[^0-9/]|\z)"
+        r"|(?:^|[^0-9/.-])(?:[0-9]{1,2}[/-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[-/][0-9]{2})\b",
         examine=_short,
     ),
-    Nomination(rule="date-short", expression=_BEFORE_SHORT + r"[0-9]{1,2}/[0-9]{1,2}\b", examine=_short, caseless=True),
+    Nomination(
+        rule="date-stamp",
+        expression=r"(?:^|[^0-9A-Za-z])(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])",
+        examine=_stamp,
+    ),
     Nomination(
         rule="date-compact",
-        expression=r"\b(?:dob|dos|date|birth|birthdate|born|fecha|nacimiento|d\.o\.b\.?|admitted|discharged)",
+        expression=r"\b(?:dob|dos|b/d|date|birth|birthdate|born|fecha|nacimiento|f\.? ?nac|d\.o\.b\.?|admitted"
+        r"|discharged)",
         examine=_compact,
         caseless=True,
     ),
+    Nomination(
+        rule="holiday",
+        # The scan sees every character outside Latin-1 as one `?`.
+        expression=r"\b(?:" + _HOLIDAY.replace(r"\u016bhi\u014d", ".hi.") + r")\b",
+        examine=_holidays,
+        caseless=True,
+        once=True,
+    ),
+    Nomination(
+        rule="date-nth",
+        expression=rf"[0-9](?:st|nd|rd|th)\b|\b(?:{_WEEKDAY}),? [0-9]{{1,2}}\b",
+        examine=_nth,
+        caseless=True,
+    ),
+    Nomination(rule="date-roman", expression=r"[0-9][ .-][IVX]{1,4}[ .-](?:19|20)[0-9]{2}", examine=_roman, once=True),
 )

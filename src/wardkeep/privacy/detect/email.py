@@ -11,19 +11,23 @@ from wardkeep.privacy.detect.nomination import Nomination, Reading
 _LOCAL_REVERSED: Final = re.compile(r"[ ]?[\w.!#$&'*+/=?^{|}~%-]{1,64}")
 _DOMAIN: Final = re.compile(r"[ ]?[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _WRITTEN: Final = re.compile(
-    r"[\w.+-]{1,64}\s?(?:\[\s?at\s?\]|\(\s?at\s?\)|\{\s?at\s?\}|\sat\s|@)\s?"
-    r"[\w-]{1,63}(?:\s?(?:\[\s?dot\s?\]|\(\s?dot\s?\)|\{\s?dot\s?\}|\sdot\s|\.)\s?[\w-]{1,63}){0,4}?"
-    r"\s?(?:\[\s?dot\s?\]|\(\s?dot\s?\)|\{\s?dot\s?\}|\sdot\s|\.)\s?(?:com|org|net|edu|gov|io|us|co|info|es|uk|de)\b",
+    r"[\w.+-]{1,64}\s?(?:\[\s?at\s?\]|\(\s?at\s?\)|\{\s?at\s?\}|\sat\s|\sarroba\s|@)\s?"
+    r"[\w-]{1,63}(?:\s?(?:\[\s?dot\s?\]|\(\s?dot\s?\)|\{\s?dot\s?\}|\s(?:dot|punto)\s|\.)\s?[\w-]{1,63}){0,4}?"
+    r"\s?(?:\[\s?dot\s?\]|\(\s?dot\s?\)|\{\s?dot\s?\}|\s(?:dot|punto)\s|\.)\s?(?:com|org|net|edu|gov|io|us|co|info"
+    r"|es|uk|de|mx|ar|cl|pe|br|ca|au|in|example|test|invalid)\b",
     re.IGNORECASE,
 )
-_DOTTED: Final = re.compile(r"(?:[\w+-]{1,40}\s(?:dot|underscore|dash)\s){1,3}\Z", re.IGNORECASE)
+_DOTTED: Final = re.compile(
+    r"(?:[\w+-]{1,40}\s(?:dot|underscore|dash|punto|guion|gui\xf3n|guion bajo)\s){1,3}\Z", re.IGNORECASE
+)
 
 
 def _at(reading: Reading, end: int) -> Iterable[Span]:
     text, sign = reading.text, end - 1
     local = _LOCAL_REVERSED.match(text[max(0, sign - 65) : sign][::-1])
     domain = _DOMAIN.match(text, end)
-    if local is None or domain is None or len(domain[0].rpartition(".")[2]) < 2:
+    top = domain[0].rpartition(".")[2] if domain is not None else ""
+    if local is None or domain is None or len(top) < 2 or not (top.isalpha() or top.startswith("xn--")):
         return ()
     start = sign - local.end()
     while start < sign and not text[start].isalnum():
@@ -42,8 +46,9 @@ NOMINATIONS: Final = (
     Nomination(
         rule="email-written",
         expression=(
-            r"(?:[\[\(\{ ]at[\]\)\} ][^\n]{1,60}(?:dot[\]\)\} ]{1,2}|\. ?)|@[^\n@]{1,60}dot[\]\)\} ]{1,2})"
-            r"(?:com|org|net|edu|gov|io|us|co|info|es|uk|de)\b"
+            r"(?:[\[\(\{ ](?:at|arroba)[\]\)\} ][^\n]{1,60}(?:(?:dot|punto)[\]\)\} ]{1,2}|\. ?)"
+            r"|@[^\n@]{1,60}dot[\]\)\} ]{1,2})"
+            r"(?:com|org|net|edu|gov|io|us|co|info|es|uk|de|mx|ar|cl|pe|br|ca|au|in|example|test|invalid)\b"
         ),
         examine=_written,
         caseless=True,

@@ -6,7 +6,7 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
-from wardkeep.privacy.detect.nomination import Nomination, Reading
+from wardkeep.privacy.detect.nomination import Nomination, Reading, covering
 
 _V4: Final = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d)")
 _V6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:\.[0-9.]{1,11})?(?![\w:])")
@@ -18,15 +18,15 @@ def _v4(reading: Reading, _end: int) -> Iterable[Span]:
         yield Span(found.start(), found.end(), IdentifierType.IP, "ipv4")
 
 
-def _v6(reading: Reading, _end: int) -> Iterable[Span]:
-    for found in _V6.finditer(reading.text):
-        if found[0].count(":") < 2:
-            continue
-        try:
-            IPv6Address(found[0])
-        except AddressValueError:
-            continue
-        yield Span(found.start(), found.end(), IdentifierType.IP, "ipv6")
+def _v6(reading: Reading, end: int) -> Iterable[Span]:
+    found = covering(_V6, reading.text, end, 40, 40)
+    if found is None or found[0].count(":") < 2:
+        return ()
+    try:
+        IPv6Address(found[0])
+    except AddressValueError:
+        return ()
+    return (Span(found.start(), found.end(), IdentifierType.IP, "ipv6"),)
 
 
 def _mac(reading: Reading, _end: int) -> Iterable[Span]:
@@ -41,7 +41,6 @@ NOMINATIONS: Final = (
         expression=r"[0-9a-f]{1,4}:[0-9a-f]{0,4}:[0-9a-f]{1,4}|::[0-9a-f]",
         examine=_v6,
         caseless=True,
-        once=True,
     ),
     Nomination(rule="mac", expression=r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}", examine=_mac, caseless=True, once=True),
 )

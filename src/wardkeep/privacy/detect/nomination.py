@@ -5,6 +5,7 @@ is scanned as Latin-1 with every other character replaced by `?`: one byte is on
 pattern is therefore only a hint that ends at the reported offset; `examine` decides on the real text.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -38,6 +39,14 @@ LONG_NUMBER: Final = r"[0-9]{7}(?:[^0-9]|\z)"
 def number_end(text: str, end: int) -> int:
     """Return where the digits end that a hit of `LONG_NUMBER` reports."""
     return end if text[end - 1] in "0123456789" else end - 1
+
+
+def covering(form: re.Pattern[str], text: str, end: int, before: int, after: int) -> re.Match[str] | None:
+    """Return the match of a form near a hit that covers the character the hit ends with."""
+    for found in form.finditer(text, max(0, end - before), min(len(text), end + after)):
+        if found.start() < end <= found.end() + 2:
+            return found
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
