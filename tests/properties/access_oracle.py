@@ -196,7 +196,7 @@ def sees_originals(world: World) -> bool:
 
 def unmasked(world: World, profile: set | None) -> set:
     """For a case without defects: what the task needs, within what the fitting roles may pass."""
-    by_purpose = {"DATE", "AGE"} if purpose_of(world) in {"TREAT", "ETREAT"} else set()
+    by_purpose = {"DATE", "AGE", "DEMOGRAPHIC"} if purpose_of(world) in {"TREAT", "ETREAT"} else set()
     wanted = by_purpose if profile is None else set(profile)
     for roles in _fitting(world):
         if all(PASSES[role] is not None for role in roles):

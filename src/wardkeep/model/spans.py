@@ -55,6 +55,8 @@ class IdentifierType(StrEnum):
     """(A), (B) An employer or a facility whose name locates the person."""
     OTHER = "OTHER"
     """(R) Any other unique identifying number, characteristic or code."""
+    DEMOGRAPHIC = "DEMOGRAPHIC"
+    """None of the eighteen: age under 90, sex, country, occupation beside a direct identifier in a Spanish record."""
 
 
 class Span(NamedTuple):

@@ -18,7 +18,7 @@ from wardkeep.policy.criteria import CHECKS, CRITERIA, UNRESOLVED, Case, covers,
 VERSION: Final = "2"
 
 # DESIGN 3.6, patient safety: a changed date or dose harms a patient, so on treatment routes they go unchanged.
-_KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE"})
+_KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE", "DEMOGRAPHIC"})
 _TREATMENT: Final = frozenset({Purpose.TREAT, Purpose.ETREAT})
 _NOTHING: Final[frozenset[str]] = frozenset()
 _ORDINARY: Final = frozenset({DataClass.ORDINARY})

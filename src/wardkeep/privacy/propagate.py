@@ -18,7 +18,7 @@ _PARTS: Final = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _SKIPPED: Final = TITLES | DEGREES | SUFFIXES | frozenset(PARTICLE.strip("(?:)").replace("|", " ").split())
 
 # Dates and ages have forms of their own; repeating their text elsewhere ("5", "may") would tear harmless text apart.
-_NEVER: Final = frozenset({IdentifierType.DATE, IdentifierType.AGE})
+_NEVER: Final = frozenset({IdentifierType.DATE, IdentifierType.AGE, IdentifierType.DEMOGRAPHIC})
 _PLACES: Final = frozenset({IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _EXPLAINED: Final = SAFE | EPONYM
 _FEW: Final = 64

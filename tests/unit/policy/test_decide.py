@@ -115,7 +115,7 @@ def test_an_unresolved_subject_is_a_statement_and_stays_unresolved(subject: str)
 def test_dates_and_ages_pass_unchanged_for_treatment_only(purpose: Purpose) -> None:
     permitted = asked(replace(CALL, purpose=purpose.value), key=replace(KEY, purposes=frozenset(Purpose)))
     assert isinstance(permitted, Permitted)
-    kept = {"DATE", "AGE"} if purpose in {Purpose.TREAT, Purpose.ETREAT} else set()
+    kept = {"DATE", "AGE", "DEMOGRAPHIC"} if purpose in {Purpose.TREAT, Purpose.ETREAT} else set()
     assert permitted.keeps == kept
 
 

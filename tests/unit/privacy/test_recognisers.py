@@ -217,3 +217,21 @@ def test_threads_share_a_detector(strict):
     alone = [strict.find(note) for note in notes]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(strict.find, notes * 3)) == alone * 3
+
+
+RECORD = (
+    "Nombre: Ana P\u00e9rez. NHC: 4829137. Paciente mujer de 53 a\u00f1os, natural de Ecuador, que ingresa "
+    "por disnea de dos a\u00f1os de evoluci\u00f3n. Profesi\u00f3n: costurera. Sexo: M. Edad: 53. "
+    "Se inicia tratamiento con furosemida por la noche."
+)
+
+
+def test_a_spanish_record_describes_its_patient(balanced):
+    found = [RECORD[s.start : s.end] for s in balanced.find(RECORD) if s.type is T.DEMOGRAPHIC]
+    assert found == ["mujer", "53 a\u00f1os", "Ecuador", "costurera", "M", "53"]
+
+
+def test_without_a_direct_identifier_an_age_is_a_fact(balanced):
+    text = "\u00bfQu\u00e9 dosis recomiendas en una mujer de 53 a\u00f1os de Ecuador que no tolera la sal?"
+    assert balanced.find(text) == []
+    assert [s for s in balanced.find("Name: Ana Perez, a 53-year-old woman") if s.type is T.DEMOGRAPHIC] == []

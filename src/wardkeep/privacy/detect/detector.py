@@ -13,6 +13,7 @@ from wardkeep.privacy.detect import (
     address,
     age,
     date,
+    demographic,
     disguised,
     email,
     facility,
@@ -51,6 +52,7 @@ _NOMINATIONS: Final = (
     *ip.NOMINATIONS,
     *date.NOMINATIONS,
     *age.NOMINATIONS,
+    *demographic.NOMINATIONS,
     *address.NOMINATIONS,
     *facility.NOMINATIONS,
     *names.NOMINATIONS,
@@ -75,6 +77,7 @@ _RANK: Final = {kind: rank for rank, kind in enumerate(IdentifierType)} | {
     IdentifierType.OTHER: 92,
     IdentifierType.AGE: 90,
     IdentifierType.DATE: 91,
+    IdentifierType.DEMOGRAPHIC: 93,
 }
 
 
