@@ -20,6 +20,20 @@ FAMILIES = {
     "wardkeep_call_seconds": "histogram",
     "wardkeep_ledger_writable": "gauge",
     "wardkeep_facts_epoch": "gauge",
+    **dict.fromkeys(
+        (
+            *("wardkeep_published_entries", "wardkeep_witnessed_entries", "wardkeep_witness_lag_seconds"),
+            *("wardkeep_stamped_entries", "wardkeep_archived_entries"),
+            *(
+                "wardkeep_alarm_canary",
+                "wardkeep_alarm_gap",
+                "wardkeep_alarm_unrecorded_call",
+                "wardkeep_alarm_witness",
+            ),
+            *("wardkeep_canary_age_seconds", "wardkeep_watch_age_seconds"),
+        ),
+        "gauge",
+    ),
 }
 NOTE = "Patient Rosalind Okafor (MRN: 40718265) was seen for chest pain."
 

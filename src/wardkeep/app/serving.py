@@ -36,6 +36,7 @@ from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import LedgerUnavailable, WitnessDisagrees
 from wardkeep.audit.witnessing import Publisher
 from wardkeep.compliance.reading import AuditReader
+from wardkeep.compliance.watch import Alarm, Watch
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.limits import Limits
@@ -50,12 +51,13 @@ from wardkeep.transport.pool import Pool
 from wardkeep.transport.unix import FrameServer
 from wardkeep.web.control import control_app
 from wardkeep.web.front import FrontPage
-from wardkeep.web.metrics import Counts, Metrics, total
+from wardkeep.web.metrics import SENT, Counts, Metrics, total
 from wardkeep.web.ops import OperationsFace, Readiness
 from wardkeep.web.pages import pages_app
 from wardkeep.web.serving import Server, make_server
 
 _TEND_SECONDS: Final = 1.0
+_WATCH_SECONDS: Final = 5.0
 _RESPAWN_SECONDS: Final = 0.5
 
 
@@ -107,8 +109,17 @@ async def _run(
             keys=data_keys(home.keyring),
             last_wall_us=await _newest_entry_us(home),
         )
+        started_at = (await home.ledger.head()).size
         await _record_start(home, is_witnessed=check is WitnessCheck.REQUIRED)
-        instance = _Instance(settings=settings, clock=clock, home=home, desk=desk, sockets=sockets, stopping=stopping)
+        instance = _Instance(
+            settings=settings,
+            clock=clock,
+            home=home,
+            desk=desk,
+            sockets=sockets,
+            stopping=stopping,
+            started_at=started_at,
+        )
         await instance.serve(workers, on_ready)
         if instance.disagreement is not None:
             raise instance.disagreement
@@ -162,9 +173,12 @@ class _Instance:
     workers: int = 1
     pending: set[asyncio.Task[object]] = field(default_factory=set)
     recorder: Recorder | None = None
+    pool: Pool | None = None
+    watch: Watch | None = None
     publisher: Publisher | None = None
     keeping: Keeping | None = None
     disagreement: WitnessDisagrees | None = None
+    started_at: int = 0
 
     async def serve(self, workers: int, on_ready: Callable[[Addresses], None]) -> None:
         """Start everything, say so, and end everything when told to."""
@@ -179,6 +193,8 @@ class _Instance:
                 self._later(self._keep_worker(listener))
         self._later(self._tend())
         self._publish()
+        self.watch = await self._begin_watch()
+        self._later(self._keep_watch(self.watch))
         running = [asyncio.create_task(server.run()) for server in servers]
         await self._until_ready(servers)
         settle_memory()
@@ -244,7 +260,7 @@ class _Instance:
     def _data_server(self) -> Server:
         """Return the data face in this process."""
         control = self.home.control
-        pool = Pool([])
+        pool = self.pool = Pool([])
         take_origins(pool, control.registry, self.log)
         control.on_change(lambda registry: take_origins(pool, registry, self.log))
 
@@ -310,6 +326,41 @@ class _Instance:
             if is_writable and self.recorder is not None:
                 with contextlib.suppress(LedgerUnavailable):
                     await self.recorder.settle()
+
+    async def _begin_watch(self) -> Watch:
+        """Begin to watch that the record is complete, from the entry this instance started with."""
+        watch = Watch(
+            ledger=self.home.ledger,
+            entries=self.home.entries,
+            clock=self.clock,
+            sent=self._sent,
+            lag_seconds=self._witness_lag,
+            started_at=self.started_at,
+        )
+        await watch.begin()
+        return watch
+
+    async def _keep_watch(self, watch: Watch) -> None:
+        """Look every few seconds; say what begins and what ends."""
+        stood: frozenset[Alarm] = frozenset()
+        while not self.stopping.is_set():
+            stands = await watch.turn()
+            for alarm in sorted(stands - stood):
+                self.log("alarm_raised", alarm=alarm.value)
+            for alarm in sorted(stood - stands):
+                self.log("alarm_cleared", alarm=alarm.value)
+            stood = stands
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _WATCH_SECONDS)
+
+    def _sent(self) -> int:
+        """Return how many requests all processes of this instance have sent upstream, those that ended included."""
+        told = sum(counts.get(SENT, 0.0) for counts in self.desk.reported.values())
+        return int(told) + (self.pool.sent if self.pool is not None else 0)
+
+    def _witness_lag(self) -> float:
+        publisher = self.publisher
+        return publisher.lag_seconds if publisher is not None and publisher.witnesses is not None else 0.0
 
     def _publish(self) -> None:
         """Publish the log and have it cosigned, where the settings ask for it."""
@@ -381,8 +432,8 @@ class _Instance:
         return total([self.metrics.snapshot(), *self.desk.reported.values()])
 
     def _gauges(self) -> dict[str, float]:
-        home = self.home
-        publisher = self.publisher
+        home, publisher = self.home, self.publisher
+        watched = self.watch.gauges() if self.watch is not None else dict[str, float]()
         return {
             "ledger_writable": float(home.ledger.writable),
             "facts_epoch": float(home.control.registry.epoch),
@@ -390,6 +441,12 @@ class _Instance:
             "witnessed_entries": float(publisher.witnessed if publisher is not None else 0),
             "stamped_entries": float(self.keeping.stamped if self.keeping is not None else 0),
             "archived_entries": float(self.keeping.archived if self.keeping is not None else 0),
+            "alarm_canary": float(watched.get("alarm_canary", 0)),
+            "alarm_gap": float(watched.get("alarm_gap", 0)),
+            "alarm_unrecorded_call": float(watched.get("alarm_unrecorded_call", 0)),
+            "alarm_witness": float(watched.get("alarm_witness", 0)),
+            "canary_age_seconds": float(watched.get("canary_age_seconds", 0)),
+            "watch_age_seconds": float(watched.get("watch_age_seconds", 0)),
             "witness_lag_seconds": float(publisher.lag_seconds if publisher is not None else 0),
         }
 

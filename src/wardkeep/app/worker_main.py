@@ -32,7 +32,7 @@ from wardkeep.settings import Settings, clock, load
 from wardkeep.transport.listen import Listener, inherited
 from wardkeep.transport.pool import Pool
 from wardkeep.transport.unix import FrameClient
-from wardkeep.web.metrics import Metrics
+from wardkeep.web.metrics import SENT, Metrics
 from wardkeep.web.serving import make_server
 
 _REPORT_SECONDS: Final = 1.0
@@ -77,7 +77,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics), tls=tls_files(settings))
     settle_memory()
     running = asyncio.create_task(server.run())
-    reporting = asyncio.create_task(_tend(link, metrics, road.recorder))
+    reporting = asyncio.create_task(_tend(link, metrics, pool, road.recorder))
     await stopping.wait()
     reporting.cancel()
     server.stop(0.0 if keeper_lost.is_set() else GRACE_SECONDS)
@@ -87,10 +87,10 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     return 1 if keeper_lost.is_set() else 0
 
 
-async def _tend(link: KeeperLink, metrics: Metrics, recorder: Recorder) -> None:
+async def _tend(link: KeeperLink, metrics: Metrics, pool: Pool, recorder: Recorder) -> None:
     """Report counts, and pay the closings that the ledger could not take before."""
     while True:
-        await link.report(metrics.snapshot())
+        await link.report({**metrics.snapshot(), SENT: float(pool.sent)})
         with contextlib.suppress(LedgerUnavailable):
             await recorder.settle()
         await asyncio.sleep(_REPORT_SECONDS)

@@ -470,6 +470,7 @@ class Pool:
         self._idle: dict[_Place, list[_Connection]] = {}
         self._connections: set[_Connection] = set()
         self._timer: TimerHandle | None = None
+        self.sent = 0  # requests whose bytes were written, ever: held against the ledger's request records
         for refused in self.set_origins(origins):
             _make_place(refused)  # raises what is wrong with it
             raise RequestUnsendableError("the address or its TLS files cannot be used")
@@ -514,6 +515,7 @@ class Pool:
         connection = self._reuse(place)
         if connection is None:
             connection = await self._connect(place, timeouts.connect_seconds)
+        self.sent += 1
         exchange = connection.send(head, request.body, timeouts, self._max_answer_bytes)
         try:
             await exchange._head()  # noqa: SLF001 - the two halves of one exchange

@@ -17,6 +17,9 @@ from wardkeep.model.reasons import Reason
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 Counts = dict[str, float]
 
+# How many requests a process has sent upstream; held against the ledger's request records, not shown by itself.
+SENT: Final = "sent|"
+
 
 class Metrics:
     """Counters of one process. A name is `family|label`; a snapshot is a plain mapping that can be added to others."""
