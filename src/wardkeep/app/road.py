@@ -8,6 +8,7 @@ from wardkeep.compliance.facts import FactsSource
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Recorder, Sequencer
+from wardkeep.identity.tokens import Tokens
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
 from wardkeep.model.sensitive import Secret
@@ -56,6 +57,7 @@ def build_road(
         credential_mac_key=Secret(keys.api_key_key),
         surrogate_key=Secret(keys.surrogate_key),
         refresh=refresh,
+        tokens=Tokens(),
     )
 
 

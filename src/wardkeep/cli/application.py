@@ -31,6 +31,9 @@ def add(
     may_assert_person: Annotated[
         bool, typer.Option("--may-assert-person", help="Its word for whom it acts is taken, recorded as asserted.")
     ] = False,
+    token_client: Annotated[
+        list[str] | None, typer.Option("--token-client", help="Its own name at an identity provider; repeat.")
+    ] = None,
     acting: As = None,
     reason: Reason = "recorded",
     json: Json = False,
@@ -45,6 +48,7 @@ def add(
         roles=role or [],
         kind="agent" if agent else "application",
         may_assert_person=may_assert_person,
+        token_clients=token_client or [],
         reason=reason,
     )
     report(done, f"Application {application} is recorded", json=json)

@@ -41,6 +41,7 @@ COMMANDS: Final = (
     "careteam",
     "access",
     "policy",
+    "provider",
 )
 
 

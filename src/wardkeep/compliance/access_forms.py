@@ -4,6 +4,7 @@ As in `compliance.forms`: every field is named, an unknown one is refused, and w
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,7 @@ from wardkeep.model.access import (
     ApplicationKind,
     CareTeam,
     DataClass,
+    IdentityProvider,
     Purpose,
     Relationship,
     Requirement,
@@ -69,6 +71,42 @@ class ApplicationForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     kind: ApplicationKind = ApplicationKind.APPLICATION
     roles: frozenset[Role] = frozenset()
     may_assert_person: bool = False
+    token_clients: frozenset[str] = frozenset()
+
+
+class ProviderForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An identity provider whole. `jwks` is its public key set (RFC 7517), as its jwks_uri gives it."""
+
+    id: str
+    issuer: str
+    audiences: frozenset[str]
+    jwks: dict[str, Any]
+    algorithms: frozenset[str] = frozenset({"RS256", "ES256"})
+    second_factor_methods: frozenset[str] = frozenset({"mfa"})
+
+    def provider(self) -> IdentityProvider:
+        """Return the record, not active yet."""
+        return IdentityProvider(
+            id=self.id,
+            issuer=self.issuer,
+            audiences=self.audiences,
+            jwks=msgspec.json.encode(self.jwks, order="sorted"),
+            algorithms=self.algorithms,
+            second_factor_methods=self.second_factor_methods,
+        )
+
+
+class LinkForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which subject of a provider a person is."""
+
+    provider: str
+    subject: str
+
+
+class UnlinkForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A provider to unlink a person from."""
+
+    provider: str
 
 
 class CareTeamForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):

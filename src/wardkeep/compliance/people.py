@@ -60,7 +60,7 @@ def disable_person(registry: Registry, by: Person, *, person: str) -> tuple[Chan
     """
     require(by, Permission.PERSON_CHANGE)
     found = _other(registry, by, person)
-    record = replace(found, is_active=False, credential_mac=None)
+    record = replace(found, is_active=False, credential_mac=None, links=frozenset())
     _check_keeper_remains(registry, record)
     change = Change(kind=Kind.PEOPLE, id=person, record=record)
     return (change, Change(kind=Kind.LOGINS, id=person, record=None)) if person in registry.logins else (change,)

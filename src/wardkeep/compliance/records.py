@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
-from wardkeep.model.access import AccessRequest, Application, CareTeam, Workspace
+from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
 from wardkeep.model.login import Login
 from wardkeep.model.registry import (
     Agreement,
@@ -67,6 +67,7 @@ class Kind(StrEnum):
     DETERMINATIONS = "determinations"
     DATA_USES = "data_uses"
     RELEASES = "releases"
+    IDENTITY_PROVIDERS = "identity_providers"
 
 
 _TYPES: Final = MappingProxyType(
@@ -90,6 +91,7 @@ _TYPES: Final = MappingProxyType(
         Kind.DETERMINATIONS: Determination,
         Kind.DATA_USES: DataUseAgreement,
         Kind.RELEASES: Release,
+        Kind.IDENTITY_PROVIDERS: IdentityProvider,
     }
 )
 
@@ -113,6 +115,7 @@ Record = (
     | Determination
     | DataUseAgreement
     | Release
+    | IdentityProvider
 )
 
 

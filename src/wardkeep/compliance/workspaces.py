@@ -89,6 +89,7 @@ def add_application(
     workspace: str,
     roles: frozenset[Role],
     may_assert_person: bool,
+    token_clients: frozenset[str] = frozenset(),
 ) -> tuple[Change, ...]:
     """Record a program as an identity: with an owner who answers for it, in one workspace. Raises NotAllowed."""
     require(by, Permission.APPLICATION_CHANGE)
@@ -116,6 +117,7 @@ def add_application(
         roles=roles,
         is_active=True,
         may_assert_person=may_assert_person,
+        token_clients=frozenset(clean_text(each, "token client") for each in token_clients),
     )
     return (Change(kind=Kind.APPLICATIONS, id=application, record=record, note=note),)
 

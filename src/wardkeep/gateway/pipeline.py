@@ -27,6 +27,7 @@ from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
 from wardkeep.gateway.safe import make_safe
 from wardkeep.gateway.streaming import EventStream
 from wardkeep.identity.keys import identify
+from wardkeep.identity.tokens import Tokens
 from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Registry, Surface
@@ -58,6 +59,7 @@ class Road:
     credential_mac_key: Secret[bytes]
     surrogate_key: Secret[bytes]
     refresh: Callable[[], Awaitable[None]]
+    tokens: Tokens
 
 
 class Pieces:
@@ -123,7 +125,7 @@ _Turn = tuple[Refused, Identified | None, Permitted | None]
 def _decide(road: Road, call: Call) -> Routed | _Turn:
     """Run stages 1 to 5, which only compute."""
     registry = road.registry()
-    identified = identify(call, registry, road.credential_mac_key.reveal(), call.received.wall)  # 1
+    identified = identify(call, registry, road.credential_mac_key.reveal(), call.received.wall, road.tokens)  # 1
     if isinstance(identified, Refused):
         return identified, None, None
     facts = road.facts_now(registry)  # 2

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from wardkeep.crypto.mac import is_equal, mac
+from wardkeep.identity.tokens import Proven, Tokens
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry
 from wardkeep.model.sensitive import Secret
@@ -70,8 +71,10 @@ def parse_credential(credential: str) -> tuple[str, str] | None:
     return shape.group(1), shape.group(2)
 
 
-def identify(call: Call, registry: Registry, mac_key: bytes, now: datetime) -> Identified | Refused:
-    """Stage 1: who is asking. An unknown id costs the same comparison as a wrong secret."""
+def identify(
+    call: Call, registry: Registry, mac_key: bytes, now: datetime, tokens: Tokens | None = None
+) -> Identified | Refused:
+    """Stage 1: who is asking, and for whom. An unknown id costs the same comparison as a wrong secret."""
     if call.credential is None:
         return Refused(reason=Reason.CREDENTIAL_MISSING)
     key = find_key(call.credential, registry, mac_key, now)
@@ -83,17 +86,35 @@ def identify(call: Call, registry: Registry, mac_key: bytes, now: datetime) -> I
     application = registry.applications.get(key.application) if key.application is not None else None
     if application is not None and not is_active(registry, application.owner):
         return Refused(reason=Reason.OWNER_INACTIVE)
+    proven = None
+    if call.person_token is not None:
+        proven = tokens.prove(call.person_token, registry, application, now) if tokens is not None else None
+        if proven is None or call.person not in {None, proven.person.id}:
+            return Refused(reason=Reason.PERSON_TOKEN_INVALID)
     return Identified(
         call=call,
         key=key,
         owner=owner,
         application=application,
-        person=registry.people.get(call.person) if call.person is not None else None,
-        assurance=Assurance.NOBODY if call.person is None else Assurance.ASSERTED,
+        person=_person_of(call, registry, proven),
+        assurance=_assurance_of(call, proven),
+        second_factor_at=proven.second_factor_at if proven is not None else None,
         subject_tag=subject_tag(mac_key, key.workspace, call.subject)
         if call.subject is not None and registry.care_teams
         else None,
     )
+
+
+def _person_of(call: Call, registry: Registry, proven: Proven | None) -> Person | None:
+    if proven is not None:
+        return proven.person
+    return registry.people.get(call.person) if call.person is not None else None
+
+
+def _assurance_of(call: Call, proven: Proven | None) -> Assurance:
+    if proven is not None:
+        return Assurance.VERIFIED
+    return Assurance.NOBODY if call.person is None else Assurance.ASSERTED
 
 
 def subject_tag(mac_key: bytes, workspace: str, subject: str) -> str:

@@ -99,6 +99,7 @@ class Application:
     """A program with an identity of its own, an owner who answers for it, one workspace, and roles over data.
 
     `may_assert_person`: its word for whom it acts is taken, recorded as asserted (a risk that somebody accepted).
+    `token_clients`: its own names at identity providers; a token that was given to another client opens nothing here.
     """
 
     id: str
@@ -109,6 +110,23 @@ class Application:
     roles: frozenset[Role]
     is_active: bool = False
     may_assert_person: bool = False
+    token_clients: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityProvider:
+    """Whose tokens are believed. Who can sign with a key of `jwks` can call as anybody linked to this provider.
+
+    `audiences` are what its tokens for us name; `second_factor_methods` the `amr` values that count as one (RFC 8176).
+    """
+
+    id: str
+    issuer: str
+    audiences: frozenset[str]
+    jwks: bytes
+    algorithms: frozenset[str] = frozenset({"RS256", "ES256"})
+    second_factor_methods: frozenset[str] = frozenset({"mfa"})
+    is_active: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     PERSON_MISSING = "person_missing"
     PERSON_NOT_ACCEPTED = "person_not_accepted"
     PERSON_UNVERIFIED = "person_unverified"
+    PERSON_TOKEN_INVALID = "person_token_invalid"  # noqa: S105 - a code, no password
     # may they
     PURPOSE_MISSING = "purpose_missing"
     PURPOSE_UNKNOWN = "purpose_unknown"
@@ -323,6 +324,13 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "They are unknown or no longer active here, or this application's word for them is not taken.",
             "Check the person's id; an officer records with `wardkeep application add --may-assert-person` whose word "
             "is taken.",
+        ),
+        Reason.PERSON_TOKEN_INVALID: _row(
+            403,
+            "The person's token is not accepted.",
+            "Its provider, signature, audience, time, the application it was given to and the linked person must hold.",
+            "Forward a fresh token that the identity provider gave to this application; `wardkeep provider list` and "
+            "`wardkeep application list` show what is on record.",
         ),
         Reason.PERSON_UNVERIFIED: _row(
             403,

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from wardkeep.model.access import AccessRequest, Application, CareTeam, DataClass, Purpose, Role, Workspace
+from wardkeep.model.access import (
+    AccessRequest,
+    Application,
+    CareTeam,
+    DataClass,
+    IdentityProvider,
+    Purpose,
+    Role,
+    Workspace,
+)
 from wardkeep.model.login import Login
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
@@ -208,6 +217,7 @@ class Person:
     `enrolled_by` is who last gave them a role or credential that counts (None: named at `init`), `confirmed_by` the
     officer who vouched since, `access_by` everybody through whose hands their access came: the givers, and those who
     gave the givers theirs. Any of them could be acting as this person; `compliance.two_people` draws the consequence.
+    `links` are the subjects at identity providers that are this person, as `provider:subject`.
     """
 
     id: str
@@ -217,6 +227,7 @@ class Person:
     enrolled_by: str | None = None
     confirmed_by: str | None = None
     access_by: frozenset[str] = frozenset()
+    links: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,3 +289,4 @@ class Registry:
     determinations: dict[str, Determination] = field(default_factory=dict)
     data_uses: dict[str, DataUseAgreement] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
+    identity_providers: dict[str, IdentityProvider] = field(default_factory=dict)

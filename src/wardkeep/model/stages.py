@@ -38,6 +38,7 @@ class Call:
     betas: tuple[str, ...] = ()
     anthropic_version: str = "2023-06-01"
     person: str | None = None
+    person_token: Secret[str] | None = None
     data_classes: tuple[str, ...] = ()
 
     @property

@@ -44,7 +44,7 @@ def decide(identified: Identified, facts: Facts) -> Permitted | Refused:
         key=identified.key,
         application=identified.application,
         person=identified.person,
-        stated_person=call.person is not None,
+        stated_person=call.person is not None or call.person_token is not None,
         assurance=identified.assurance,
         second_factor_at=identified.second_factor_at,
         purpose=call.purpose,

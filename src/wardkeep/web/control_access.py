@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from wardkeep.compliance import access_forms as form
-from wardkeep.compliance import logins, workspaces
+from wardkeep.compliance import logins, providers, workspaces
 from wardkeep.compliance.access_view import (
     KnownDuties,
     Question,
@@ -84,6 +84,7 @@ async def _add_application(asked: Asked, filled: form.ApplicationForm) -> object
         workspace=filled.workspace,
         roles=filled.roles,
         may_assert_person=filled.may_assert_person,
+        token_clients=filled.token_clients,
     )
     return await change(asked, "application.add", filled.reason, plan, id=filled.id)
 
@@ -135,6 +136,41 @@ async def _deny_access(asked: Asked, filled: ReasonForm) -> object:
 async def _reset_login(asked: Asked, filled: ReasonForm) -> object:
     plan = partial(logins.reset_login, person=asked.words[0])
     return await change(asked, "login.reset", filled.reason, plan)
+
+
+async def _list_providers(asked: Asked) -> object:
+    shown = []
+    for _, each in sorted(asked.registry.identity_providers.items()):
+        plain = msgspec.to_builtins(each, order="deterministic")
+        shown.append({**plain, "jwks": msgspec.json.decode(each.jwks)})
+    return {"providers": shown}
+
+
+async def _add_provider(asked: Asked, filled: form.ProviderForm) -> object:
+    plan = partial(providers.put_provider, provider=filled.provider(), is_new=True)
+    return await change(asked, "provider.add", filled.reason, plan, id=filled.id)
+
+
+async def _set_provider(asked: Asked, filled: form.ProviderForm) -> object:
+    if filled.id != asked.words[0]:
+        raise invalid("provider id", "the same in the path and in the form")
+    plan = partial(providers.put_provider, provider=filled.provider(), is_new=False)
+    return await change(asked, "provider.set", filled.reason, plan)
+
+
+async def _disable_provider(asked: Asked, filled: ReasonForm) -> object:
+    plan = partial(providers.disable_provider, provider=asked.words[0])
+    return await change(asked, "provider.disable", filled.reason, plan)
+
+
+async def _link_person(asked: Asked, filled: form.LinkForm) -> object:
+    plan = partial(providers.link_person, person=asked.words[0], provider=filled.provider, subject=filled.subject)
+    return await change(asked, "person.link", filled.reason, plan)
+
+
+async def _unlink_person(asked: Asked, filled: form.UnlinkForm) -> object:
+    plan = partial(providers.unlink_person, person=asked.words[0], provider=filled.provider)
+    return await change(asked, "person.unlink", filled.reason, plan)
 
 
 async def _explain(asked: Asked, filled: form.QuestionForm) -> object:
@@ -207,6 +243,12 @@ ACCESS_ROUTES: Final = (
     post_route("access", Permission.OWN_ACCOUNT, "access.request", form.AccessRequestForm, _ask_access),
     post_route("access/{}/approve", Permission.PERSON_CHANGE, "access.approve", Form, _approve_access),
     post_route("access/{}/deny", Permission.PERSON_CHANGE, "access.deny", ReasonForm, _deny_access),
+    get_route("providers", Permission.REGISTRY_READ, "provider.list", _list_providers),
+    post_route("providers", Permission.AGREEMENT_ACTIVATE, "provider.add", form.ProviderForm, _add_provider),
+    post_route("providers/{}/set", Permission.AGREEMENT_ACTIVATE, "provider.set", form.ProviderForm, _set_provider),
+    post_route("providers/{}/disable", Permission.PERSON_CHANGE, "provider.disable", ReasonForm, _disable_provider),
+    post_route("people/{}/link", Permission.PERSON_CHANGE, "person.link", form.LinkForm, _link_person),
+    post_route("people/{}/unlink", Permission.PERSON_CHANGE, "person.unlink", form.UnlinkForm, _unlink_person),
     post_route("people/{}/reset-login", Permission.PERSON_CHANGE, "login.reset", ReasonForm, _reset_login),
     post_route("policy/explain", Permission.REGISTRY_READ, "policy.explain", form.QuestionForm, _explain),
     post_route("policy/simulate", Permission.REGISTRY_READ, "policy.simulate", form.HypothesisForm, _simulate),

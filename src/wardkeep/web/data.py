@@ -13,6 +13,7 @@ import orjson
 
 from wardkeep.gateway.models import list_models
 from wardkeep.gateway.pipeline import Answer, Road, Turned, handle
+from wardkeep.identity.tokens import LONGEST_TOKEN
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, RefusalError, Refused
@@ -42,6 +43,7 @@ _OWN: Final = {
 }
 _DATA_CLASS: Final = b"wardkeep-data-class"
 _CLASSES: Final = re.compile(r"[a-z0-9_]{1,32}(?:,[a-z0-9_]{1,32}){0,7}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _HANDLE: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 _VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -57,6 +59,7 @@ class _Stated:
     betas: tuple[str, ...] = ()
     anthropic_version: str | None = None
     person: str | None = None
+    person_token: Secret[str] | None = None
     data_classes: tuple[str, ...] = ()
 
 
@@ -179,6 +182,11 @@ def _read_own(stated: _Stated, name: bytes, raw: bytes) -> None:
             raise RefusalError(Refused(reason=Reason.HEADER_INVALID, field=name.decode()))
         stated.data_classes = tuple(value.split(","))
         return
+    if name == b"wardkeep-person-token":
+        if len(value) > LONGEST_TOKEN or _TOKEN.fullmatch(value) is None:
+            raise RefusalError(Refused(reason=Reason.HEADER_INVALID, field=name.decode()))
+        stated.person_token = Secret(value)
+        return
     attribute = _OWN.get(name)
     if attribute is None or _HANDLE.fullmatch(value) is None:
         raise RefusalError(Refused(reason=Reason.HEADER_INVALID, field=None if attribute is None else name.decode()))
@@ -198,6 +206,7 @@ def _call(surface: Surface, stated: _Stated, body: bytes, received: Instant, cal
         betas=stated.betas,
         anthropic_version=stated.anthropic_version or "2023-06-01",
         person=stated.person,
+        person_token=stated.person_token,
         data_classes=stated.data_classes,
     )
 

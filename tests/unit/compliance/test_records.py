@@ -22,6 +22,7 @@ from wardkeep.model.access import (
     Application,
     ApplicationKind,
     CareTeam,
+    IdentityProvider,
     Relationship,
     Requirement,
 )
@@ -110,6 +111,9 @@ SAMPLES = {
         members={"p": frozenset(Relationship)},
         part2_consents=frozenset({Purpose.TREAT}),
         psychotherapy_authorized=frozenset({"q"}),
+    ),
+    Kind.IDENTITY_PROVIDERS: IdentityProvider(
+        id="i", issuer="https://idp.example", audiences=frozenset({"a"}), jwks=b'{"keys":[]}', is_active=True
     ),
     Kind.LOGINS: Login(
         id="p",
