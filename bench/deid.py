@@ -3,9 +3,9 @@
     python bench/deid.py [--only wardkeep-strict,presidio] [--sets prompts,dev:clin_inject_a] [--json]
 
 Reads our validation corpus (`model/corpus/valid`) and, where they stand beside the tree, the development sets
-(`../shared/deid/dev`). Installs the peers under `bench/.envs`; the runs themselves are cut off from the network. Writes
-`bench/out/deid.md` and `deid.json`. What the figures are is said in `deid_score.py`. Exit status 0 when every run of
-this checkout gave all its figures; a peer that cannot run here is reported and costs nothing.
+(`../shared/deid/dev`). Installs the peers under `bench/.envs`; in the runs themselves Python's sockets refuse to
+connect. Writes `bench/out/deid.md` and `deid.json`. What the figures are is said in `deid_score.py`. Exit status 0
+when every run of this checkout gave all its figures; a peer that cannot run here is reported and costs nothing.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def _row(peer: DeidPeer, sets: Sequence[AnnotatedSet], options: argparse.Namespa
         for number, each in enumerate(sets)
         for place, document in enumerate(each.documents)
     }
-    done = run(peer, texts, out=options.out / "deid", limit_seconds=options.limit)
+    done = run(peer, texts, limit_seconds=options.limit)
     if done.fault:
         _say(f"  {done.fault}")
     return scored(peer.title, version, sets, done)

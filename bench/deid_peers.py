@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,38 +125,40 @@ def install(peer: DeidPeer) -> str:
     return python_env(_BENCH / ".envs" / f"deid-{peer.name}", peer.requirements, report=peer.reports)
 
 
-def run(peer: DeidPeer, texts: Mapping[str, str], *, out: Path, limit_seconds: float) -> Run:
+def run(peer: DeidPeer, texts: Mapping[str, str], *, limit_seconds: float) -> Run:
     """Send every text through the peer in one process; what was answered before a fault is kept.
+
+    The texts may be somebody's records: they go through a pipe, and what the peer writes is removed with the run.
 
     Args:
         peer: installed before.
         texts: by a key that is ours.
-        out: directory for the peer's input, output and log.
         limit_seconds: wall time after which it is ended.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    given, answered, log = out / f"{peer.name}.in.jsonl", out / f"{peer.name}.out.jsonl", out / f"{peer.name}.log"
-    given.write_text("".join(json.dumps({"id": key, "text": text}) + "\n" for key, text in texts.items()))
     python = _BENCH / ".envs" / f"deid-{peer.name}" / "bin" / "python" if peer.requirements else Path(sys.executable)
-    fault = ""
-    with given.open("rb") as source, answered.open("wb") as sink, log.open("wb") as errors:
-        try:
-            done = subprocess.run(
-                [str(python), str(_SERVICES / peer.runner), *peer.arguments],
-                stdin=source,
-                stdout=sink,
-                stderr=errors,
-                check=False,
-                timeout=limit_seconds,
-                cwd=out,
-                env=_environment(peer),
-            )
-        except subprocess.TimeoutExpired:
-            fault = f"ended after {limit_seconds:.0f} s"
-        else:
-            if done.returncode != 0:
-                fault = _last_error(log.read_text(errors="replace")) or f"exit status {done.returncode}"
-    return parse(answered.read_text(encoding="utf-8").splitlines(), fault=fault)
+    given = "".join(json.dumps({"id": key, "text": text}) + "\n" for key, text in texts.items())
+    with tempfile.TemporaryDirectory(prefix="bench-deid-") as place:
+        answered, log = Path(place) / "answers.jsonl", Path(place) / "log"
+        with answered.open("wb") as sink, log.open("wb") as errors:
+            try:
+                status = subprocess.run(
+                    [str(python), str(_SERVICES / peer.runner), *peer.arguments],
+                    input=given.encode(),
+                    stdout=sink,
+                    stderr=errors,
+                    check=False,
+                    timeout=limit_seconds,
+                    cwd=place,
+                    env=_environment(peer),
+                ).returncode
+                fault = f"exit status {status}" if status else ""
+            except subprocess.TimeoutExpired:
+                fault = f"ended after {limit_seconds:.0f} s"
+        done = parse(answered.read_text(encoding="utf-8").splitlines(), fault=fault)
+        # Once it has read a text its own words may quote one.
+        if fault.startswith("exit") and not done.load_cpu_seconds:
+            return Run(fault=_last_error(log.read_text(errors="replace")) or fault)
+        return done
 
 
 def parse(lines: Iterable[str], *, fault: str) -> Run:

@@ -212,20 +212,26 @@ class TestReport:
 
 
 class TestRun:
-    def test_this_checkout_answers_in_a_process_of_its_own(self, tmp_path):
+    def test_this_checkout_answers_in_a_process_of_its_own(self):
         balanced = next(peer for peer in deid_peers.PEERS if peer.name == "wardkeep-balanced")
         text = "MRN: 00482913, call 212-555-0143."
-        done = deid_peers.run(balanced, {"0:0": text, "0:1": "No fever."}, out=tmp_path, limit_seconds=60)
+        done = deid_peers.run(balanced, {"0:0": text, "0:1": "No fever."}, limit_seconds=60)
         assert done.fault == ""
         assert done.load_cpu_seconds > 0
         assert {text[start:end] for start, end in done.answers["0:0"].spans} >= {"00482913", "212-555-0143"}
         assert done.answers["0:1"].spans == ()
 
-    def test_a_peer_that_does_not_load_is_told_with_its_own_error(self, tmp_path):
+    def test_a_peer_that_does_not_load_is_told_with_its_own_error(self):
         # Its package is in no environment of ours, so this is what a broken installation looks like.
         missing = deid_peers.DeidPeer(name="missing", title="missing", runner="deid_scrubadub.py")
-        done = deid_peers.run(missing, {"0:0": "text"}, out=tmp_path, limit_seconds=60)
+        done = deid_peers.run(missing, {"0:0": "text"}, limit_seconds=60)
         assert done.fault == "ModuleNotFoundError: No module named 'scrubadub'"
+        assert done.answers == {}
+
+    def test_an_engine_that_does_not_finish_is_ended_and_told(self):
+        strict = next(peer for peer in deid_peers.PEERS if peer.name == "wardkeep-strict")
+        done = deid_peers.run(strict, {"0:0": "text"}, limit_seconds=0.001)
+        assert done.fault == "ended after 0 s"
         assert done.answers == {}
 
     def test_runners_and_names_are_there_once(self):
