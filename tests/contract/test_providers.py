@@ -15,7 +15,7 @@ from tests.simulators.platforms import MESSAGES, Clouds, aws_credential, clouds
 from wardkeep.demo.instance import FIRST
 
 NAMES = (
-    "openai", "azure", "azure-dated", "vertex-gemini", "anthropic", "bedrock", "vertex-claude", "local",
+    "openai", "azure", "azure-dated", "vertex-gemini", "anthropic", "bedrock", "converse", "vertex-claude", "local",
 )  # fmt: skip
 NOTE = "Patient Philippa Quintanilla (MRN: 84713925), phone 415-672-8841, was seen for chest pain."
 

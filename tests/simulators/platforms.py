@@ -70,6 +70,8 @@ def platforms(url: str, google: str) -> tuple[Platform, ...]:
                  credential=ANTHROPIC_KEY),
         Platform(name="bedrock", platform="aws-bedrock", dialect="bedrock-anthropic", surfaces=(MESSAGES,), path="",
                  credential=aws_credential(), prefix="us.anthropic.", region="us", more={"source_region": REGION}),
+        Platform(name="converse", platform="aws-bedrock", dialect="bedrock-converse", surfaces=(CHAT,), path="",
+                 credential=aws_credential(), prefix="us.vendor.", region="us", more={"source_region": REGION}),
         Platform(name="vertex-claude", platform="google-vertex", dialect="vertex-anthropic", surfaces=(MESSAGES,),
                  path=location, credential=google, more=vertex),
         Platform(name="local", platform="self-hosted", dialect="openai", surfaces=(CHAT,), path="/v1",

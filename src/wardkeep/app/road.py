@@ -17,6 +17,7 @@ from wardkeep.providers.anthropic import Anthropic
 from wardkeep.providers.azure import Azure
 from wardkeep.providers.bedrock import BedrockAnthropic
 from wardkeep.providers.contract import Provider, origin_of, token_origin_of
+from wardkeep.providers.converse import BedrockConverse
 from wardkeep.providers.openai import OpenAI
 from wardkeep.providers.vertex import TokenExchange, VertexAnthropic, VertexOpenAI
 from wardkeep.transport.pool import Pool
@@ -70,6 +71,7 @@ def build_providers(pool: Pool, clock: Callable[[], Instant]) -> dict[str, Provi
         "vertex-openai": VertexOpenAI(pool, tokens),
         "anthropic": Anthropic(pool),
         "bedrock-anthropic": BedrockAnthropic(pool, clock),
+        "bedrock-converse": BedrockConverse(pool, clock),
         "vertex-anthropic": VertexAnthropic(pool, tokens),
     }
 

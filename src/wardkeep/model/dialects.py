@@ -5,12 +5,13 @@ headers instead are left out, members the protocol wants are put in. Sources: Az
 InvokeModel with Anthropic's Messages format; Vertex AI partner models (rawPredict) and its OpenAI-compatible endpoint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from wardkeep.model.registry import Surface
+from wardkeep.model.wire.converse import to_converse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,8 @@ class Dialect:
 
     `native` are the endpoints it serves, `insert` members (as JSON) and `without` names as above; `betas_in_body` puts
     the client's beta names there; `needs_source_region` is a protocol whose signature names the region it enters by,
-    `needs_token` one whose credential is exchanged for a token first.
+    `needs_token` one whose credential is exchanged for a token first,
+    `translate` says the client's body in the protocol's own format and refuses what that has no word for.
     """
 
     native: frozenset[Surface]
@@ -28,6 +30,7 @@ class Dialect:
     betas_in_body: bool = False
     needs_source_region: bool = False
     needs_token: bool = False
+    translate: Callable[[bytes], bytes] | None = None
 
 
 _CHAT: Final = frozenset({Surface.OPENAI_CHAT})
@@ -47,6 +50,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
             betas_in_body=True,
             needs_source_region=True,
         ),
+        "bedrock-converse": Dialect(native=_CHAT, translate=to_converse, needs_source_region=True),
         "vertex-anthropic": Dialect(
             native=_MESSAGES,
             insert=b'"anthropic_version":"vertex-2023-10-16"',

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     # where it may go
     MODEL_UNKNOWN = "model_unknown"
     SURFACE_MISMATCH = "surface_mismatch"
+    TRANSLATION_IMPOSSIBLE = "translation_impossible"
     VENDOR_SUSPENDED = "vendor_suspended"
     BAA_MISSING = "baa_missing"
     BAA_NOT_ACTIVE = "baa_not_active"
@@ -522,6 +523,12 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "That model is served in another wire format.",
             "Formats are not translated on this route.",
             "Call OpenAI-format models at /v1/chat/completions and Anthropic-format models at /v1/messages.",
+        ),
+        Reason.TRANSLATION_IMPOSSIBLE: _row(
+            400,
+            "The vendor's format has no word for the field named in `field`.",
+            "What cannot be translated is refused, not dropped: the answer would be to another question.",
+            "Send the request without the field, or use a model whose deployment speaks your client's format.",
         ),
         Reason.VENDOR_SUSPENDED: _row(
             403, "The vendor is suspended.", _BAA_RULE, "The privacy officer decides when it is resumed."

@@ -13,7 +13,7 @@ from typing import Final
 
 from wardkeep.model.dialects import DIALECTS, serves
 from wardkeep.model.document import apply
-from wardkeep.model.reasons import Reason, Refused
+from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope
 from wardkeep.model.residency import Geography, PlatformRegions, Told
 from wardkeep.model.stages import Call, Routed, Safe
@@ -99,7 +99,10 @@ def choose(safe: Safe) -> Routed | Refused:
         elif deployment.credential is not None and deployment.credential not in registry.secrets:
             first = first or Refused(reason=Reason.CREDENTIAL_UNAVAILABLE)
         else:
-            return _routed(safe, deployment, *opened)
+            try:
+                return _routed(safe, deployment, *opened)
+            except RefusalError as error:
+                first = first or error.refused
     return first or Refused(reason=otherwise, field="model")
 
 
@@ -112,13 +115,15 @@ def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Sco
         without=_left_out(call, deployment),
         is_stateless="store" in DIALECTS[deployment.dialect].without,
     )
+    body = apply(call.document.raw, edits)
+    translate = DIALECTS[deployment.dialect].translate
     return Routed(
         safe=safe,
         deployment=deployment,
         agreement=agreement,
         scope=scope,
         edits=edits,
-        upstream_body=apply(call.document.raw, edits),
+        upstream_body=body if translate is None else translate(body),
     )
 
 
