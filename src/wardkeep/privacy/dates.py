@@ -44,6 +44,7 @@ DATE: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 LONGEST: Final = 40
+_LOOK_AHEAD: Final = 4
 _FIRST_YEAR: Final = 1800
 _LAST_YEAR: Final = 2199
 
@@ -85,11 +86,12 @@ class Reader:
     order: Order
     pivot: int
 
-    def find(self, text: str, start: int = 0) -> Iterator[Found]:
-        """Yield the complete dates from `start` on; what stands before it is seen as context."""
-        for match in DATE.finditer(text, start):
+    def find(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[Found]:
+        """Yield the complete dates between `start` and `stop`; what stands around them is seen as context."""
+        stop = len(text) if stop is None else stop
+        for match in DATE.finditer(text, start, min(len(text), stop + _LOOK_AHEAD)):
             day = self.read(match)
-            if day is not None:
+            if day is not None and match.end() <= stop:
                 yield Found(match.start(), match.end(), day, match)
 
     def read(self, match: re.Match[str]) -> date | None:

@@ -45,7 +45,7 @@ _OLD_WORDS: Final = re.compile(
     r"(?=[- ]years?[- ](?:old|of[ ]age)))",
     re.IGNORECASE,
 )
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?\+?")
 _STATE: Final = re.compile(rf"\b(?:(?:{'|'.join(sorted(CODES))})|(?i:{'|'.join(NAMES)}))\b")
 _SHORTENED: Final = re.compile(r"[A-Za-z] (\d{3})\Z")
 _STREET: Final = re.compile(
@@ -93,7 +93,7 @@ def date_left(text: str, span: Span, reader: Reader, today: date) -> str | None:
 def age_left(surface: str) -> str:
     """Return what is left of an age: itself up to 89, else the category."""
     numbers = _NUMBER.findall(surface)
-    if len(numbers) == 1 and float(numbers[0]) <= _OLDEST_SHOWN:
+    if len(numbers) == 1 and float(numbers[0].rstrip("+")) <= _OLDEST_SHOWN:
         return surface
     if not numbers:
         return OLD

@@ -163,8 +163,15 @@ def _always_allowed(policy: PrivacyPolicy, kind: IdentifierType) -> bool:
 def _with_complete_dates(spans: Sequence[Span], leaf: Leaf, reader: Reader) -> list[Span]:
     """Add the complete dates that the detector passed over: one date left unmoved would tear the intervals."""
     more = []
+    held = sorted(spans)
+    at = 0
     for found in reader.find(leaf.text):
-        over = [span for span in spans if span.start < found.end and found.start < span.end]
+        while at < len(held) and held[at].end <= found.start:
+            at += 1
+        end = at
+        while end < len(held) and held[end].start < found.end:
+            end += 1
+        over = held[at:end]
         if all(span.type is IdentifierType.DATE for span in over) and (over or found.has_whole_year):
             start = min([found.start, *(span.start for span in over)])
             end = max([found.end, *(span.end for span in over)])
@@ -238,7 +245,7 @@ class _Work:
 
     def shifted(self, span: Span, text: str) -> str | None:
         """Return a span with its one complete date moved, None where there is none, several, or half of another."""
-        inside = [found for found in self.reader.find(text, span.start) if found.end <= span.end]
+        inside = list(self.reader.find(text, span.start, span.end))
         if self.shift is None or len(inside) != 1:
             return None
         found: Found = inside[0]
@@ -260,7 +267,9 @@ class _Work:
             case "DATE":
                 left = generalise.date_left(text, find.span, self.reader, self.treatment.today)
             case "AGE":
-                left = generalise.age_left(surface)
+                # "90+" is what is left of an age already; a detector sees the number in it.
+                is_left = text.startswith(generalise.OLD, find.span.start) and surface in generalise.OLD
+                left = surface if is_left else generalise.age_left(surface)
             case "DEMOGRAPHIC":
                 left = generalise.demographic_left(surface)
             case _:
