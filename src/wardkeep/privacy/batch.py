@@ -12,12 +12,10 @@ whole run, `files.treat_file` with `Codes` draws random ones.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 
 from wardkeep.crypto.mac import mac
 from wardkeep.model.spans import Leaf, LeafKind
-from wardkeep.privacy.detect.detector import Detector
-from wardkeep.privacy.detect.nomination import Policy
+from wardkeep.privacy.installed import detector_for
 from wardkeep.privacy.policies.policy import Action, Mode, PrivacyPolicy, shipped
 from wardkeep.privacy.shift import days_from
 from wardkeep.privacy.surrogates import Surrogates
@@ -69,7 +67,7 @@ def deid_batch(texts: Sequence[Text], *, policy: str | PrivacyPolicy, key: bytes
             text,
             Treatment(
                 policy=chosen,
-                detector=_detector(chosen.detector),
+                detector=detector_for(chosen.detector),
                 assigner=surrogates,
                 today=today,
                 days=days_from(mac(key, b"dates", text.subject.encode())) if is_shifting else None,
@@ -101,9 +99,3 @@ def _one(text: Text, treatment: Treatment) -> Deidentified:
         restore=done.restore,
         blocked=done.blocked,
     )
-
-
-@cache
-def _detector(policy: Policy) -> Detector:
-    """Return this process's detector: it is made of the package's own data, and takes longer to make than to use."""
-    return Detector(policy)
