@@ -1,7 +1,7 @@
 """Builds the road of one process from keys, facts and a sequencer."""
 
 from collections.abc import Awaitable, Callable
-from functools import cache, lru_cache
+from functools import lru_cache, partial
 
 from wardkeep.compliance.deployments import open_credential
 from wardkeep.compliance.facts import FactsSource
@@ -13,6 +13,7 @@ from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.detect.detector import Detector
+from wardkeep.privacy.installed import detector_for
 from wardkeep.providers.anthropic import Anthropic
 from wardkeep.providers.azure import Azure
 from wardkeep.providers.bedrock import BedrockAnthropic
@@ -52,7 +53,7 @@ def build_road(
         credential_for=credential_for,
         detector=detector,
         # Built when the first route asks for it: few do, and it is as large as the other.
-        strict_detector=cache(lambda: Detector("strict")),
+        strict_detector=partial(detector_for, "strict"),
         providers=build_providers(pool, clock),
         recorder=Recorder(sequencer=sequencer, keys=keys, owner=owner, clock=clock),
         credential_mac_key=Secret(keys.api_key_key),
