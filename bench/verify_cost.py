@@ -23,9 +23,10 @@ from pathlib import Path
 
 from wardkeep.audit import verify as verifier
 from wardkeep.audit.checkpoint import VerifierKey, verifier_key_text
-from wardkeep.audit.entry import Draft, Header, encode_body, new_id, timestamp
+from wardkeep.audit.entry import Draft, Header, encode_body, timestamp
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.crypto.signing import generate_seed, signing_key
+from wardkeep.model.instant import uuid7
 
 BATCH = 64
 AHEAD = 8
@@ -46,7 +47,7 @@ def drafts(count: int, payload_bytes: int) -> list[Draft]:
     made: list[Draft] = []
     parent = ""
     for number in range(count):
-        entry_id = new_id(int(time.time() * 1000))
+        entry_id = uuid7(time.time_ns() // 1000, secrets.token_bytes(10))
         payload = secrets.token_bytes(payload_bytes)
         is_request = number % 2 == 0
         header = Header(
