@@ -12,6 +12,7 @@ from typing import Final
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.detect import spoken
 from wardkeep.privacy.detect.nomination import Nomination, Reading, covering
+from wardkeep.privacy.detect.wording import word_set
 
 _MONTHS: Final = (
     "january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr"
@@ -63,57 +64,49 @@ _SPOKEN: Final = re.compile(
     rf"|(?:{_MONTHS})[ ](?:the )?{_SAID})(?![a-z]){_SAID_YEAR}",
     re.IGNORECASE,
 )
-_SAID_NEAR: Final = re.compile(rf"\b(?:{_ORDINAL}|primero|{spoken.NUMBER})\b", re.IGNORECASE)
+_SAID_WORDS: Final = frozenset([*_ORDINAL.split("|"), *spoken.NUMBER.split("|"), "primero"])
 _CODE: Final = re.compile(r"(?:SEP|MAR|DEC|JUN|MAY)[-, ]{1,2}\d")
 _NOT_MONTH: Final = re.compile(r"\s?(?:\d+\s?-\s?FU|criteria|clinic|protocol)", re.IGNORECASE)
-_SHORT: Final = re.compile(
-    r"(?<![\w/.-])(?:(?P<a>0?[1-9]|[12]\d|3[01])(?P<s>[/-])(?P<b>0?[1-9]|[12]\d|3[01]))(?![\w%/]|[.]\d"
+_TWO_NUMBERS: Final = re.compile(
+    rf"(?<![\w/.-])(?:0?[1-9]|1[0-2])[/-]{_YEAR}(?![\w/-])|(?<![\w/.-]){_YEAR}[-/](?:0[1-9]|1[0-2])(?![\w/-])"
+    r"|(?<![\w/.-])(?:(?P<a>0?[1-9]|[12]\d|3[01])(?P<s>[/-])(?P<b>0?[1-9]|[12]\d|3[01]))(?![\w%/]|[.]\d"
     r"|-\d(?!\d?/\d)|-[A-Za-z])"
 )
-_MONTH_YEAR: Final = re.compile(
-    rf"(?<![\w/.-])(?:0?[1-9]|1[0-2])[/-]{_YEAR}(?![\w/-])|(?<![\w/.-]){_YEAR}[-/](?:0[1-9]|1[0-2])(?![\w/-])"
+_NEXT_WORD: Final = re.compile(r"[ ]?-?([^\W\d_]+|%)")
+_WEEKDAYS: Final = word_set(
+    "mon tue tues wed weds thu thur thurs fri sat sun monday tuesday wednesday wensday thursday friday saturday "
+    "sunday lunes martes mi\xe9rcoles miercoles jueves viernes s\xe1bado sabado domingo lun mi\xe9 jue vie s\xe1b "
+    "dom"
 )
-_SAYS_DATE: Final = re.compile(
-    r"(?:\b(?:on|dated?|since|until|till?|from|by|before|after|dob|dos|born|bday|seen|visit|scheduled|appts?"
-    r"|appointment|"
-    r"follow-?up|f/u|fu|recheck|admit(?:ted)?|adm|admission|discharged?|disch|d/c(?:'d)?|dc(?:'d)?|started?"
-    r"|stop(?:ped)?|through|thru"
-    r"|between|starting|ending|due|surgery|as of|lmp|edd|exp(?:ires|ired)?|drawn|sent|collected|next|last|uds"
-    r"|missed|injury"
-    r"|fell|fall|onset|done|refill|labs?|echo|mri|ct|xr|cx|bcx|ucx|bx|cath|tee|eeg|proned|return|rtc|see|now|back"
-    r"|reviewed|rec'?d"
-    r"|called|paged|intake|court|hearing|note|msg|wedding|deliver(?:ed|y)|procedure|proc|op|epidural|extubated"
-    r"|intubated|"
-    r"desde|hasta|el|del|fecha|ingreso|alta|cita|control|pr[o\xf3]x(?:ima)?|naci(?:do|da|\xf3|miento)|visto|qx|"
-    rf"am|vom|bis|seit|ti|{_WEEKDAY}|today|hoy|ayer|yesterday|tomorrow|week of|wk of|night of)[.,:]?[ ]{{1,3}}"
-    rf"|[\[(])\Z",
-    re.IGNORECASE,
+# The last word before two numbers says what they are; sets, because an alternation would be tried at every character.
+_SAYS_DATE: Final = _WEEKDAYS | word_set(
+    "on date dated since until till til from by before after dob dos born bday seen visit scheduled appt appts "
+    "appointment follow-up followup f/u fu recheck admit admitted adm admission discharge discharged disch d/c "
+    "d/c'd dc dc'd start started stop stopped through thru between starting ending due surgery lmp edd exp "
+    "expires expired drawn sent collected next last uds missed injury fell fall onset done refill lab labs echo "
+    "mri ct xr cx bcx ucx bx cath tee eeg proned return rtc see now back reviewed rec'd recd called paged intake "
+    "court hearing note msg wedding delivered delivery procedure proc op epidural extubated intubated desde hasta "
+    "el del fecha ingreso alta cita control pr\xf3x pr\xf3xima prox proxima nacido nacida naci\xf3 nacimiento "
+    "visto qx am vom bis seit ti today hoy ayer yesterday tomorrow"
+)
+_SAYS_FRACTION: Final = word_set(
+    "strength power nippv motor reflex reflexes dtr dtrs murmur gcs mmse moca phq gad score scored scores scale "
+    "pain apgar apgars vision va od os ou bp ratio grade bipap cpap ipap vent ps simv psv peep dose tab tabs "
+    "pulse pulses glasgow eva ecog asa nihss mrs kps bishop node nodes mg fuerza soplo dolor rass sem stage type "
+    "class lue rue lle rle delt bicep tricep quad grip hip knee ankle dorsi plantar"
 )
 _TIME_AFTER: Final = re.compile(
     r",?[ ]{1,2}(?:(?:at|@|a las|around)[ ]?)?(?:[01]?\d|2[0-3])(?::[0-5]\d|[0-5]\d(?!\d|\.\d|[ ]?(?:mg|ml|mcg"
     r"|units|kcal|g)\b)|[ ]?[ap]m?\b)",
     re.IGNORECASE,
 )
-_SAYS_FRACTION: Final = re.compile(
-    r"\b(?:strength|power|nippv|motor|reflex(?:es)?|dtrs?|murmur|gcs|mmse|moca|phq|gad|score[sd]?|scale|pain"
-    r"|apgars?|vision|va|o[dsu]"
-    r"|bp|ratio|grade|bipap|cpap|ipap|vent|ps|simv|psv|peep|dose|tabs?|pulses?|glasgow|eva|ecog|asa|nihss|mrs|kps"
-    r"|bishop|nodes?"
-    r"|mg|fuerza|soplo|dolor|rass|sem|stage|type|class|[lr][ue]e|delt|bicep|tricep|quad|grip|hip|knee|ankle|dorsi"
-    r"|plantar)\b"
-    r"[^\n;.]{0,18}\Z",
-    re.IGNORECASE,
-)
-_FRACTION_AFTER: Final = re.compile(
-    r"[ ]?-?(?:strength|murmur|sem|systolic|nodes?|pain|tabs?|tablets?|of|positive|pos|bilat|power|reflex|in |cups?"
-    r"|dose|weeks?|wks?"
-    r"|days?|months?|years?|yrs?|hours?|hrs?|times?|doses?|mg|ml|mcg|cm|mm|min|units?|x\b|%|scale|throughout|puntos"
-    r"|veces)",
-    re.IGNORECASE,
+_FRACTION_AFTER: Final = word_set(
+    "strength murmur sem systolic node nodes pain tab tabs tablet tablets of positive pos bilat power reflex in "
+    "cup cups dose week weeks wk wks day days month months year years yr yrs hour hours hr hrs time times doses "
+    "mg ml mcg cm mm min unit units x scale throughout puntos veces"
 )
 _USUAL_WHOLES: Final = frozenset({2, 3, 4, 5, 6, 8, 10})
 _WHOLES: Final = frozenset({15, 20, 21, 27, 30})
-_WEEKDAY_BEFORE: Final = re.compile(rf"\b(?:{_WEEKDAY})[.,]?[ ]\Z", re.IGNORECASE)
 _ANCHOR: Final = re.compile(
     rf"\b{_YEAR}\b|\d/\d{{1,2}}/\d\d|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)(?:day)?\b", re.IGNORECASE
 )
@@ -185,6 +178,11 @@ def _numeric(reading: Reading, end: int) -> Iterable[Span]:
     return ()
 
 
+def _said_near(text: str, end: int) -> bool:
+    words = text[max(0, end - 30) : end + 20].lower().replace("-", " ").split()
+    return not _SAID_WORDS.isdisjoint(words)
+
+
 def _worded(reading: Reading, end: int) -> Iterable[Span]:
     text = reading.text
     begin = end
@@ -194,8 +192,7 @@ def _worded(reading: Reading, end: int) -> Iterable[Span]:
     if any(map(str.isdigit, before)) or text[begin : begin + 1].isdigit():
         begin = max(0, begin - 34)
     elif before[-1:] == " " and before[-2:-1] not in "., ":
-        weekday = _WEEKDAY_BEFORE.search(text, max(0, begin - 13), begin)
-        begin = weekday.start() if weekday else begin
+        begin = _with_weekday(text, begin)
     for found in _WORDED.finditer(text, begin, end + 40):
         if not found.start() < end <= found.end():
             if found.start() >= end:
@@ -209,7 +206,7 @@ def _worded(reading: Reading, end: int) -> Iterable[Span]:
         break
     else:
         return ()
-    said = covering(_SPOKEN, text, end, 44, 60) if _SAID_NEAR.search(text, max(0, end - 30), end + 20) else None
+    said = covering(_SPOKEN, text, end, 44, 60) if _said_near(text, end) else None
     if said is not None:
         return (Span(said.start(), said.end(), IdentifierType.DATE, "date-spoken"),)
     start = text.rfind(" ", found.start(), end) + 1 or found.start()  # without the weekday before it
@@ -223,23 +220,26 @@ def _worded(reading: Reading, end: int) -> Iterable[Span]:
 def _short(reading: Reading, end: int) -> Iterable[Span]:
     """Dates of two numbers: sure ones, and those that stand among others."""
     text = reading.text
-    found = covering(_MONTH_YEAR, text, end, 10, 4)
-    if found is not None:
-        return (Span(found.start(), found.end(), IdentifierType.DATE, "date-short"),)
-    found = covering(_SHORT, text, end, 8, 8)
+    found = covering(_TWO_NUMBERS, text, end, 10, 8)
     if found is None or found[0] == "24/7":
         return ()
     start, stop = found.span()
+    if found["a"] is None:
+        return (Span(start, stop, IdentifierType.DATE, "date-short"),)
     first, second = int(found["a"]), int(found["b"])
     if first > 12 and second > 12:
         return ()
-    before = (text, max(0, start - 24), start)
-    told = _SAYS_DATE.search(*before) is not None
+    before = text[max(0, start - 24) : start]
+    words = before.lower().split()
+    last = words[-1].strip("([.,:;") if words else ""
+    told = before[-1:] in "[(" or (before[-1:].isspace() and last in _SAYS_DATE)
     timed = _TIME_AFTER.match(text, stop) is not None
-    if not (timed and second not in _USUAL_WHOLES) and (
-        _FRACTION_AFTER.match(text, stop) or (not told and _SAYS_FRACTION.search(*before))
-    ):
-        return ()
+    if not (timed and second not in _USUAL_WHOLES):
+        after = _NEXT_WORD.match(text, stop)
+        if after is not None and (after[1] == "%" or after[1].lower() in _FRACTION_AFTER):
+            return ()
+        if not told and not _SAYS_FRACTION.isdisjoint(word.strip(",:(=-") for word in words):
+            return ()
     slashed = found["s"] == "/"
     if told or (slashed and (timed or (found["a"][0] == "0" and len(found["b"]) == 2))):
         return (Span(_with_weekday(text, start), stop, IdentifierType.DATE, "date-short"),)
@@ -253,8 +253,10 @@ def _short(reading: Reading, end: int) -> Iterable[Span]:
 
 def _with_weekday(text: str, start: int) -> int:
     """Return where a date begins when the weekday before it is counted in."""
-    found = _WEEKDAY_BEFORE.search(text, max(0, start - 13), start)
-    return found.start() if found else start
+    words = text[max(0, start - 13) : start].rsplit(None, 1)
+    if not words or not text[start - 1].isspace() or words[-1].rstrip(".,").lower() not in _WEEKDAYS:
+        return start
+    return text.rindex(words[-1], 0, start)
 
 
 def _stamp(reading: Reading, end: int) -> Iterable[Span]:
@@ -270,13 +272,15 @@ def _compact(reading: Reading, end: int) -> Iterable[Span]:
     return (Span(found.start(1), found.end(1), IdentifierType.DATE, "date-compact"),) if found else ()
 
 
-def _holidays(reading: Reading, _end: int) -> Iterable[Span]:
-    for found in _HOLIDAYS.finditer(reading.text):
-        bare = found[0].lower() in _NEED_A_WORD
-        if bare and not _HOLIDAY_CUE.search(reading.text, max(0, found.start() - 9), found.start()):
-            continue
-        if not _NOT_HOLIDAY.match(reading.text, found.end()):
-            yield Span(found.start(), found.end(), IdentifierType.DATE, "holiday")
+def _holidays(reading: Reading, end: int) -> Iterable[Span]:
+    text = reading.text
+    found = covering(_HOLIDAYS, text, end, 30, 24)
+    if found is None or _NOT_HOLIDAY.match(text, found.end()):
+        return ()
+    bare = found[0].lower() in _NEED_A_WORD
+    if bare and not _HOLIDAY_CUE.search(text, max(0, found.start() - 9), found.start()):
+        return ()
+    return (Span(found.start(), found.end(), IdentifierType.DATE, "holiday"),)
 
 
 def _nth(reading: Reading, end: int) -> Iterable[Span]:
@@ -328,7 +332,6 @@ NOMINATIONS: Final = (
         expression=r"\b(?:" + _HOLIDAY.replace(r"\u016bhi\u014d", ".hi.") + r")\b",
         examine=_holidays,
         caseless=True,
-        once=True,
     ),
     Nomination(
         rule="date-nth",

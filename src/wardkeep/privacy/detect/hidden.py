@@ -82,6 +82,7 @@ _SPACED: Final = (
         for sign in (r"\.", "-", "_", r"\*", "/", r"\|", r"\+", "~", ",", "\n", "[ ]?[-*,|/][ ]")
     ),
 )
+_SIGNS: Final = tuple(map(frozenset, (" ", *".-_*/|+~,\n", "-*,|/")))
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _GAP: Final = re.compile(r"[ ]{2,}")
 
@@ -90,7 +91,12 @@ def _spaced(reading: Reading, ends: Sequence[int]) -> Iterable[Hidden | Span]:
     text = reading.text
     pieces: list[Piece] = []
     places = list(_windows(text, ends, 64, 250))
+    # What stands between the letters of a hit says which forms can match there.
+    lasts = [end - 1 if text[end - 1].isalnum() else end - 2 for end in ends]
+    between = {text[last - 1] for last in lasts} | {text[last - 2] for last in lasts}
     for number, form in enumerate(_SPACED):
+        if _SIGNS[number].isdisjoint(between):
+            continue
         for found in chain.from_iterable(form.finditer(text, *place) for place in places):
             run = found[0]
             if sum(map(str.isalnum, run)) < 4:
@@ -506,8 +512,8 @@ MAKERS: Final[tuple[_Made, ...]] = (
     _maker(
         "leet",
         _leet,
-        r"[A-Za-z]{2}[0134578@$!|]{1,3}[A-Za-z]|[A-Za-z][0134578@$!|]{1,3}[A-Za-z]{2}"
-        r"|[A-Za-z][0134578@$!]{1,3}[A-Za-z]{1,3}[0134578@$!]|\b[34580][A-Za-z]{1,3}[01345][A-Za-z]"
+        r"[A-Za-z]{2}[0134578@$!|][A-Za-z]|[A-Za-z][0134578@$!|][A-Za-z]{2}|[A-Za-z][013457]{2,3}[A-Za-z]"
+        r"|[A-Za-z][0134578@$!][A-Za-z]{1,3}[0134578@$!]|\b[34580][A-Za-z]{1,3}[01345][A-Za-z]"
         r"|[0-9][-./)]? ?[OoIl]{1,3}[0-9]|\b[Ol][0-9]{2}|[0-9]{2}[OoIl]{1,3}[-. )]|\b[OoIl][0-9]?/[OoIl0-9]"
         r"|[0-9][OoIl][/-][OoIl0-9]",
     ),

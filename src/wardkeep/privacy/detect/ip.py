@@ -38,9 +38,15 @@ NOMINATIONS: Final = (
     Nomination(rule="ipv4", expression=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]", examine=_v4, once=True),
     Nomination(
         rule="ipv6",
-        expression=r"[0-9a-f]{1,4}:[0-9a-f]{0,4}:[0-9a-f]{1,4}|::[0-9a-f]",
+        expression=r":[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f]|::[0-9a-f]",
         examine=_v6,
         caseless=True,
     ),
-    Nomination(rule="mac", expression=r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}", examine=_mac, caseless=True, once=True),
+    Nomination(
+        rule="mac",
+        expression=r"[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-]",
+        examine=_mac,
+        caseless=True,
+        once=True,
+    ),
 )
