@@ -34,6 +34,7 @@ COMMANDS: Final = (
     "key",
     "route",
     "audit",
+    "evidence",
     "witness",
     "restore",
     "workspace",

@@ -1,0 +1,112 @@
+"""`wardkeep evidence`: what the rules ask, and when it is due (45 CFR part 164)."""
+
+from typing import Annotated
+
+import typer
+
+from wardkeep.cli._client import client
+from wardkeep.cli._failure import CommandFailed
+from wardkeep.cli._options import As, Home, Json, print_json, print_lines, print_table
+from wardkeep.compliance.catalogue import Profile
+from wardkeep.compliance.clocks import Right
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Controls and statutory clocks.")
+    group.command("controls")(controls)
+    group.command("breach-clocks")(breach_clocks)
+    group.command("right-clock")(right_clock)
+    root.add_typer(group, name="evidence")
+
+
+def controls(
+    *,
+    home: Home,
+    profile: Annotated[
+        Profile, typer.Option("--profile", help="The rule in force, or the proposal of 2025 as if it held.")
+    ] = Profile.CURRENT,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """List what the rules ask, where each row was read, and which rows nobody confirmed."""
+    told = client(home, acting).get("evidence", "controls", profile=profile.value)
+    if json:
+        print_json(told)
+        return
+    print_lines(told["note"])
+    rows = [
+        (
+            each["id"],
+            each["citation"],
+            each["designation"],
+            each["strength"],
+            each["title"] + (" [UNCONFIRMED]" if each["is_unconfirmed"] else ""),
+        )
+        for each in (*told["controls"], *({**row, "designation": "-", "strength": "-"} for row in told["overlays"]))
+    ]
+    print_table(("id", "citation", "designation", "at most", "title"), rows, empty="The catalogue is empty.")
+    print_lines(f"As of {told['as_of']}. {told['unconfirmed']} rows are unconfirmed: nothing is computed from them.")
+
+
+def breach_clocks(
+    *,
+    home: Home,
+    individuals: Annotated[int, typer.Option(help="How many individuals are affected in total.")],
+    known: Annotated[str | None, typer.Option(metavar="DATE", help="The first day it was known.")] = None,
+    should_have_known: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The first day reasonable diligence would have found it.")
+    ] = None,
+    residents: Annotated[
+        list[str] | None, typer.Option("--residents", metavar="STATE=COUNT", help="By State; repeat for several.")
+    ] = None,
+    associate: Annotated[bool, typer.Option("--associate", help="We are the business associate.")] = False,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Compute the clocks of a breach from its dates and counts; nothing is recorded."""
+    form: dict[str, object] = {
+        "individuals": individuals,
+        "known_on": known,
+        "should_have_known_on": should_have_known,
+        "residents": dict(_counted(each) for each in residents or ()),
+        "is_associate": associate,
+    }
+    _print(client(home, acting).post_whole("evidence", "clocks", "breach", form=form), json=json)
+
+
+def right_clock(
+    *,
+    home: Home,
+    right: Annotated[Right, typer.Argument(help="What the individual asked for.")],
+    received: Annotated[str, typer.Option(metavar="DATE", help="The day the request came.")],
+    extended: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day a written statement of extension was given.")
+    ] = None,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Compute the clock of an individual's request; nothing is recorded."""
+    form: dict[str, object] = {"right": right.value, "received_on": received, "extended_on": extended}
+    _print(client(home, acting).post_whole("evidence", "clocks", "right", form=form), json=json)
+
+
+def _print(told: dict[str, list[dict[str, object]]], *, json: bool) -> None:
+    if json:
+        print_json(told)
+        return
+    columns = ("name", "about", "starts", "due", "days_left", "citation")
+    print_table(columns, [[each[name] for name in columns] for each in told["deadlines"]], empty="No clock runs.")
+    print_lines("These are outer limits: notice is due without unreasonable delay. State law may be earlier.")
+
+
+def _counted(text: str) -> tuple[str, int]:
+    state, _, count = text.partition("=")
+    if not state or not (count.isascii() and count.isdigit() and len(count) <= 9):
+        raise CommandFailed(
+            "value_invalid",
+            what="A number of residents is not given as STATE=COUNT.",
+            why="Each State is counted by itself (45 CFR 164.406).",
+            fix="For example --residents TX=501.",
+        )
+    return state, int(count)
