@@ -35,6 +35,7 @@ COMMANDS: Final = (
     "route",
     "audit",
     "evidence",
+    "incident",
     "witness",
     "restore",
     "workspace",

@@ -18,6 +18,7 @@ import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
+from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.registry import (
     Agreement,
@@ -64,6 +65,7 @@ class Kind(StrEnum):
     CARE_TEAMS = "care_teams"
     ACCESS_REQUESTS = "access_requests"
     LOGINS = "logins"
+    INCIDENTS = "incidents"
     DETERMINATIONS = "determinations"
     DATA_USES = "data_uses"
     RELEASES = "releases"
@@ -88,6 +90,7 @@ _TYPES: Final = MappingProxyType(
         Kind.CARE_TEAMS: CareTeam,
         Kind.ACCESS_REQUESTS: AccessRequest,
         Kind.LOGINS: Login,
+        Kind.INCIDENTS: Incident,
         Kind.DETERMINATIONS: Determination,
         Kind.DATA_USES: DataUseAgreement,
         Kind.RELEASES: Release,
@@ -112,6 +115,7 @@ Record = (
     | CareTeam
     | AccessRequest
     | Login
+    | Incident
     | Determination
     | DataUseAgreement
     | Release
@@ -198,10 +202,22 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, status_reason=pointer)
         case RiskAcceptance(reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, reason=pointer)
+        case Incident():
+            return _incident_pointing(record, pointer)
         case Vendor(suspended_because=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, suspended_because=pointer)
         case _:
             return record
+
+
+def _incident_pointing(record: Incident, pointer: str) -> Incident:
+    """Return the incident with the steps and factors of this entry pointing at it."""
+    steps = tuple(replace(each, words=pointer) if each.words == SEE_THIS_ENTRY else each for each in record.steps)
+    factors = {
+        name: replace(each, words=pointer) if each.words == SEE_THIS_ENTRY else each
+        for name, each in record.factors.items()
+    }
+    return replace(record, steps=steps, factors=factors)
 
 
 def stored(changes: Sequence[Change]) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str]]]:

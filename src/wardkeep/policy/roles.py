@@ -32,6 +32,7 @@ class Permission(StrEnum):
     CARE_TEAM_CHANGE = "care_team.change"
     RELEASE_PREPARE = "release.prepare"
     RELEASE_SIGN = "release.sign"
+    INCIDENT_CHANGE = "incident.change"
     OWN_ACCOUNT = "own.account"
 
 
@@ -49,6 +50,7 @@ _OFFICER: Final = frozenset(
         Permission.LEDGER_OPEN,
         Permission.WORKSPACE_CHANGE,
         Permission.CARE_TEAM_CHANGE,
+        Permission.INCIDENT_CHANGE,
         Permission.RELEASE_PREPARE,
         Permission.RELEASE_SIGN,
         Permission.OWN_ACCOUNT,

@@ -36,6 +36,7 @@ from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_route, today
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
+from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
@@ -398,6 +399,7 @@ ROUTES: Final = (
     post_route("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.ReasonForm, _ledger_open),
     *ACCESS_ROUTES,
     *EVIDENCE_ROUTES,
+    *INCIDENT_ROUTES,
     *RELEASE_ROUTES,
 )
 

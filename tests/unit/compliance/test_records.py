@@ -26,6 +26,17 @@ from wardkeep.model.access import (
     Relationship,
     Requirement,
 )
+from wardkeep.model.incident import (
+    Conclusion,
+    Incident,
+    IncidentFactor,
+    IncidentSource,
+    Judged,
+    Notice,
+    Reach,
+    RiskLevel,
+    Step,
+)
 from wardkeep.model.login import Login, Passkey
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Release, ReleaseBasis
@@ -76,6 +87,20 @@ SAMPLES = {
         signed_on=date(2026, 2, 1),
         no_actual_knowledge=True,
         statement="see ledger entry 3",
+    ),
+    Kind.INCIDENTS: Incident(
+        id="i",
+        source=IncidentSource.LEDGER,
+        opened_by="p",
+        opened_at=datetime(2027, 1, 1, tzinfo=UTC),
+        known_on=date(2027, 1, 1),
+        entry=3,
+        reach=Reach(start=0, stop=9, vendor="v"),
+        residents={"TX": 1},
+        factors={IncidentFactor.MITIGATION: Judged(level=RiskLevel.LOW, by="p", words="see ledger entry 3")},
+        conclusion=Conclusion.BREACH,
+        notices=(Notice(name="media", about="TX", on=date(2027, 1, 1), by="p"),),
+        steps=(Step(at=datetime(2027, 1, 1, tzinfo=UTC), by="p", what="opened", words="see ledger entry 3"),),
     ),
     Kind.ORGANISATION: registry().organisation,
     Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
