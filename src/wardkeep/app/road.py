@@ -1,7 +1,7 @@
 """Builds the road of one process from keys, facts and a sequencer."""
 
 from collections.abc import Awaitable, Callable
-from functools import lru_cache, partial
+from functools import partial
 
 from wardkeep.compliance.deployments import open_credential
 from wardkeep.compliance.facts import FactsSource
@@ -39,13 +39,15 @@ def build_road(
     """Connect the stages. `owner` names this process in the ledger's open entries."""
     facts = FactsSource(clock, newest_entry_us=newest_entry_us)
 
-    @lru_cache(maxsize=256)
-    def opened(name: str, body: bytes) -> Secret[str]:
-        return open_credential(keys, tenant=keys.tenant, identifier=name, body=body)
+    opened: dict[str, tuple[bytes, Secret[str]]] = {}
 
     def credential_for(held: Registry, name: str) -> Secret[str]:
-        """Open a credential once for each body the registry has held: a replaced one is another body."""
-        return opened(name, held.secrets[name])
+        """Open a credential once; a replaced one is another body, and the old one is forgotten with it."""
+        body = held.secrets[name]
+        known = opened.get(name)
+        if known is None or known[0] != body:
+            known = opened[name] = body, open_credential(keys, tenant=keys.tenant, identifier=name, body=body)
+        return known[1]
 
     return Road(
         registry=registry,

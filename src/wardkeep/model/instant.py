@@ -6,7 +6,6 @@ always an argument; `settings.clock` reads the real one.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
@@ -27,17 +26,11 @@ class Instant:
     def text(self) -> str:
         """RFC 3339 in UTC with microseconds, as the ledger writes it."""
         seconds, rest = divmod(self.wall_us, 1_000_000)
-        return f"{_second(seconds)}.{rest:06d}Z"
+        return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
 
     def day_in(self, zone: str) -> date:
         """Return the calendar day in the organisation's zone: law's dates are counted there."""
         return self.wall.astimezone(ZoneInfo(zone)).date()
-
-
-@lru_cache(maxsize=4)
-def _second(seconds: int) -> str:
-    """Return date and time of a second: calls of one second share it."""
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def uuid7(wall_us: int, randomness: bytes) -> bytes:

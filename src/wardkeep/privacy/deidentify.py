@@ -5,6 +5,7 @@ state is in the arguments and the returned map. Does not decide what may be kept
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from itertools import chain
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Leaf, LeafKind, Span
-from wardkeep.privacy.detect.detector import REMAINDER, Detector, resolve
+from wardkeep.privacy.classify.classifier import CLASSIFIED
+from wardkeep.privacy.detect.detector import Detector
+from wardkeep.privacy.detect.names import names_a_thing_of
+from wardkeep.privacy.detect.overlaps import REMAINDER, resolve
 from wardkeep.privacy.propagate import Terms
 from wardkeep.privacy.surrogates import Surrogates
 from wardkeep.privacy.tokens import TAG_LENGTH, TOKEN
@@ -20,22 +24,11 @@ from wardkeep.privacy.tokens import TAG_LENGTH, TOKEN
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\-.]+")
 _EXACT: Final = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)|[\w.+-]{1,64}@[\w-]{1,63}\.[A-Za-z]{2}")
 
-# A place or a web address in a tool's description is an example ("San Francisco, CA"), not somebody's.
-_HARMLESS_IN_SCHEMA: Final = frozenset(
-    {
-        "city-state",
-        "gazetteer-place",
-        "place-cue",
-        "place-preposition",
-        "url",
-        "url-bare",
-        "facility",
-        "employer",
-        "date-month",
-        "image-file",
-    }
-)
+# A place, a web address or a month in a tool's description is an example ("San Francisco, CA"), not somebody's.
+_HARMLESS_IN_SCHEMA: Final = frozenset({"city-state", "url", "url-bare", "date-month", "image-file"})
 _JUNCTION: Final = 48
+_FORM: Final = 64
+"""How many values are read together at most: a find needs its neighbours, not all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +80,7 @@ def examine(
     Raises:
         DetectorFailed: a recogniser broke; nothing may leave.
     """
-    found = [[] if leaf.kind is LeafKind.OPAQUE else _recognise(leaf, detector) for leaf in leaves]
+    found = _recognise(leaves, detector)
     _join_neighbours(leaves, found, detector)
     declared = detector.terms(known)
     terms = detector.terms(known)
@@ -108,12 +101,19 @@ def examine(
             continue
         chosen.append([])
         if leaf.kind is LeafKind.SCHEMA:
-            hit = any(s.type not in keep and s.rule not in _HARMLESS_IN_SCHEMA for s in spans)
+            hit = any(s.type not in keep and _tells_in_schema(s, text) for s in spans)
         else:
             hit = _EXACT.search(text) is not None
         if hit or detector.mentions(declared, text):
             refused.append(number)
     return chosen, refused
+
+
+def _tells_in_schema(span: Span, text: str) -> bool:
+    """Whether a find in a tool's description closes the call: of the classifier's only a name of several words does."""
+    if span.rule in {CLASSIFIED, REMAINDER}:
+        return span.type is IdentifierType.NAME and " " in text[span.start : span.end]
+    return span.rule not in _HARMLESS_IN_SCHEMA
 
 
 def _named_alike(span: Span, text: str, terms: Terms) -> Span:
@@ -124,17 +124,43 @@ def _named_alike(span: Span, text: str, terms: Terms) -> Span:
     return span if kind is None else Span(span.start, span.end, kind, span.rule)
 
 
-def _recognise(leaf: Leaf, detector: Detector) -> list[Span]:
-    if leaf.cue is None:
-        return detector.recognise(leaf.text)
-    # {"mrn": "1234567"} is read as "mrn: 1234567" would be.
-    cue = _CAMEL.sub(" ", leaf.cue) + ": "
-    shift = len(cue)
-    return [
-        Span(max(0, s.start - shift), s.end - shift, s.type, s.rule)
-        for s in detector.recognise(cue + leaf.text)
-        if s.end > shift
-    ]
+def _recognise(leaves: Sequence[Leaf], detector: Detector) -> list[list[Span]]:
+    """Return what is found in each leaf; values of JSON keys are read together, as the lines of a form."""
+    found: list[list[Span]] = [[] for _ in leaves]
+    form: list[int] = []
+    for number, leaf in enumerate(leaves):
+        if leaf.kind is LeafKind.OPAQUE:
+            continue
+        if leaf.cue is None:
+            found[number] = detector.recognise(leaf.text)
+        else:
+            form.append(number)
+    for at in range(0, len(form), _FORM):
+        _read_form(leaves, form[at : at + _FORM], found, detector)
+    return found
+
+
+def _read_form(leaves: Sequence[Leaf], numbers: Sequence[int], found: list[list[Span]], detector: Detector) -> None:
+    """Read {"mrn": "1234567"} as the line "mrn: 1234567" would be."""
+    lines: list[str] = []
+    begins: list[int] = []
+    at = 0
+    for number in numbers:
+        leaf = leaves[number]
+        cue = _CAMEL.sub(" ", leaf.cue or "") + ": "
+        begins.append(at + len(cue))
+        lines.append(cue + leaf.text)
+        at += len(lines[-1]) + 1
+    for start, end, kind, rule in detector.recognise("\n".join(lines)):
+        place = max(bisect_right(begins, start) - 1, 0)
+        # A find may reach from the key into its value, or over several lines.
+        while place < len(numbers) and begins[place] < end:
+            leaf = leaves[numbers[place]]
+            low, high = max(start - begins[place], 0), min(end - begins[place], len(leaf.text))
+            is_thing = rule == CLASSIFIED and kind is IdentifierType.NAME and names_a_thing_of(leaf.cue or "")
+            if low < high and not is_thing:
+                found[numbers[place]].append(Span(low, high, kind, rule))
+            place += 1
 
 
 def _join_neighbours(leaves: Sequence[Leaf], found: list[list[Span]], detector: Detector) -> None:

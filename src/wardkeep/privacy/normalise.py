@@ -12,7 +12,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from typing import Final, Self
@@ -257,6 +257,5 @@ def over(upper: Normalised, lower: Normalised) -> Normalised:
     """Return `upper`, made from the text of `lower`, with a map that leads back to the text below `lower`."""
     if not lower.starts:
         return upper
-    if upper.below is not None:
-        return replace(upper, below=over(upper.below, lower))
-    return replace(upper, below=lower)
+    below = lower if upper.below is None else over(upper.below, lower)
+    return Normalised(upper.text, upper.starts, upper.origins, below)

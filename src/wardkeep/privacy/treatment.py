@@ -17,7 +17,8 @@ from wardkeep.model.spans import IdentifierType, Leaf, LeafKind, Span
 from wardkeep.privacy import generalise
 from wardkeep.privacy.dates import Found, Reader, order_of
 from wardkeep.privacy.deidentify import examine, tags_in
-from wardkeep.privacy.detect.detector import Detector, resolve
+from wardkeep.privacy.detect.detector import Detector
+from wardkeep.privacy.detect.overlaps import resolve
 from wardkeep.privacy.errors import PolicyInvalid
 from wardkeep.privacy.finer import Find, told_apart
 from wardkeep.privacy.policies.classes import classes

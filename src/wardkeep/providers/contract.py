@@ -4,7 +4,6 @@ Implementations: `openai`, `anthropic`, `azure`, `bedrock`, `vertex`; on-premise
 """
 
 from collections.abc import AsyncGenerator
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -45,7 +44,6 @@ class Provider(Protocol):
         """Return the vendor's answer with its body unread."""
 
 
-@lru_cache(maxsize=256)
 def origin_of(deployment: Deployment) -> Origin:
     """Return where a deployment is reached and what its TLS must show."""
     return _origin(deployment, deployment.base_url)

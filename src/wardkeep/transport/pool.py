@@ -15,7 +15,6 @@ import ssl
 from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -132,7 +131,6 @@ def _make_place(origin: Origin) -> _Place:
     )
 
 
-@lru_cache(maxsize=64)
 def _is_ours_to_name(name: str) -> bool:
     """Whether a provider may state this header: a token, and none that frames or names the request."""
     return _FIELD_NAME.fullmatch(name) is not None and name.lower() not in _OWN_FIELDS

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from wardkeep.model.spans import IdentifierType as T
+from wardkeep.privacy.classify.classifier import CLASSIFIED
 from wardkeep.privacy.detect.detector import Detector
 
 POSITIVE = [
@@ -158,9 +159,13 @@ def test_a_name_is_found(request, policy, text, wanted):
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-@pytest.mark.parametrize("policy", ["strict", "balanced"])
-def test_harmless_text_stays_whole(request, policy, text):
-    assert request.getfixturevalue(policy).find(text) == []
+def test_harmless_text_stays_whole(balanced, text):
+    assert balanced.find(text) == []
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_no_rule_takes_harmless_text(strict, text):
+    assert {s.rule for s in strict.find(text)} <= {CLASSIFIED}  # strict hears the classifier's doubts
 
 
 @pytest.mark.parametrize(
@@ -179,13 +184,13 @@ def test_harmless_text_stays_whole(request, policy, text):
     ],
 )
 def test_a_wrong_checksum_is_not_an_identifier_by_itself(balanced, text):
-    assert balanced.find(text) == []
+    assert {s.rule for s in balanced.find(text)} <= {CLASSIFIED}  # what the wording says of it is another question
 
 
 def test_strict_masks_numbers_that_nothing_explains(strict, balanced):
     text = "then 48291377 followed"
-    assert [s.rule for s in strict.find(text)] == ["unexplained-number"]
-    assert balanced.find(text) == []
+    assert [(s.start, s.end) for s in strict.find(text)] == [(5, 13)]
+    assert {s.rule for s in balanced.find(text)} <= {CLASSIFIED}
 
 
 def test_an_eponym_stays_while_the_person_of_that_name_is_masked(strict):

@@ -1,6 +1,7 @@
 """Places smaller than a state: 45 CFR 164.514(b)(2)(i)(B).
 
-Streets (suffixes of USPS Publication 28), cities before a state, ZIP codes, places after a cue.
+Streets (suffixes of USPS Publication 28), cities before a state, ZIP codes, labelled addresses. Places in
+running text are the classifier's.
 """
 
 import re
@@ -8,18 +9,26 @@ from collections.abc import Iterable
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
-from wardkeep.privacy.detect.gazetteer import STATES
-from wardkeep.privacy.detect.lexicon import EPONYM, FIRST_COMMON, MEDICAL, PLACE, SAFE, WORD
+from wardkeep.privacy.detect.lexicon import EPONYM, MEDICAL, PLACE, SAFE, WORD
 from wardkeep.privacy.detect.nomination import Nomination, Reading
-from wardkeep.privacy.detect.wording import CAPITAL, LETTER, PARTICLE, preceding_run, word_set
+from wardkeep.privacy.detect.wording import CAPITAL, LETTER, preceding_run, word_set
 from wardkeep.privacy.detect.wording import WORD as CAP_WORD
 
+_STATES: Final = word_set(
+    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho "
+    "illinois indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota "
+    "mississippi missouri montana nebraska nevada ohio oklahoma oregon pennsylvania tennessee texas utah "
+    "vermont virginia washington wisconsin wyoming"
+) | {
+    *("new hampshire", "new jersey", "new mexico", "new york", "north carolina", "north dakota", "rhode island"),
+    *("south carolina", "south dakota", "west virginia", "puerto rico", "district of columbia"),
+}
 _STATE: Final = (
     "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND"
     "|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA"
     "|WV|WI|WY|PR|GU|VI|AS|MP|PW|FM|MH"
 )
-_STATE_NAME: Final = "|".join(sorted((s.title() for s in STATES), key=len, reverse=True)).replace(" Of ", " of ")
+_STATE_NAME: Final = "|".join(sorted((s.title() for s in _STATES), key=len, reverse=True)).replace(" Of ", " of ")
 _SUFFIX: Final = (
     "Alley|Aly|Avenue|Ave|Av|Bayou|Beach|Bend|Bluffs?|Blvd|Boulevard|Branch|Bridge|Brooks?|Burgs?|Bypass|Camp"
     "|Canyon|Cape|Causeway|Centers?|Circles?|Cir"
@@ -63,12 +72,6 @@ _LABEL: Final = re.compile(
 _PLAIN_LABEL: Final = re.compile(
     r"""['"\])*_]{0,3}[ ]?(?:code)?[ \t]{0,3}[:=]?[ \t"']{0,4}(\d{5}(?:-\d{4})?)(?!\d)""", re.IGNORECASE
 )
-_CUED: Final = re.compile(
-    rf"[ ](?:(?:the|downtown|rural|nearby|city|town|of|a|in|to)[ ]){{0,3}}"
-    rf"({_CITY}|{CAP_WORD}(?:[ ]{PARTICLE}[ ]{CAP_WORD})+)(?:,[ ]?({_STATE}"
-    rf"|{_STATE_NAME})\b)?(?:[ ]\d{{5}}(?!\d))?"
-)
-_PLACE: Final = re.compile(rf"({_CITY})")
 _DEGREE_LIKE: Final = frozenset({"MD", "PA", "MA", "MS", "DO"})
 
 
@@ -127,18 +130,6 @@ def _state(reading: Reading, end: int) -> Iterable[Span]:
     return (Span(start, zip_code.end() if zip_code else end, IdentifierType.LOCATION, "city-state"),)
 
 
-# Not smaller than a state.
-_WIDE: Final = STATES | {
-    "united states",
-    "usa",
-    "us",
-    "america",
-    "canada",
-    "mexico",
-    "west coast",
-    "east coast",
-    "midwest",
-}
 _CITY_FIRST: Final = word_set(
     "new north south east west port lake saint st fort mount los las san santa el la grand great green white "
     "black red blue big little long high spring cedar oak pine salt baton des palm rapid sioux coral king "
@@ -166,31 +157,6 @@ def _zip(reading: Reading, end: int) -> Iterable[Span]:
     return (Span(found.start(1), found.end(1), IdentifierType.LOCATION, "zip"),) if found else ()
 
 
-def _lives(reading: Reading, end: int) -> Iterable[Span]:
-    found = _CUED.match(reading.text, end)
-    if found is None:
-        return ()
-    first = reading.words.get(found[1].split(" ", 1)[0].lower(), 0)
-    whole = reading.words.get(found[1].lower(), 0)
-    if found[2] is None and (found[1].lower() in _WIDE or (first & SAFE and not whole & PLACE and " " not in found[1])):
-        return ()
-    return (Span(found.start(1), found.end(), IdentifierType.LOCATION, "place-cue"),)
-
-
-def _toward(reading: Reading, end: int) -> Iterable[Span]:
-    """After a plain preposition only what the lists know as a place."""
-    found = _PLACE.match(reading.text, end - 1)
-    if found is None or found[1].lower() in STATES:
-        return ()
-    pieces = found[1].split(" ")
-    for size in range(len(pieces), 0, -1):
-        name = " ".join(pieces[:size])
-        flag = reading.words.get(name.lower(), 0)
-        if flag & PLACE and name.lower() not in STATES and not flag & (SAFE | EPONYM | FIRST_COMMON):
-            return (Span(found.start(1), found.start(1) + len(name), IdentifierType.LOCATION, "place-preposition"),)
-    return ()
-
-
 NOMINATIONS: Final = (
     Nomination(rule="address", expression=r"[0-9][A-Za-z]? {1,2}[A-Z0-9]", examine=_street),
     Nomination(
@@ -211,20 +177,4 @@ NOMINATIONS: Final = (
         caseless=True,
     ),
     Nomination(rule="zip", expression=r"\b(?:zip|zipcode|postal|cp|c\.p)\b", examine=_zip, caseless=True),
-    Nomination(
-        rule="place-cue",
-        expression=(
-            r"\b(?:lives? in|living in|lived in|resid(?:es?|ing|ed) (?:in|at)|residents? of|native of|born in|moved"
-            r" (?:here )?(?:from|to)|relocated (?:from|to)|visiting"
-            r"|hometown of|city of|town of|county of|from rural|travell?ed (?:from|to)|travel(?:ling|ing|s)? (?:from"
-            r"|to)|trip to|flew (?:from|to)|natural de|residente en|vive en)\b"
-        ),
-        examine=_lives,
-        caseless=True,
-    ),
-    Nomination(
-        rule="place-preposition",
-        expression=r"\b(?i:in|from|near|at|to|around|outside) (?:the |downtown |rural )?[A-Z]",
-        examine=_toward,
-    ),
 )

@@ -1,13 +1,15 @@
-"""The first detection engine: hyperscan nominates in one pass, recognisers decide, the longest find wins.
+"""The detection engine: hyperscan nominates in one pass, recognisers and the classifier decide, the longest find wins.
 
-Stages 1 to 3 and 5 of the design: normalise, scan, word lists, propagation over the document. There is no statistical
-model here. What is found is evidence and never proof that nothing else identifies the person.
+Stages 1 to 5 of the design: normalise, scan, word lists, classifier, propagation over the document. Rules find what
+has a form or a label; the classifier finds names, places and the rest by what stands around them. What is found is
+evidence and never proof that nothing else identifies the person.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.model.spans import Span
+from wardkeep.privacy.classify.classifier import CLASSIFIED, Sureness, classifier
 from wardkeep.privacy.detect import (
     account,
     address,
@@ -16,8 +18,6 @@ from wardkeep.privacy.detect import (
     demographic,
     disguised,
     email,
-    facility,
-    gazetteer,
     hidden,
     image,
     ip,
@@ -30,14 +30,15 @@ from wardkeep.privacy.detect import (
     url,
     vin,
 )
+from wardkeep.privacy.detect.harmless import is_harmless
 from wardkeep.privacy.detect.hidden import Hidden
 from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.detect.nomination import Policy, Reading
+from wardkeep.privacy.detect.overlaps import REMAINDER, beside_rules, resolve
 from wardkeep.privacy.detect.scan import Scanner
 from wardkeep.privacy.errors import DetectorFailed
 from wardkeep.privacy.normalise import normalise, over
 from wardkeep.privacy.propagate import Terms
-from wardkeep.privacy.tokens import TOKEN
 
 _NOMINATIONS: Final = (
     *ssn.NOMINATIONS,
@@ -54,7 +55,6 @@ _NOMINATIONS: Final = (
     *age.NOMINATIONS,
     *demographic.NOMINATIONS,
     *address.NOMINATIONS,
-    *facility.NOMINATIONS,
     *names.NOMINATIONS,
     *image.NOMINATIONS,
     *disguised.NOMINATIONS,
@@ -67,17 +67,9 @@ _EXAMINERS: Final = tuple(
 )
 _MAKERS: Final = {_PATTERNS.index(nomination.pattern): maker for nomination, maker in hidden.MAKERS}
 _MAX_NESTING: Final = 2
-REMAINDER: Final = "remainder"
-
-# On equal length the more exact type wins. Dates come late because routes may keep them (patient safety, DESIGN 3).
-_RANK: Final = {kind: rank for rank, kind in enumerate(IdentifierType)} | {
-    IdentifierType.SSN: -3,
-    IdentifierType.EMAIL: -2,
-    IdentifierType.MRN: -1,
-    IdentifierType.OTHER: 92,
-    IdentifierType.AGE: 90,
-    IdentifierType.DATE: 91,
-    IdentifierType.DEMOGRAPHIC: 93,
+_SURENESS: Final[dict[Policy, Sureness]] = {
+    "strict": Sureness(alone=0.4, in_company=0.1, beside=0.02),
+    "balanced": Sureness(alone=0.75, in_company=0.2, beside=0.03),
 }
 
 
@@ -89,6 +81,8 @@ class Detector:
         self._words = lexicon()
         self._scanner = Scanner(_PATTERNS)
         self._disguises = Scanner([nomination.pattern for nomination, _ in hidden.MAKERS])
+        self._classifier = classifier()
+        self._sureness = _SURENESS[policy]
 
     def find(self, text: str, known: Sequence[str] = ()) -> list[Span]:
         """Return sorted spans that don't overlap, with mentions of what was found elsewhere in the text.
@@ -162,8 +156,10 @@ class Detector:
                 for rule, examine in _EXAMINERS[number]:
                     at_work = rule
                     spans += examine(reading, end)
-            at_work = "gazetteer"
-            spans += gazetteer.find(reading, _name_ends(spans, text))
+            at_work = CLASSIFIED
+            probable = self._classifier.find(plain.text, self._sureness, has_identifier=bool(spans))
+            probable = [span for span in probable if not is_harmless(reading, span)]
+            spans += beside_rules(probable, spans, plain.text) if spans else probable
             at_work = "hidden"
             if disguises and nesting < _MAX_NESTING:
                 spans += self._behind(reading, disguises, nesting)
@@ -186,49 +182,3 @@ class Detector:
                     if place is not None:
                         spans.append(Span(*place, found.type, found.rule))
         return spans
-
-
-def _name_ends(spans: Sequence[Span], text: str) -> dict[int, int]:
-    """Return start -> end of the names that cues found: a shorter find inside one can't outlive `resolve`."""
-    if "[" in text:  # our own tokens may yet remove a name there
-        return {}
-    return {span.start: span.end for span in spans if span.type is IdentifierType.NAME}
-
-
-def resolve(spans: list[Span], text: str) -> list[Span]:
-    """Return sorted spans that don't overlap: the longest wins, what a loser had outside the winner stays covered.
-
-    Our own tokens are left alone, so that a text with surrogates isn't masked twice.
-    """
-    if "[" in text:
-        tokens = [found.span() for found in TOKEN.finditer(text)]
-        spans = (
-            [s for s in spans if not any(s.start < stop and start < s.end for start, stop in tokens)]
-            if tokens
-            else spans
-        )
-    if len(spans) < 2:
-        return spans
-    # Of those that begin together the longest covers the others.
-    longest: dict[int, Span] = {}
-    for span in spans:
-        other = longest.get(span.start)
-        if other is None or span.end > other.end or (span.end == other.end and _RANK[span.type] < _RANK[other.type]):
-            longest[span.start] = span
-    first, *starts = sorted(longest)
-    chosen = [longest[first]]
-    for start in starts:
-        span = longest[start]
-        last = chosen[-1]
-        if span.start >= last.end:
-            chosen.append(span)
-        elif span.end <= last.end:
-            continue
-        elif span.start < last.start:  # what stands before the remainder is covered already
-            chosen[-1] = Span(last.start, span.end, span.type, REMAINDER)
-        elif span.end - span.start > last.end - last.start:
-            chosen[-1] = Span(last.start, span.start, last.type, REMAINDER)
-            chosen.append(span)
-        else:
-            chosen.append(Span(last.end, span.end, span.type, REMAINDER))
-    return [s for s in chosen if s.rule != REMAINDER or any(map(str.isalnum, text[s.start : s.end]))]

@@ -11,7 +11,6 @@ import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain, islice, pairwise
 from typing import Final, NamedTuple
 
@@ -480,11 +479,16 @@ _SAID_TEN: Final = (
 )
 
 _Made = tuple[Nomination, Maker]
-_NOTHING: Final = Nomination(rule="", expression="", examine=lambda _reading, _end: ())
+
+
+def _nothing(_reading: Reading, _end: int) -> tuple[Span, ...]:
+    """Find nothing: what a maker's pattern nominates is made, not examined."""
+    return ()
 
 
 def _maker(rule: str, maker: Maker, expression: str, *, caseless: bool = False, once: bool = False) -> _Made:
-    return replace(_NOTHING, rule=rule, expression=expression, caseless=caseless, once=once), maker
+    nomination = Nomination(rule=rule, expression=expression, examine=_nothing, caseless=caseless, once=once)
+    return nomination, maker
 
 
 # The patterns say where a maker has anything to look for: cheap ones that rarely match clean text.

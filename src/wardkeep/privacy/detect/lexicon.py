@@ -18,6 +18,8 @@ WORD: Final = 16
 EPONYM: Final = 32
 PLACE: Final = 64
 MEDICAL: Final = 128
+ORGANISATION: Final = 256
+WIDE: Final = 512
 
 NAME: Final = FIRST | LAST
 SAFE: Final = WORD | MEDICAL

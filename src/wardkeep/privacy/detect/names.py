@@ -1,11 +1,11 @@
 """Names that a cue introduces or follows: 45 CFR 164.514(b)(2)(i)(A), of the person, relatives, employers, household.
 
-Cues are titles ("Dr."), labels ("Patient Name:"), phrases ("my name is", "wife"), and degrees after the name ("MD").
-A cue decides for capitalised words that no dictionary explains; in lower case the word lists must agree.
+Cues are titles ("Dr.") and labels ("Patient Name:"), where a name must be hidden whatever the classifier says. A
+cue decides for capitalised words that no dictionary explains; in lower case the word lists must agree.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
@@ -18,9 +18,7 @@ from wardkeep.privacy.detect.wording import (
     RUN,
     SUFFIXES,
     TITLES,
-    names_a_thing,
     pieces_of,
-    preceding_run,
     word_set,
 )
 
@@ -36,16 +34,6 @@ _ASIDE: Final = re.compile(r"[^)\n]{0,20}\) ?[:=|]")
 _LABEL_LOWER: Final = re.compile(
     rf"""[ \t"'*_\[(]{{0,6}}(?:(?:dr|mrs?|ms)\.?[ ])?({LETTER}{{2,24}}(?:[ ,]{{1,2}}{LETTER}{{1,24}}){{0,3}})"""
 )
-_AFTER_PHRASE: Final = re.compile(
-    rf"(?:[ \t,:*]|\n){{1,4}}(?:(?:is|was|named|called|name|a|the|Dr|Mrs?|Ms|Miss|Prof|patient|pt|nurse)\.?[ ]){{0,3}}"
-    rf"({RUN})"
-)
-_AFTER_PHRASE_LOWER: Final = re.compile(
-    rf"[ ,:]{{1,3}}(?:(?:is|was|named|called|name|dr|mrs?|ms)\.?[ ]){{0,2}}"
-    rf"({LETTER}{{2,24}}(?:[ ]{LETTER}{{2,24}}){{0,2}})"
-)
-# What stands between a phrase and a name.
-_FILLERS: Final = word_set("is was named called name a the dr mr mrs ms miss prof patient pt nurse")
 _UNABBREVIATED: Final = ("doctor", "nurse", "miss", "fessor", "verend", "don")
 _PARTICLES: Final = word_set("de la del los las van von der di da dos do al el bin le")
 # Keys of data about things, not people.
@@ -179,14 +167,18 @@ def _is_whole_value(reading: Reading, end: int, run: str) -> bool:
     )
 
 
+def names_a_thing_of(key: str) -> bool:
+    """Whether a key of data announces the name of a thing ("drug_name") and not of a person."""
+    return "name" in key.lower() and _OTHER_NAMES.search(key) is not None
+
+
 def _label(reading: Reading, end: int) -> Iterable[Span]:
     if reading.text[end - 1] == "(":
         aside = _ASIDE.match(reading.text, end)
         if aside is None:
             return ()
         end = aside.end()
-    before = reading.text[max(0, end - 32) : end]
-    if "name" in before.lower() and _OTHER_NAMES.search(before):
+    if names_a_thing_of(reading.text[max(0, end - 32) : end]):
         return ()
     found = _LABEL.match(reading.text, end)
     if found:
@@ -195,63 +187,6 @@ def _label(reading: Reading, end: int) -> Iterable[Span]:
         return _spans(reading, found.start(1), found[1], "name-label", trusted=True)
     lower = _LABEL_LOWER.match(reading.text, end)
     return _lower_spans(reading, lower.start(1), lower[1], "name-label", sure=True) if lower else ()
-
-
-def _is_plain(reading: Reading, end: int) -> bool:
-    """Whether a lower-case word follows that is no common given name: the usual case, and then no name follows."""
-    word = reading.text[end + 1 : end + 26].partition(" ")[0]
-    if not (word.islower() and word.isascii() and word.isalpha()) or reading.text[end] != " " or word in _FILLERS:
-        return False
-    flag = reading.words.get(word, 0)
-    return not flag & FIRST_COMMON or bool(flag & SAFE)
-
-
-def _phrase(*, sure: bool) -> Callable[[Reading, int], Iterable[Span]]:
-    def examine(reading: Reading, end: int) -> Iterable[Span]:
-        if _is_plain(reading, end):
-            return ()
-        found = _AFTER_PHRASE.match(reading.text, end)
-        if found:
-            if names_a_thing(reading.text, found.end(1)):
-                return ()
-            return _spans(reading, found.start(1), found[1], "name-phrase", trusted=sure)
-        lower = _AFTER_PHRASE_LOWER.match(reading.text, end)
-        return _lower_spans(reading, lower.start(1), lower[1], "name-phrase", sure=False) if lower else ()
-
-    return examine
-
-
-_after_kin: Final = _phrase(sure=False)
-
-
-def _preposition(reading: Reading, end: int) -> Iterable[Span]:
-    # The match ends after a blank and the capital, which keeps every "for the" from being nominated.
-    return _after_kin(reading, end - 2)
-
-
-def _degree(reading: Reading, end: int) -> Iterable[Span]:
-    text = reading.text
-    at = text.rfind(" ", 0, end)
-    at -= text[at - 1 : at] == ","
-    before = text[at - 1 : at]
-    if not before.isascii() or not (before.isalpha() or before == "."):
-        return ()
-    begin = preceding_run(text, at, 5)
-    run = text[begin:at]
-    if run.endswith(")") or not run:
-        return ()
-    pieces = [(start, word) for start, _, word in pieces_of(run)]
-    while (
-        pieces
-        and (_is_safe(reading, pieces[0][1]) or pieces[0][1].rstrip(".").lower() in TITLES | DEGREES)
-        and not _is_initial(pieces[0][1])
-    ):
-        pieces.pop(0)
-    if not pieces or not any(_flag(reading, word) & NAME or not _flag(reading, word) for _, word in pieces):
-        return ()
-    if len(pieces) == 1 and _flag(reading, pieces[0][1]) & SAFE:
-        return ()
-    return (Span(begin + pieces[0][0], at, IdentifierType.NAME, "name-degree"),)
 
 
 NOMINATIONS: Final = (
@@ -277,42 +212,5 @@ NOMINATIONS: Final = (
         ),
         examine=_label,
         caseless=True,
-    ),
-    Nomination(
-        rule="name-phrase",
-        expression=(
-            r"\b(?:name is|name's|i'm|i am|this is|named|signed by|dictated by|seen by|examined by|reviewed by"
-            r"|performed by|referred by"
-            r"|interviewed by|authored by|transcribed by|attended by|assisted by|accompanied by|ordered by|prepared by"
-            r"|spoke with|spoke to|speaking with"
-            r"|sincerely|regards|dear|contact is|contact|goes by|known as|a\.k\.a\.?|aka|married to|lives with|cared"
-            r" for by|followed by|discussed with"
-            r"|paciente|llamad[oa]|llama|firmado|fdo)\b"
-        ),
-        examine=_phrase(sure=True),
-        caseless=True,
-    ),
-    Nomination(
-        rule="name-phrase",
-        expression=(
-            r"\b(?:patient|pt|wife|husband|son|daughter|mother|father|mom|dad|brother|sister|friend|partner|neighbor"
-            r"|aunt|uncle|niece|nephew|cousin"
-            r"|grandmother|grandfather|grandma|grandpa|grandson|granddaughter|fianc[\xe9e]e?|spouse|girlfriend"
-            r"|boyfriend|roommate|caregiver|guardian"
-            r"|boss|coworker|stepmother|stepfather|hi|hello|hey|thanks|thank you|cheers|client|resident|baby|teacher"
-            r"|supervisor"
-            r"|hij[oa]|espos[oa]|madre|padre|herman[oa])\b"
-        ),
-        examine=_after_kin,
-        caseless=True,
-    ),
-    Nomination(rule="name-phrase", expression=r"\b(?i:for|about|re|with) [A-Z]", examine=_preposition),
-    Nomination(
-        rule="name-degree",
-        expression=(
-            r" (?:MD|M\.D\.|DO|D\.O\.|RN|R\.N\.|NP|PA-C|PhD|Ph\.D\.|LPN|DDS|PharmD|LCSW|CRNA|APRN|FNP|ARNP"
-            r"|DPM|DNP|CNM|FACS|FACC|MBBS|LVN|DVM)\b"
-        ),
-        examine=_degree,
     ),
 )

@@ -20,7 +20,7 @@ NAME_WORD: Final = rf"(?:{CAPITAL}\.(?=[\s,A-Z]|$)|{WORD})"
 # Bounded, so that many cues before one long run cost no more than the cues.
 RUN: Final = rf"{NAME_WORD}(?:[ ](?:{PARTICLE}[ ])?{NAME_WORD}){{0,6}}"
 
-_APOSTROPHES: Final = frozenset("'\u2019")
+APOSTROPHES: Final = frozenset("'\u2019")
 
 # Looser than RUN for speed (possessives stay in): they only select what `PIECE` then takes apart. The look-behind comes
 # after the first letter, because a pattern that opens with an assertion is tried at every character.
@@ -71,7 +71,7 @@ def pieces_of(run: str) -> list[Piece]:
 
 def names_a_thing(text: str, end: int) -> bool:
     """Whether what follows a surname makes it an eponym ("Foley catheter", "Crohn's disease")."""
-    if text[end : end + 1] in _APOSTROPHES and text[end + 1 : end + 2] in {"s", "S"}:
+    if text[end : end + 1] in APOSTROPHES and text[end + 1 : end + 2] in {"s", "S"}:
         end += 2
     rest = text[end : end + 40].split(None, 1)
     return bool(rest) and rest[0].strip(".,;:)").lower() in EPONYM_HEADS

@@ -1,0 +1,282 @@
+"""The classifier at work: what it finds in a text, and how sure it must be (stage 4 of de-identification).
+
+A word is the sum of its features' vectors; eleven words side by side go through one hidden layer to class
+probabilities. Words that no list and no look makes suspicious are examined only beside a find. numpy on one thread, no
+state but the weights; text is never kept.
+"""
+
+import hashlib
+import io
+import json
+import os
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from itertools import repeat
+from typing import Final, NamedTuple
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a thread more costs more than these small products gain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.classify import words as w
+from wardkeep.privacy.detect.lexicon import EPONYM, FIRST_COMMON, LAST_COMMON, MEDICAL, PLACE, WORD, lexicon
+from wardkeep.privacy.detect.wording import word_set
+from wardkeep.privacy.errors import DetectorUnavailable
+
+CLASSES: Final = ("O", "NAME", "LOCATION", "ORG", "ID", "CONTACT", "DATE", "AGE")
+_TYPES: Final = (
+    IdentifierType.OTHER,
+    IdentifierType.NAME,
+    IdentifierType.LOCATION,
+    IdentifierType.ORGANIZATION,
+    IdentifierType.OTHER,
+    IdentifierType.OTHER,
+    IdentifierType.DATE,
+    IdentifierType.AGE,
+)
+CLASSIFIED: Final = "classifier"
+"""The rule of every span found here."""
+
+_FILE: Final = "classifier.npz"
+_DATE: Final = CLASSES.index("DATE")
+# Parts of one thing are sometimes taken for its like: a town in a hospital's name, letters of a number.
+_LIKE: Final = (0, 1, 2, 2, 3, 3, 4, 4)
+_JOINING: Final = word_set("on at in and from to with is was by for or as who has had her his w re a an")
+"""Words that lead to an identifier or away from it: at its edge they are not of it."""
+_STOPS: Final = frozenset(".;!?")
+_NEAR: Final = 3
+"""How far from a find words are asked that nothing made suspicious."""
+
+
+class Sureness(NamedTuple):
+    """How probable an identifier must be.
+
+    Identifiers come together: a text that certainly holds one (`certain`) is read with less patience for doubt than one
+    that may hold none, where a single doubtful word is more often an eponym than a person.
+    """
+
+    alone: float
+    """In a text without a certain identifier."""
+    in_company: float
+    """In a text with one."""
+    beside: float
+    """Beside a word already found."""
+    certain: float = 0.9
+
+
+class Classifier:
+    """Weights, ready to use. Safe for threads."""
+
+    def __init__(self, weights: dict[str, NDArray[np.generic]], lists: dict[str, int]) -> None:
+        self._letters = _wide(weights, "letters")
+        self._lists = _wide(weights, "lists")
+        self._flags = lists
+        vocabulary = weights["vocabulary"].tobytes().decode().split("\n")
+        self._row = {("\n" if word == "\\n" else word): number for number, word in enumerate(vocabulary)}
+        # Rows stay in eight bits: there are tens of thousands, and a text needs a few hundred.
+        self._rows = weights["rows"]
+        self._scale = weights["rows_scale"].astype(np.float32)
+        # One more for words outside the vocabulary: number -1.
+        self._harmless = np.array([_is_harmless(lists.get(word, 0), word) for word in self._row] + [False])
+        self._looks = weights["looks"].astype(np.float32)
+        self._w1, self._b1 = _wide(weights, "w1"), weights["b1"].astype(np.float32)
+        self._w2, self._b2 = weights["w2"].astype(np.float32), weights["b2"].astype(np.float32)
+        self._offsets = np.arange(2 * w.REACH + 1)
+
+    def find(self, text: str, sureness: Sureness, *, has_identifier: bool = False) -> list[Span]:
+        """Return spans of what is probably an identifier, sorted, not overlapping.
+
+        `has_identifier` says that something else found a certain identifier in this text.
+        """
+        reading = w.read_words(text)
+        numbers = self._numbers(reading)
+        look = reading.looks // w.GAPS
+        seen = ~(self._harmless[numbers] & (look == w.LOWER))
+        seen &= look != w.SIGN
+        seen &= look != w.END
+        wanted = np.flatnonzero(seen)
+        if not len(wanted):
+            return []
+        vectors = self._vectors(reading, numbers)
+        chances = np.zeros((len(numbers), len(CLASSES)), np.float32)
+        chances[:, 0] = 1
+        chances[wanted] = self._chances(vectors, wanted)
+        harmless = chances[:, 0]
+        company = has_identifier or harmless.min() < 1 - sureness.certain
+        needed = sureness.in_company if company else sureness.alone
+        found = np.flatnonzero(harmless < np.float32(1 - needed))
+        if not len(found):
+            return []
+        # Names, places and codes have several words: ask again beside a find.
+        near = np.zeros(len(numbers) + 2 * _NEAR, bool)
+        for offset in range(2 * _NEAR + 1):
+            near[found + offset] = True
+        ask = np.flatnonzero(near[_NEAR:-_NEAR] & ~seen)
+        if len(ask):
+            chances[ask] = self._chances(vectors, ask)
+        grown = _grown(found.tolist(), (harmless < np.float32(1 - sureness.beside)).tolist(), reading)
+        return _spans(text, reading, chances, look, grown)
+
+    def chances(self, reading: w.Words) -> NDArray[np.float32]:
+        """Return the class probabilities of all words of a text, one row each."""
+        numbers = self._numbers(reading)
+        return self._chances(self._vectors(reading, numbers), np.arange(len(numbers)))
+
+    def _numbers(self, reading: w.Words) -> NDArray[np.intp]:
+        return np.fromiter(map(self._row.get, reading.words, repeat(-1)), np.intp, len(reading.words))
+
+    def _vectors(self, reading: w.Words, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the vector of each word, with REACH rows that mean the text's edge on either side."""
+        n, reach = len(numbers), w.REACH
+        vectors = np.empty((n + 2 * reach, len(self._scale)), np.float32)
+        vectors[:reach] = vectors[reach + n :] = self._looks[w.LOOKS]
+        inner = vectors[reach : reach + n]
+        np.multiply(self._rows[numbers], self._scale, out=inner)
+        unknown = np.flatnonzero(numbers < 0).tolist()
+        if unknown:
+            features: list[int] = []
+            begins = []
+            for at in unknown:
+                begins.append(len(features))
+                features += w.letters(reading.words[at])
+            inner[unknown] = np.add.reduceat(self._letters[features], begins, axis=0)
+            inner[unknown] += self._lists[[self._flags.get(reading.words[at], 0) for at in unknown]]
+        inner += self._looks[reading.looks]
+        return vectors
+
+    def _chances(self, vectors: NDArray[np.float32], wanted: NDArray[np.intp]) -> NDArray[np.float32]:
+        window = vectors[wanted[:, None] + self._offsets].reshape(len(wanted), -1)
+        hidden = window @ self._w1
+        hidden += self._b1
+        np.maximum(hidden, 0, out=hidden)
+        scores: NDArray[np.float32] = hidden @ self._w2
+        scores += self._b2
+        scores -= scores.max(1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(1, keepdims=True)
+        return scores
+
+
+def _grown(found: list[int], probable: list[bool], reading: w.Words) -> list[int]:
+    """Return the finds with the somewhat probable words that touch them, sorted; none grows beyond its sentence."""
+    grown: set[int] = set(found)
+    last = len(probable)
+    for at in found:
+        for step in (-1, 1):
+            beside = at + step
+            while 0 <= beside < last and probable[beside] and beside not in grown:
+                if reading.words[beside] in _STOPS and _ends_sentence(reading, beside):
+                    break
+                grown.add(beside)
+                beside += step
+    return sorted(grown)
+
+
+def _ends_sentence(reading: w.Words, stop: int) -> bool:
+    """Whether a full stop is followed by a blank and follows no abbreviation ("J. Ruiz", "St. Mary")."""
+    follows = stop + 1 < len(reading.words) and reading.looks[stop + 1] % w.GAPS > 0
+    return bool(follows) and stop > 0 and len(reading.words[stop - 1]) > 4
+
+
+def _spans(
+    text: str, reading: w.Words, chances: NDArray[np.float32], look: NDArray[np.intp], words: list[int]
+) -> list[Span]:
+    """Join words of like classes that stand side by side, also across a line end; the likeliest class names them."""
+    seen = chances[words]
+    kinds = (seen[:, 1:].argmax(1) + 1).tolist()
+    starts, ends = reading.starts[words].tolist(), reading.ends[words].tolist()
+    is_end = (look[words] == w.END).tolist()
+    spans: list[Span] = []
+    before = -2
+    run: list[int] = []
+    runs: list[list[int]] = []
+    for at, (word, kind, line_end) in enumerate(zip(words, kinds, is_end, strict=True)):
+        if line_end:
+            continue
+        if run and (word != before + 1 or _LIKE[kind] != _LIKE[kinds[run[0]]]):
+            runs.append(run)
+            run = []
+        run.append(at)
+        before = word
+    runs.append(run)
+    for run in runs:
+        while run and reading.words[words[run[-1]]] in _JOINING:
+            run.pop()
+        while run and reading.words[words[run[0]]] in _JOINING:
+            run.pop(0)
+        if run:
+            spans += _span(text, starts[run[0]], ends[run[-1]], _class_of(seen, kinds, run))
+    return spans
+
+
+def _class_of(seen: NDArray[np.float32], kinds: list[int], run: list[int]) -> int:
+    """Return the class of a run of words, some of which may belong to its like."""
+    if all(kinds[at] == kinds[run[0]] for at in run):
+        return kinds[run[0]]
+    return int(seen[run, 1:].sum(0).argmax()) + 1
+
+
+def _span(text: str, start: int, end: int, kind: int) -> tuple[Span, ...]:
+    """Return the span without signs at its edges, if anything is left; a bare year is no element of a date."""
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    if end <= start or (kind == _DATE and end - start == 4 and text[start:end].startswith(("19", "20"))):
+        return ()
+    return (Span(start, end, _TYPES[kind], CLASSIFIED),)
+
+
+def _is_harmless(flags: int, word: str) -> bool:
+    """Whether a word in lower case says nothing by itself: dictionary or medicine, and no name or place to speak of."""
+    if not word.isalpha():
+        return False
+    return (
+        bool(flags & (WORD | MEDICAL))
+        and not flags & (FIRST_COMMON | PLACE | EPONYM)
+        and not (flags & LAST_COMMON and not flags & WORD)
+    )
+
+
+def _wide(weights: dict[str, NDArray[np.generic]], name: str) -> NDArray[np.float32]:
+    """Return stored weights as float32; eight-bit ones carry one scale a column."""
+    stored = weights[name]
+    scale = weights.get(f"{name}_scale")
+    wide = stored.astype(np.float32)
+    return wide if scale is None else wide * scale.astype(np.float32)
+
+
+@cache
+def classifier() -> Classifier:
+    """Return the shipped classifier, one copy a process.
+
+    Raises:
+        DetectorUnavailable: see `shipped`.
+    """
+    return shipped(files("wardkeep.privacy") / "data")
+
+
+def shipped(folder: Traversable) -> Classifier:
+    """Return the classifier of a folder whose manifest vouches for it.
+
+    Raises:
+        DetectorUnavailable: the weights are missing, are not what the manifest promises, or read texts another way.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        data = (folder / _FILE).read_bytes()
+    except OSError as error:
+        raise DetectorUnavailable("the classifier is missing from the installation") from error
+    entry = manifest.get(_FILE, {})
+    if hashlib.sha256(data).hexdigest() != entry.get("sha256") or entry.get("version") != w.VERSION:
+        raise DetectorUnavailable("the classifier is not that of the manifest")
+    return load(data, lexicon())
+
+
+def load(data: bytes, lists: dict[str, int]) -> Classifier:
+    """Return a classifier from the bytes that `model/train.py` wrote."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        return Classifier(dict(stored), lists)

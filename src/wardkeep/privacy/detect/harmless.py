@@ -1,0 +1,93 @@
+"""What looks like a name or a number of somebody and is none, whatever the classifier says of it.
+
+An eponym before its disease, sign or device ("Baker cyst", "Foley catheter") and a measured value ("platelets 250000")
+are what clinicians write in every note; a note without them can't be read. A common surname counts as an eponym only
+before words that nothing else is called by.
+"""
+
+import re
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect.lexicon import EPONYM, FIRST_COMMON, LAST_COMMON, MEDICAL, ORGANISATION
+from wardkeep.privacy.detect.nomination import Reading
+from wardkeep.privacy.detect.wording import APOSTROPHES, names_a_thing, word_set
+
+_SURE_HEADS: Final = word_set(
+    "disease syndrome sign catheter catheters tube drain drains palsy fracture fractures cyst cysts "
+    "lymphoma thyroiditis esophagus oesophagus forceps retractor chorea sarcoma contracture tetralogy "
+    "ganglion enfermedad tumor tumour lymphomas dementia ataxia node nodes phenomenon pouch diverticulum "
+    "hernia"
+)
+_WORDS: Final = re.compile(r"[^\W\d_]+")
+_MEASURED_BEFORE: Final = re.compile(
+    r"(?:platelets?|plts?|plaquetas|leucocitos|leukocytes|wbc|rbc|anc|count|load|rna|dna|bnp|hcg|ck|cpk|ferritin|dimer"
+    r"|dose|bolus|heparin|titer)\W{1,3}(?:of |was |is |at |to |from |[<>~=] ?)?\Z",
+    re.IGNORECASE,
+)
+_TRIAL: Final = re.compile(r"(?<![\w-])([A-Z]{3,})-\d{1,4}\Z")
+# A state and the first three digits of a ZIP code: what Safe Harbor leaves of an address.
+_THREE_DIGITS: Final = re.compile(r"[A-Z]{2} \d{3}")
+_PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
+_MEASURE: Final = re.compile(r"[A-Z]{3}-\d")
+_CODE_BEFORE: Final = re.compile(
+    r"\b(?:HCPCS|CPT|ICD(?:-?\d+)?(?:-CM|-PCS)?|LOINC|DRG|SNOMED(?: CT)?|RxNorm|ATC)\W{1,3}\Z"
+)
+_OF_THINGS: Final = ORGANISATION | MEDICAL
+_LONGEST_CODE: Final = 14
+_UNIT_AFTER: Final = re.compile(
+    r"[ ]?(?:copies|units?|iu|cfu|mg|mcg|ug|ml|pg|ng|cells|/u?l\b|/mm|k\b|cgy|kcal|x ?10)", re.IGNORECASE
+)
+_NUMBERS: Final = frozenset({IdentifierType.OTHER, IdentifierType.DATE})
+_DECIMAL: Final = re.compile(r"\d{1,3}\.\d{1,2}(?:[ ]?[-\u2013][ ]?\d{1,3}\.\d{1,2})?")
+
+
+def is_harmless(reading: Reading, span: Span) -> bool:
+    """Whether a find of the classifier is an eponym at its place, a measured value, or the code of a thing."""
+    text = reading.text
+    if span.type is IdentifierType.NAME:
+        return _is_eponym(reading, span)
+    if span.type in _NUMBERS and (_DECIMAL.fullmatch(text, span.start, span.end) or _is_trial(reading, span)):
+        return True
+    if span.type in _PLACES and _is_generalised(text, span):
+        return True
+    if span.type is not IdentifierType.OTHER or span.end - span.start > _LONGEST_CODE:
+        return False
+    before = text[max(0, span.start - 24) : span.start]
+    if _CODE_BEFORE.search(before):
+        return True
+    is_number = text[span.start : span.end].isdigit() and span.end - span.start < 8
+    return is_number and (_MEASURED_BEFORE.search(before) is not None or _UNIT_AFTER.match(text, span.end) is not None)
+
+
+def _is_generalised(text: str, span: Span) -> bool:
+    begin = max(0, text.rfind(" ", 0, span.end) - 2)
+    return text[span.start : span.end] == "000" or _THREE_DIGITS.fullmatch(text, begin, span.end) is not None
+
+
+def _is_trial(reading: Reading, span: Span) -> bool:
+    """Whether a number is that of a trial, guideline or measure ("KEYNOTE-189", "SEP-1")."""
+    if _MEASURE.fullmatch(reading.text, span.start, span.end):
+        return not reading.text[span.end : span.end + 6].strip(" -/,").isdigit()
+    found = _TRIAL.search(reading.text[max(0, span.start - 16) : span.end])
+    return found is not None and bool(reading.words.get(found[1].lower(), 0) & _OF_THINGS)
+
+
+def _is_eponym(reading: Reading, span: Span) -> bool:
+    text = reading.text
+    if not names_a_thing(text, span.end):
+        return False
+    flags = [reading.words.get(word.lower(), 0) for word in _WORDS.findall(text, span.start, span.end) if len(word) > 1]
+    if not flags or not all(flag & EPONYM for flag in flags):
+        return False
+    if any(flag & (FIRST_COMMON | LAST_COMMON) for flag in flags):
+        is_one_word = " " not in text[span.start : span.end]
+        return is_one_word and _head(text, span.end) in _SURE_HEADS
+    return True
+
+
+def _head(text: str, end: int) -> str:
+    if text[end : end + 1] in APOSTROPHES and text[end + 1 : end + 2] in {"s", "S"}:
+        end += 2
+    following = _WORDS.search(text, end, end + 40)
+    return following[0].lower() if following else ""
