@@ -15,6 +15,7 @@ def register(root: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Controls and statutory clocks.")
     group.command("controls")(controls)
+    group.command("status")(status)
     group.command("breach-clocks")(breach_clocks)
     group.command("right-clock")(right_clock)
     root.add_typer(group, name="evidence")
@@ -47,6 +48,38 @@ def controls(
     ]
     print_table(("id", "citation", "designation", "at most", "title"), rows, empty="The catalogue is empty.")
     print_lines(f"As of {told['as_of']}. {told['unconfirmed']} rows are unconfirmed: nothing is computed from them.")
+
+
+def status(
+    *,
+    home: Home,
+    everything: Annotated[bool, typer.Option("--all", help="Also the controls of which nothing is known.")] = False,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Compute where controls stand now, from the ledger's newest entries and the registry."""
+    told = client(home, acting).get("evidence", "status")
+    if json:
+        print_json(told)
+        return
+    rows = [
+        (
+            each["id"],
+            each["standing"],
+            each["strength"],
+            each["because"],
+            " ".join(each["wrong"]) or each["query"],
+            " ".join(str(sample["entry"]) for sample in each["samples"]),
+        )
+        for each in told["controls"]
+        if everything or each["query"] is not None
+    ]
+    print_table(("id", "standing", "at most", "because", "query, or what is wrong", "entries"), rows, empty="None.")
+    unknown = sum(each["standing"] == "not_known" for each in told["controls"])
+    print_lines(
+        f"{unknown} of {len(told['controls'])} controls are not known: no source, nothing to look at, or not computed.",
+        "Prove an entry without trusting this server: wardkeep verify --prove ENTRY --out FILE",
+    )
 
 
 def breach_clocks(

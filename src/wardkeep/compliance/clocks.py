@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,11 +30,13 @@ class Right(StrEnum):
 
 
 # Days to act, then days of the one extension; the row of the catalogue that says so.
-_RIGHTS: Final = {
-    Right.ACCESS: (30, 30, "HPR-524", "45 CFR 164.524(b)(2)"),
-    Right.AMENDMENT: (60, 30, "HPR-526", "45 CFR 164.526(b)(2)"),
-    Right.ACCOUNTING: (60, 30, "HPR-528", "45 CFR 164.528(c)(1)"),
-}
+_RIGHTS: Final = MappingProxyType(
+    {
+        Right.ACCESS: (30, 30, "HPR-524", "45 CFR 164.524(b)(2)"),
+        Right.AMENDMENT: (60, 30, "HPR-526", "45 CFR 164.526(b)(2)"),
+        Right.ACCOUNTING: (60, 30, "HPR-528", "45 CFR 164.528(c)(1)"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

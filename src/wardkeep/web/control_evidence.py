@@ -1,9 +1,11 @@
-"""The part of the control API for evidence: the control catalogue and the statutory clocks."""
+"""The part of the control API for evidence: the control catalogue, live status, and the statutory clocks."""
 
 from typing import Final
 
+from wardkeep.audit.errors import LedgerError
 from wardkeep.compliance import evidence_forms as form
 from wardkeep.compliance.catalogue import Profile, load_catalogue, show
+from wardkeep.compliance.status import Known, read_window, status_view, statuses
 from wardkeep.compliance.terms import invalid
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, get_route, post_route, today
@@ -17,6 +19,29 @@ async def _controls(asked: Asked) -> object:
     return show(load_catalogue(), profile)
 
 
+async def _status(asked: Asked) -> object:
+    """Compute all now: nothing is kept, so nothing goes stale unseen."""
+    registry, read_at = asked.app.control.registry, asked.app.clock().wall
+    try:
+        window = await read_window(asked.app.reader.ledger, now=asked.app.clock().wall)
+    except LedgerError:
+        # A ledger that cannot be read is a finding, and the page that shows it must not fail with it.
+        window = None
+    known = Known(
+        now=asked.app.clock().wall,
+        today=today(asked),
+        window=window,
+        registry=registry,
+        registry_read_at=read_at,
+    )
+    found = statuses(load_catalogue(), known)
+    return {
+        "at": known.now.isoformat(),
+        "window": None if window is None else {"from": window.start, "to": window.stop, "is_whole": window.is_whole},
+        "controls": [status_view(each) for each in found],
+    }
+
+
 async def _breach_clocks(asked: Asked, filled: form.BreachClocksForm) -> object:
     return {"deadlines": [form.deadline_view(each, today(asked)) for each in filled.deadlines()]}
 
@@ -27,6 +52,7 @@ async def _right_clock(asked: Asked, filled: form.RightClockForm) -> object:
 
 EVIDENCE_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("evidence/controls", Permission.REGISTRY_READ, "evidence.controls", _controls, query=("profile",)),
+    get_route("evidence/status", Permission.LEDGER_READ, "evidence.status", _status),
     # These compute from what is sent and change nothing.
     post_route(
         "evidence/clocks/breach", Permission.REGISTRY_READ, "evidence.breach", form.BreachClocksForm, _breach_clocks

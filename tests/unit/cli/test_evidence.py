@@ -27,3 +27,7 @@ def test_controls_and_clocks(shell, tmp_path):
         assert (refused.status, refused.json["error"]["code"]) == (1, "value_invalid")
         told = shell("evidence", "right-clock", "access", *as_first, "--received", "2028-01-30", "--json")
         assert told.json["deadlines"][0]["due"] == "2028-02-29"
+        told = shell("evidence", "status", *as_first)
+        assert "HSR-312-b" in told.out
+        assert "controls are not known" in told.out
+        assert len(shell("evidence", "status", *as_first, "--all", "--json").json["controls"]) == 125

@@ -47,3 +47,26 @@ async def test_clocks_are_computed_from_dates_and_counts(tmp_path):
 async def test_what_cannot_be_computed_is_refused(tmp_path, path, body):
     async with api(tmp_path) as face:
         assert (await face.post("auditor", f"evidence/clocks/{path}", **body))[0] == 400
+
+
+async def test_status_is_computed_from_the_real_ledger_and_turns_when_a_fact_does(tmp_path):
+    async with api(tmp_path) as face:
+
+        async def standing():
+            status, told = await face.get("auditor", "evidence/status")
+            assert (status, told["window"]["is_whole"], len(told["controls"])) == (200, True, 125)
+            return {each["id"]: each["standing"] for each in told["controls"]}
+
+        before = await standing()
+        assert (before["HSR-312-b"], before["HSR-308-a2"], before["HSR-308-b3"]) == ("holds", "holds", "holds")
+        assert before["HSR-308-b1"] == "not_known"
+        assert (await face.post("admin", "people/security/disable", reason="left"))[0] == 200
+        assert (await standing())["HSR-308-a2"] == "fails"
+
+
+async def test_status_is_shown_when_the_ledger_is_not_there(tmp_path):
+    async with api(tmp_path) as face:
+        await face.instance.ledger.close()
+        status, told = await face.get("auditor", "evidence/status")
+        assert (status, told["window"]) == (200, None)
+        assert {each["standing"] for each in told["controls"]} == {"not_known"}
