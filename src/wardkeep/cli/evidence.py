@@ -6,9 +6,12 @@ import typer
 
 from wardkeep.cli._client import client
 from wardkeep.cli._failure import CommandFailed
-from wardkeep.cli._options import As, Home, Json, print_json, print_lines, print_table
+from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
 from wardkeep.compliance.catalogue import Profile
 from wardkeep.compliance.clocks import Right
+from wardkeep.model.decision import Decision
+
+Control = Annotated[str, typer.Argument(metavar="ID", help="The addressable specification's id.")]
 
 
 def register(root: typer.Typer) -> None:
@@ -16,6 +19,9 @@ def register(root: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Controls and statutory clocks.")
     group.command("controls")(controls)
     group.command("status")(status)
+    group.command("decisions")(decisions)
+    group.command("decide")(decide)
+    group.command("approve")(approve)
     group.command("breach-clocks")(breach_clocks)
     group.command("right-clock")(right_clock)
     root.add_typer(group, name="evidence")
@@ -80,6 +86,47 @@ def status(
         f"{unknown} of {len(told['controls'])} controls are not known: no source, nothing to look at, or not computed.",
         "Prove an entry without trusting this server: wardkeep verify --prove ENTRY --out FILE",
     )
+
+
+def decisions(*, home: Home, acting: As = None, json: Json = False) -> None:
+    """List the 22 addressable specifications with what was decided, by whom, and until when."""
+    found = client(home, acting).get("evidence", "decisions")["decisions"]
+    if json:
+        print_json(found)
+        return
+    columns = ("id", "title", "decision", "decided_by", "approved_by", "until", "holds", "words")
+    print_table(columns, [[each[name] for name in columns] for each in found], empty="There is none.")
+
+
+def decide(
+    *,
+    home: Home,
+    control: Control,
+    decision: Annotated[Decision, typer.Option(help="What is decided.")],
+    until: Annotated[str, typer.Option(metavar="DATE", help="The last day, as YYYY-MM-DD; a year away at the most.")],
+    reason: Reason,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Decide on an addressable specification; it counts once another person approved it."""
+    form: dict[str, object] = {"decision": decision.value, "until": until, "reason": reason}
+    done = client(home, acting).post_whole("evidence", "decisions", control, "decide", form=form)
+    report(done, f"The decision on {control} is recorded; another person approves it", json=json)
+
+
+def approve(
+    *,
+    home: Home,
+    control: Control,
+    decision: Annotated[Decision, typer.Option(help="What was decided.")],
+    reason: Reason,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Approve a decision; another person than the one who made it."""
+    form: dict[str, object] = {"decision": decision.value, "reason": reason}
+    done = client(home, acting).post_whole("evidence", "decisions", control, "approve", form=form)
+    report(done, f"The decision on {control} holds", json=json)
 
 
 def breach_clocks(

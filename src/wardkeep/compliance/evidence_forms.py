@@ -5,7 +5,9 @@ from datetime import date
 import msgspec
 
 from wardkeep.compliance.clocks import Deadline, Right, breach_deadlines, discovered_on, right_deadline
+from wardkeep.compliance.forms import ReasonForm
 from wardkeep.compliance.terms import invalid
+from wardkeep.model.decision import Decision
 
 
 class BreachClocksForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,6 +47,19 @@ class RightClockForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             return right_deadline(self.right, self.received_on, extended_on=self.extended_on)
         except OverflowError:
             raise invalid("day", "within the calendar") from None
+
+
+class DecisionForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A decision on an addressable specification; `reason` says why, and is sealed."""
+
+    decision: Decision
+    until: date
+
+
+class ApprovalForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The approval of a decision; it names what is approved."""
+
+    decision: Decision
 
 
 def deadline_view(deadline: Deadline, today: date) -> dict[str, object]:

@@ -18,6 +18,7 @@ import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
+from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.registry import (
@@ -66,6 +67,7 @@ class Kind(StrEnum):
     ACCESS_REQUESTS = "access_requests"
     LOGINS = "logins"
     INCIDENTS = "incidents"
+    DECISIONS = "decisions"
     DETERMINATIONS = "determinations"
     DATA_USES = "data_uses"
     RELEASES = "releases"
@@ -91,6 +93,7 @@ _TYPES: Final = MappingProxyType(
         Kind.ACCESS_REQUESTS: AccessRequest,
         Kind.LOGINS: Login,
         Kind.INCIDENTS: Incident,
+        Kind.DECISIONS: AddressableDecision,
         Kind.DETERMINATIONS: Determination,
         Kind.DATA_USES: DataUseAgreement,
         Kind.RELEASES: Release,
@@ -116,6 +119,7 @@ Record = (
     | AccessRequest
     | Login
     | Incident
+    | AddressableDecision
     | Determination
     | DataUseAgreement
     | Release
@@ -201,6 +205,8 @@ def _pointing(record: Record, pointer: str) -> Record:
         case Agreement(status_reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, status_reason=pointer)
         case RiskAcceptance(reason=reason) if reason == SEE_THIS_ENTRY:
+            return replace(record, reason=pointer)
+        case AddressableDecision(reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, reason=pointer)
         case Incident():
             return _incident_pointing(record, pointer)

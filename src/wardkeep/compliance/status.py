@@ -18,7 +18,8 @@ from wardkeep.audit.entry import ZERO_HASH, StoredHeader, decode
 from wardkeep.audit.errors import DraftMalformed
 from wardkeep.audit.ledger import Entry, Ledger
 from wardkeep.audit.tree import leaf_hash
-from wardkeep.compliance.catalogue import Catalogue, Control
+from wardkeep.compliance.addressable import addressable_ids
+from wardkeep.compliance.catalogue import Catalogue, Control, load_catalogue
 from wardkeep.compliance.incidents import clocks_of, outstanding
 from wardkeep.model.access import RequestStatus, Role
 from wardkeep.model.incident import Conclusion, IncidentFactor
@@ -201,6 +202,25 @@ def _entries_follow(_: Registry, window: Window, __: date) -> Finding:
     return Finding(looked_at=len(window.headers), samples=indices)
 
 
+def _record_is_complete(_: Registry, window: Window, __: date) -> Finding:
+    """An alarm of the watch (`compliance.watch`) that began inside the window and has not ended is a finding."""
+    last = {
+        str(each.detail["alarm"]): each
+        for each in window.headers
+        if each.type == "alarm" and each.detail is not None and "alarm" in each.detail
+    }
+    wrong = [f"alarm {name} in entry {each.index}" for name, each in last.items() if each.decision != "cleared"]
+    found = _entries_follow(_, window, __)
+    return Finding(looked_at=found.looked_at, wrong=tuple(sorted(wrong)), samples=found.samples)
+
+
+def _all_decided(registry: Registry, _: Window, today: date) -> Finding:
+    addressable = addressable_ids(load_catalogue())
+    held = {name for name, each in registry.decisions.items() if each.holds(today)}
+    wrong = tuple(name for name in addressable if name not in held)
+    return Finding(looked_at=len(addressable), wrong=wrong)
+
+
 def _agreements_by_two(registry: Registry, _: Window, __: date) -> Finding:
     active = [each for each in registry.agreements.values() if each.status is AgreementStatus.ACTIVE]
     wrong = [each for each in active if each.activated_by in {None, each.added_by} or len(each.document_sha256) != 64]
@@ -263,6 +283,10 @@ _NOTICES: Final = "no notice of an incident is late, given or not"
 
 QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
     {
+        "HSR-306-d3": Query(
+            words="every addressable specification has a decision that another person approved and that has not ended",
+            run=_all_decided,
+        ),
         "HSR-308-a2": Query(words="an active security officer has a credential", run=_has_security_officer),
         "HSR-308-a3-A": Query(words="who asked for access or got it did not decide", run=_access_by_others),
         "HSR-308-a3-C": Query(words="no live key's owner has left", run=_keys_end_with_their_owners),
@@ -275,7 +299,10 @@ QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
         "HSR-312-a2-i": Query(
             words="every request, change and reading of the window has an actor", run=_entries_have_actors
         ),
-        "HSR-312-b": _FOLLOWS,
+        "HSR-312-b": Query(
+            words="the window's entries follow one another, the ledger takes more, and no alarm about it is open",
+            run=_record_is_complete,
+        ),
         "HSR-312-c1": _FOLLOWS,
         "HPR-502-a": _PURPOSES,
         "HPR-502-e": _AGREEMENTS,

@@ -19,6 +19,7 @@ from wardkeep.model.access import (
     Role,
     Workspace,
 )
+from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.release import DataUseAgreement, Determination, Release
@@ -287,6 +288,7 @@ class Registry:
     care_teams: dict[str, CareTeam] = field(default_factory=dict)
     access_requests: dict[str, AccessRequest] = field(default_factory=dict)
     incidents: dict[str, Incident] = field(default_factory=dict)
+    decisions: dict[str, AddressableDecision] = field(default_factory=dict)
     logins: dict[str, Login] = field(default_factory=dict, repr=False)
     determinations: dict[str, Determination] = field(default_factory=dict)
     data_uses: dict[str, DataUseAgreement] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     RELEASE_PREPARE = "release.prepare"
     RELEASE_SIGN = "release.sign"
     INCIDENT_CHANGE = "incident.change"
+    CONTROL_DECIDE = "control.decide"
     OWN_ACCOUNT = "own.account"
 
 
@@ -51,6 +52,7 @@ _OFFICER: Final = frozenset(
         Permission.WORKSPACE_CHANGE,
         Permission.CARE_TEAM_CHANGE,
         Permission.INCIDENT_CHANGE,
+        Permission.CONTROL_DECIDE,
         Permission.RELEASE_PREPARE,
         Permission.RELEASE_SIGN,
         Permission.OWN_ACCOUNT,

@@ -1,14 +1,16 @@
 """The part of the control API for evidence: the control catalogue, live status, and the statutory clocks."""
 
+from functools import partial
 from typing import Final
 
 from wardkeep.audit.errors import LedgerError
 from wardkeep.compliance import evidence_forms as form
+from wardkeep.compliance.addressable import approve_addressable, decide_addressable, register_view
 from wardkeep.compliance.catalogue import Profile, load_catalogue, show
 from wardkeep.compliance.status import Known, read_window, status_view, statuses
 from wardkeep.compliance.terms import invalid
 from wardkeep.policy.roles import Permission
-from wardkeep.web.asked import ApiRoute, Asked, get_route, post_route, today
+from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
 
 
 async def _controls(asked: Asked) -> object:
@@ -42,6 +44,27 @@ async def _status(asked: Asked) -> object:
     }
 
 
+async def _decisions(asked: Asked) -> object:
+    return {"decisions": register_view(asked.registry, load_catalogue(), today(asked))}
+
+
+async def _decide(asked: Asked, filled: form.DecisionForm) -> object:
+    plan = partial(
+        decide_addressable,
+        control=asked.words[0],
+        decision=filled.decision,
+        until=filled.until,
+        today=today(asked),
+        catalogue=load_catalogue(),
+    )
+    return await change(asked, "decision.make", filled.reason, plan)
+
+
+async def _approve(asked: Asked, filled: form.ApprovalForm) -> object:
+    plan = partial(approve_addressable, control=asked.words[0], decision=filled.decision, today=today(asked))
+    return await change(asked, "decision.approve", filled.reason, plan)
+
+
 async def _breach_clocks(asked: Asked, filled: form.BreachClocksForm) -> object:
     return {"deadlines": [form.deadline_view(each, today(asked)) for each in filled.deadlines()]}
 
@@ -53,6 +76,11 @@ async def _right_clock(asked: Asked, filled: form.RightClockForm) -> object:
 EVIDENCE_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("evidence/controls", Permission.REGISTRY_READ, "evidence.controls", _controls, query=("profile",)),
     get_route("evidence/status", Permission.LEDGER_READ, "evidence.status", _status),
+    get_route("evidence/decisions", Permission.REGISTRY_READ, "decision.list", _decisions),
+    post_route("evidence/decisions/{}/decide", Permission.CONTROL_DECIDE, "decision.make", form.DecisionForm, _decide),
+    post_route(
+        "evidence/decisions/{}/approve", Permission.CONTROL_DECIDE, "decision.approve", form.ApprovalForm, _approve
+    ),
     # These compute from what is sent and change nothing.
     post_route(
         "evidence/clocks/breach", Permission.REGISTRY_READ, "evidence.breach", form.BreachClocksForm, _breach_clocks

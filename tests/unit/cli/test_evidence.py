@@ -1,5 +1,7 @@
 """`wardkeep evidence` against a served home."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from tests.unit.cli.command import Shell, make_home, serving
 
@@ -31,3 +33,10 @@ def test_controls_and_clocks(shell, tmp_path):
         assert "HSR-312-b" in told.out
         assert "controls are not known" in told.out
         assert len(shell("evidence", "status", *as_first, "--all", "--json").json["controls"]) == 125
+        words = ("HSR-312-c2", "--home", home, "--decision", "implemented", "--reason", "it is", "--json")
+        until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+        assert shell("evidence", "decide", *words, "--as", "first", "--until", until).status == 0
+        assert shell("evidence", "approve", *words, "--as", "second").status == 0
+        found = shell("evidence", "decisions", *as_first, "--json").json
+        assert [each["id"] for each in found if each["holds"]] == ["HSR-312-c2"]
+        assert "equivalent" not in shell("evidence", "decisions", *as_first).out

@@ -26,6 +26,7 @@ from wardkeep.model.access import (
     Relationship,
     Requirement,
 )
+from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.incident import (
     Conclusion,
     Incident,
@@ -87,6 +88,14 @@ SAMPLES = {
         signed_on=date(2026, 2, 1),
         no_actual_knowledge=True,
         statement="see ledger entry 3",
+    ),
+    Kind.DECISIONS: AddressableDecision(
+        id="HSR-312-a2-iv",
+        decision=Decision.EQUIVALENT,
+        decided_by="p",
+        decided_on=date(2027, 1, 1),
+        until=date(2027, 6, 1),
+        reason="see ledger entry 3",
     ),
     Kind.INCIDENTS: Incident(
         id="i",

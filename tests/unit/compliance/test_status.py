@@ -11,9 +11,11 @@ from tests.unit.compliance.organisation import ADMIN, DEVELOPER, PRIVACY, SECURI
 
 from wardkeep.audit.ledger import Entry
 from wardkeep.audit.tree import leaf_hash
+from wardkeep.compliance.addressable import addressable_ids
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.status import FRESH_FOR, QUERIES, Known, Standing, status_view, statuses, window_of
 from wardkeep.model.access import AccessRequest, RequestStatus, Role
+from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.incident import (
     Conclusion,
     Incident,
@@ -72,9 +74,24 @@ ASSOCIATE = Incident(id="theirs", individuals=3, is_associate=True, **OPEN)
 INCIDENTS = {each.id: each for each in (LOW, BIG, SMALL, ASSOCIATE)}
 
 
+DECISIONS = {
+    name: AddressableDecision(
+        id=name, decision=Decision.IMPLEMENTED, decided_by="privacy", approved_by="security", decided_on=TODAY,
+        until=date(2027, 12, 31),
+    )
+    for name in addressable_ids(CATALOGUE)
+}  # fmt: skip
+
+
 def held(**changes):
     return working_registry(
-        **{"keys": {KEY.id: KEY}, "access_requests": {"r": REQUEST}, "incidents": INCIDENTS, **changes}
+        **{
+            "keys": {KEY.id: KEY},
+            "access_requests": {"r": REQUEST},
+            "incidents": INCIDENTS,
+            "decisions": DECISIONS,
+            **changes,
+        }
     )
 
 
@@ -93,7 +110,7 @@ def test_what_is_computed_holds_on_a_good_day_and_the_rest_is_not_known():
     found = standings()
     assert set(found) == set(CATALOGUE.controls)
     assert {name for name, standing in found.items() if standing is Standing.HOLDS} == set(QUERIES)
-    assert len(QUERIES) == 17
+    assert len(QUERIES) == 18
     assert {found[name] for name in found.keys() - QUERIES.keys()} == {Standing.NOT_KNOWN}
 
 
@@ -136,6 +153,17 @@ MUTATIONS = [
         {"HBN-402-4f"},
     ),
     ({"registry": held(incidents={**INCIDENTS, "low": replace(LOW, countersigned_by="privacy")})}, {"HBN-402-4f"}),
+    (with_entry(3, type="alarm", decision="raised", detail={"alarm": "gap"}), {"HSR-312-b"}),
+    (with_entry(3, type="alarm", decision="cleared", detail={"alarm": "gap"}), set()),
+    ({"registry": held(decisions={})}, {"HSR-306-d3"}),
+    *(
+        ({"registry": held(decisions={each: DECISIONS[each] for each in DECISIONS if each != name})}, {"HSR-306-d3"})
+        for name in DECISIONS
+    ),
+    (
+        {"registry": held(decisions={**DECISIONS, "HSR-312-c2": replace(DECISIONS["HSR-312-c2"], approved_by=None)})},
+        {"HSR-306-d3"},
+    ),
     ({"today": date(2027, 1, 22)}, set()),
     ({"today": date(2027, 1, 23)}, {"HBN-404-b", "HBN-406", "HBN-408-b", "HBN-410"}),
     ({"today": date(2027, 3, 1)}, {"HBN-404-b", "HBN-406", "HBN-408-b", "HBN-410"}),
@@ -213,7 +241,7 @@ def test_nothing_to_look_at_is_not_known():
     found = standings(registry=empty, window=window(made({"type": "start"})))
     held_still = {name for name, standing in found.items() if standing is Standing.HOLDS}
     assert held_still == {"HSR-308-a2", "HSR-312-b", "HSR-312-c1"}
-    assert Standing.FAILS not in found.values()
+    assert {name for name, standing in found.items() if standing is Standing.FAILS} == {"HSR-306-d3"}
 
 
 def test_a_row_that_nobody_confirmed_never_holds_even_with_a_query():

@@ -70,3 +70,19 @@ async def test_status_is_shown_when_the_ledger_is_not_there(tmp_path):
         status, told = await face.get("auditor", "evidence/status")
         assert (status, told["window"]) == (200, None)
         assert {each["standing"] for each in told["controls"]} == {"not_known"}
+
+
+async def test_an_addressable_specification_is_decided_by_two(tmp_path):
+    async with api(tmp_path) as face:
+        path = "evidence/decisions/HSR-312-c2"
+        form = {"decision": "implemented", "until": "2027-06-30", "reason": "the ledger does it"}
+        assert (await face.post("privacy", f"{path}/decide", **form))[0] == 200
+        approval = {"decision": "implemented", "reason": "seen"}
+        assert code(await face.post("privacy", f"{path}/approve", **approval)) == (403, "second_person_required")
+        assert (await face.post("security", f"{path}/approve", **approval))[0] == 200
+        shown = {each["id"]: each for each in (await face.get("auditor", "evidence/decisions"))[1]["decisions"]}
+        assert len(shown) == 22
+        assert [name for name in shown if shown[name]["holds"]] == ["HSR-312-c2"]
+        assert shown["HSR-312-c2"]["words"].startswith("see ledger entry ")
+        unknown = await face.post("privacy", "evidence/decisions/HSR-312-b/decide", **form)
+        assert code(unknown) == (404, "not_found")
