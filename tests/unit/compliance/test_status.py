@@ -224,6 +224,7 @@ def damaged():
             yield f"entry {at} rehashed", {"window": window([*ENTRIES[:at], rehashed, *ENTRIES[at + 1 :]])}
         unreadable = replace(ENTRIES[at], header=b"{", leaf_hash=leaf_hash(b"{"))
         yield f"entry {at} unreadable", {"window": window([*ENTRIES[:at], unreadable, *ENTRIES[at + 1 :]])}
+    yield "entries of another place", {"window": window(made(CALL, CALL, start=1), stop=2)}
     yield "two swapped", {"window": window([ENTRIES[0], ENTRIES[2], ENTRIES[1], *ENTRIES[3:]])}
 
 
