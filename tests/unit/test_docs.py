@@ -248,7 +248,7 @@ def test_nothing_claims_compliance(file):
     [
         "Tamper-evident only once somebody else holds a head",
         "Root on the host can read memory",
-        "Detection, first engine",
+        "Detection",
         "single sign-on",
         "`content_unreadable`",
         "`/v1/responses/{id}`",

@@ -1230,9 +1230,9 @@ def _check_stamps(pairs: Sequence[tuple[Path, Path]], roots: Sequence[x509.Certi
     newest: _Stamp | None = None
     for note_file, stamp_file in pairs:
         note = _parse_note(_read_bytes(note_file))
-        if note is None:
-            raise _Bad("checkpoint", None, f"{note_file.name} is no checkpoint")
         try:
+            if note is None:
+                raise ValueError(f"{note_file.name} is no checkpoint")  # noqa: TRY301 - as bad as a stamp of nothing
             at = _stamp_time(_read_bytes(stamp_file), note.text, roots)
         except (ValueError, LookupError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
             raise _Bad("timestamp", None, f"{stamp_file.name}: {str(error) or 'a signature does not hold'}") from error

@@ -27,6 +27,7 @@ _EXACT: Final = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)|[\w.+-]{1,64}@[\w-]{
 # A place, a web address or a month in a tool's description is an example ("San Francisco, CA"), not somebody's.
 _HARMLESS_IN_SCHEMA: Final = frozenset({"city-state", "url", "url-bare", "date-month", "image-file"})
 _JUNCTION: Final = 48
+_NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _FORM: Final = 64
 """How many values are read together at most: a find needs its neighbours, not all of them."""
 
@@ -87,7 +88,20 @@ def examine(
     for leaf, spans in zip(leaves, found, strict=True):
         if leaf.kind is LeafKind.TEXT:
             text = leaf.text
-            terms.learn([(text[a:b], kind) for a, b, kind, rule in spans if rule != REMAINDER and kind not in keep])
+            terms.learn(
+                [
+                    (text[a:b], kind)
+                    for a, b, kind, rule in spans
+                    if rule != REMAINDER
+                    and kind not in keep
+                    and not (rule == CLASSIFIED and _is_loose(text[a:b], terms))
+                ]
+            )
+    for leaf, spans in zip(leaves, found, strict=True):
+        if leaf.kind is LeafKind.TEXT:
+            text = leaf.text
+            spans[:] = [part for span in spans for part in _by_what_is_known(span, text, terms)]
+            terms.learn([(text[a:b], kind) for a, b, kind, rule in spans if rule == CLASSIFIED and kind not in keep])
 
     refused: list[int] = []
     chosen: list[list[Span]] = []
@@ -116,9 +130,30 @@ def _tells_in_schema(span: Span, text: str) -> bool:
     return span.rule not in _HARMLESS_IN_SCHEMA
 
 
+def _is_loose(surface: str, terms: Terms) -> bool:
+    """Whether a find may be more than one name: it has a comma, or begins with a word that no name is."""
+    return "," in surface or (" " in surface and terms.explains(surface.partition(" ")[0]))
+
+
+def _by_what_is_known(span: Span, text: str, terms: Terms) -> Sequence[Span]:
+    """Cut what the classifier found at names the call has elsewhere, if nothing else in it tells."""
+    if span.rule != CLASSIFIED or span.type not in _NAMED:
+        return (span,)
+    piece = text[span.start : span.end]
+    known = resolve(terms.find(piece), piece)
+    if not known or (known[0].start == 0 and known[0].end == len(piece)):
+        return (span,)
+    rest = list(piece)
+    for part in known:
+        rest[part.start : part.end] = " " * (part.end - part.start)
+    if not terms.explains("".join(rest)):
+        return (span,)
+    return [Span(span.start + part.start, span.start + part.end, part.type, part.rule) for part in known]
+
+
 def _named_alike(span: Span, text: str, terms: Terms) -> Span:
-    """Give a number that nothing explains here the type it has elsewhere in the call, and so the same token."""
-    if span.type is not IdentifierType.OTHER:
+    """Give a find that its form does not explain the type it has elsewhere in the call, and so the same token."""
+    if span.type is not IdentifierType.OTHER and span.rule != CLASSIFIED:
         return span
     kind = terms.kind_of(text[span.start : span.end])
     return span if kind is None else Span(span.start, span.end, kind, span.rule)

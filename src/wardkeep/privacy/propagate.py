@@ -69,6 +69,12 @@ class Terms:
         """Return the type under which a surface was learned, if it was."""
         return self._terms.get(lowered(surface))
 
+    def explains(self, rest: str) -> bool:
+        """Whether all words of a text are dictionary or medical words, titles or degrees: no name is left in it."""
+        return all(
+            word in _SKIPPED or bool(self._words.get(word, 0) & SAFE) for word in _PARTS.findall(lowered(rest))
+        ) and not any(map(str.isdigit, rest))
+
     def _is_telling(self, part: str) -> bool:
         return len(part) > 2 and part not in _SKIPPED and not self._words.get(part, 0) & SAFE
 

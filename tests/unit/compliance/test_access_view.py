@@ -57,7 +57,7 @@ def explain(registry=HELD, question=ASKED):
 def test_a_permitted_call_says_what_it_would_get():
     answer = explain()
     assert (answer.permitted, answer.reason, answer.reveals) == (True, None, True)
-    assert answer.passes == ("AGE", "DATE")
+    assert answer.passes == ("AGE", "DATE", "DEMOGRAPHIC")
     assert explain(question=replace(ASKED, purpose="HPAYMT")).passes == ()
 
 

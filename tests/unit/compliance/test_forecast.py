@@ -8,9 +8,21 @@ from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import AgreementStatus, Route, Vendor
 
+# The scope of these tests names none of the other surfaces.
+OUTSIDE = frozenset({"/v1/responses", "/v1/embeddings"})
+
+
+def routes_on(held, on):
+    return [row for row in what_breaks_on(held, on, today=TODAY).routes if row.endpoint not in OUTSIDE]
+
 
 def reasons(held, on):
-    return {(row.model, row.endpoint, row.purpose): row.reason for row in what_breaks_on(held, on, today=TODAY).routes}
+    return {(row.model, row.endpoint, row.purpose): row.reason for row in routes_on(held, on)}
+
+
+def test_surfaces_outside_the_scope_are_told():
+    rows = what_breaks_on(working_registry(), TODAY, today=TODAY).routes
+    assert {row.reason for row in rows if row.endpoint in OUTSIDE} == {Reason.SCOPE_ENDPOINT}
 
 
 def test_an_open_road_is_open_until_the_end_of_its_last_day():
@@ -63,7 +75,7 @@ def test_no_routes_no_forecast():
     two = working_registry(
         routes={name: Route(model=name, deployment="openai-us") for name in ("b", "a")},
     )
-    assert [row.model for row in what_breaks_on(two, TODAY, today=TODAY).routes] == ["a", "a", "b", "b"]
+    assert [row.model for row in routes_on(two, TODAY)] == ["a", "a", "b", "b"]
 
 
 def test_a_fallback_keeps_a_road_open_and_is_named():
@@ -72,9 +84,9 @@ def test_a_fallback_keeps_a_road_open_and_is_named():
         deployments={"openai-us": deployment(), "second": other},
         routes={"chat": Route(model="chat", deployment="second", fallbacks=("openai-us",))},
     )
-    rows = what_breaks_on(held, TODAY, today=TODAY).routes
+    rows = routes_on(held, TODAY)
     assert {(row.deployment, row.agreement, row.reason) for row in rows} == {("openai-us", "baa-1", None)}
-    closed = what_breaks_on(held, date(2028, 1, 1), today=TODAY).routes
+    closed = routes_on(held, date(2028, 1, 1))
     assert {(row.deployment, row.reason) for row in closed} == {("second", Reason.BAA_MISSING)}
 
 

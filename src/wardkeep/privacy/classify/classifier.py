@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -42,10 +43,20 @@ CLASSIFIED: Final = "classifier"
 
 _FILE: Final = "classifier.npz"
 _DATE: Final = CLASSES.index("DATE")
+# Routes for treatment let dates and ages pass: a number or a name taken for one must not pass with them.
+_KEPT: Final = frozenset({_DATE, CLASSES.index("AGE")})
+_LIKE_A_DATE: Final = re.compile(
+    r"(?!.*\d{5})(?:.*(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|christmas|easter|thanksgiving"
+    r"|new year|navidad|ninet|hundred|novent|cien|twent|thirt|first|second|third|fourth|fifth|teenth|eighth|ninth).*"
+    r"|[\d/.,:\- ]{1,24}(?:st|nd|rd|th|y/?o|yo|am|pm|años|years?(?: old)?)?)",
+    re.IGNORECASE | re.DOTALL,
+)
 # Parts of one thing are sometimes taken for its like: a town in a hospital's name, letters of a number.
 _LIKE: Final = (0, 1, 2, 2, 3, 3, 4, 4)
 _JOINING: Final = word_set("on at in and from to with is was by for or as who has had her his w re a an")
 """Words that lead to an identifier or away from it: at its edge they are not of it."""
+_GOING_ON: Final = word_set("may can will should would could must might does did needs wants says takes reports")
+"""Verbs in lower case with which a sentence goes on after a name."""
 _STOPS: Final = frozenset(".;!?")
 _NEAR: Final = 3
 """How far from a find words are asked that nothing made suspicious."""
@@ -203,7 +214,10 @@ def _spans(
         before = word
     runs.append(run)
     for run in runs:
-        while run and reading.words[words[run[-1]]] in _JOINING:
+        while run and (
+            reading.words[words[run[-1]]] in _JOINING
+            or (reading.words[words[run[-1]]] in _GOING_ON and look[words[run[-1]]] == w.LOWER)
+        ):
             run.pop()
         while run and reading.words[words[run[0]]] in _JOINING:
             run.pop(0)
@@ -227,7 +241,10 @@ def _span(text: str, start: int, end: int, kind: int) -> tuple[Span, ...]:
         end -= 1
     if end <= start or (kind == _DATE and end - start == 4 and text[start:end].startswith(("19", "20"))):
         return ()
-    return (Span(start, end, _TYPES[kind], CLASSIFIED),)
+    chosen = _TYPES[kind]
+    if kind in _KEPT and not _LIKE_A_DATE.fullmatch(text, start, end):
+        chosen = IdentifierType.OTHER
+    return (Span(start, end, chosen, CLASSIFIED),)
 
 
 def _is_harmless(flags: int, word: str) -> bool:

@@ -9,7 +9,17 @@ import re
 from typing import Final
 
 from wardkeep.model.spans import IdentifierType, Span
-from wardkeep.privacy.detect.lexicon import EPONYM, FIRST_COMMON, LAST_COMMON, MEDICAL, ORGANISATION
+from wardkeep.privacy.detect.lexicon import (
+    EPONYM,
+    FIRST,
+    FIRST_COMMON,
+    LAST,
+    LAST_COMMON,
+    MEDICAL,
+    ORGANISATION,
+    PLACE,
+    WORD,
+)
 from wardkeep.privacy.detect.nomination import Reading
 from wardkeep.privacy.detect.wording import APOSTROPHES, names_a_thing, word_set
 
@@ -19,6 +29,12 @@ _SURE_HEADS: Final = word_set(
     "ganglion enfermedad tumor tumour lymphomas dementia ataxia node nodes phenomenon pouch diverticulum "
     "hernia"
 )
+# What an answer is asked to be: some vendors refuse a request for JSON whose messages don't say so.
+_FORMATS: Final = word_set(
+    "as in return only valid answer json jsonl xml html csv tsv yaml yml sql pdf markdown md latex fhir hl7 ccda xlsx "
+    "docx txt utf-8 ascii api url http https rest soap sbar apso icd cpt loinc snomed rxnorm ndc drg hcpcs"
+)
+_SPACED: Final = re.compile(r"[\w-]+")
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _MEASURED_BEFORE: Final = re.compile(
     r"(?:platelets?|plts?|plaquetas|leucocitos|leukocytes|wbc|rbc|anc|count|load|rna|dna|bnp|hcg|ck|cpk|ferritin|dimer"
@@ -28,6 +44,7 @@ _MEASURED_BEFORE: Final = re.compile(
 _TRIAL: Final = re.compile(r"(?<![\w-])([A-Z]{3,})-\d{1,4}\Z")
 # A state and the first three digits of a ZIP code: what Safe Harbor leaves of an address.
 _THREE_DIGITS: Final = re.compile(r"[A-Z]{2} \d{3}")
+_NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
 _MEASURE: Final = re.compile(r"[A-Z]{3}-\d")
 _CODE_BEFORE: Final = re.compile(
@@ -42,9 +59,19 @@ _NUMBERS: Final = frozenset({IdentifierType.OTHER, IdentifierType.DATE})
 _DECIMAL: Final = re.compile(r"\d{1,3}\.\d{1,2}(?:[ ]?[-\u2013][ ]?\d{1,3}\.\d{1,2})?")
 
 
+# "May we call", "Will you follow up": verbs that are also names.
+_ASKING: Final = re.compile(
+    r"(?:may|will|can|shall)[ ](?:we|i|you|he|she|they|it|the|this|that|be|not)\b", re.IGNORECASE
+)
+
+
 def is_harmless(reading: Reading, span: Span) -> bool:
     """Whether a find of the classifier is an eponym at its place, a measured value, or the code of a thing."""
     text = reading.text
+    if _FORMATS.issuperset(_SPACED.findall(text[span.start : span.end].lower())):
+        return True
+    if span.type in _NAMED and (_is_opening_word(reading, span) or _ASKING.match(text, span.start)):
+        return True
     if span.type is IdentifierType.NAME:
         return _is_eponym(reading, span)
     if span.type in _NUMBERS and (_DECIMAL.fullmatch(text, span.start, span.end) or _is_trial(reading, span)):
@@ -58,6 +85,16 @@ def is_harmless(reading: Reading, span: Span) -> bool:
         return True
     is_number = text[span.start : span.end].isdigit() and span.end - span.start < 8
     return is_number and (_MEASURED_BEFORE.search(before) is not None or _UNIT_AFTER.match(text, span.end) is not None)
+
+
+def _is_opening_word(reading: Reading, span: Span) -> bool:
+    """Whether a find is one dictionary word with the capital of a sentence's beginning, and no name of any list."""
+    text = reading.text
+    flag = reading.words.get(text[span.start : span.end].lower(), 0)
+    if not flag & WORD or flag & (FIRST | LAST | PLACE | EPONYM):
+        return False
+    before = text[max(0, span.start - 3) : span.start].rstrip(" \t")
+    return not before or before[-1] in ".!?:\n"
 
 
 def _is_generalised(text: str, span: Span) -> bool:
