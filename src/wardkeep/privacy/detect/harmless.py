@@ -83,6 +83,8 @@ def is_harmless(reading: Reading, span: Span) -> bool:
     before = text[max(0, span.start - 24) : span.start]
     if _CODE_BEFORE.search(before):
         return True
+    if span.end - span.start < 4 and text[span.start : span.end].isdigit():
+        return True  # three digits alone number a room, a dose or a case among few
     is_number = text[span.start : span.end].isdigit() and span.end - span.start < 8
     return is_number and (_MEASURED_BEFORE.search(before) is not None or _UNIT_AFTER.match(text, span.end) is not None)
 
