@@ -194,7 +194,7 @@ async def test_a_person_who_left_takes_their_keys_along_at_once(ward):
             await at.eventually(lambda key=key: all_served(opened, key))
             await change(ward, SECOND, f"people/{person}/disable")
             answers = await asyncio.gather(*(call(line, key) for line in opened))
-            assert {(answer.status, answer.code) for answer in answers} == {(403, "owner_inactive")}
+            assert {(answer.status, answer.code) for answer in answers} == {(401, "credential_revoked")}
 
 
 async def test_a_terminated_agreement_stays_closed(ward):

@@ -83,7 +83,10 @@ def house(
     """Set up and serve a new instance, furnished with the models named."""
     with tempfile.TemporaryDirectory() as directory, SimulatorProcess() as vendor:
         instance = Instance(
-            home=home or Path(directory) / "home", workers=workers, environment=environment or {}, deadline_seconds=30.0
+            home=home or Path(directory) / "home",
+            workers=workers,
+            environment=environment or {},
+            deadline_seconds=120.0,
         )
         instance.init(zone=ZONE)
         with instance:

@@ -85,7 +85,12 @@ class LocalSequencer:
         refused = self.limits.admit(wanted.drafts[0].id, wanted.admission, now.mono_ns)
         if refused is not None:
             return RefusalError(refused)
-        self.last_use.note(wanted.admission.key, now.wall_us)
+        admission = wanted.admission
+        self.last_use.note(admission.key, now.wall_us)
+        if admission.person:
+            self.last_use.note(f"person:{admission.person}", now.wall_us)
+            self.last_use.note(f"purpose:{admission.person}:{admission.purpose}", now.wall_us)
+            self.last_use.note(f"member:{admission.workspace}:{admission.person}", now.wall_us)
         return None
 
     def _release(self, wanted: Wanted, *, is_durable: bool) -> None:
@@ -188,5 +193,5 @@ def _failed(error: LedgerError | RefusalError) -> Failed:
 
 
 def _for_workers(registry: Registry) -> Registry:
-    """Return what workers decide on: how people sign in is the keeper's alone."""
-    return replace(registry, logins={})
+    """Return what workers decide on: how people sign in and what is reviewed is the keeper's alone."""
+    return replace(registry, logins={}, reviews={}, review_items={})

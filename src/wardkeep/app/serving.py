@@ -33,9 +33,10 @@ from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.road import build_road
 from wardkeep.app.witnessing import Keeping, Publishing, publisher_for, timestamper_for
 from wardkeep.audit.entry import decode
-from wardkeep.audit.errors import LedgerUnavailable, WitnessDisagrees
+from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable, WitnessDisagrees
 from wardkeep.audit.witnessing import Publisher
 from wardkeep.compliance.reading import AuditReader
+from wardkeep.compliance.review_clock import tend
 from wardkeep.compliance.watch import Alarm, Watch
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
@@ -59,6 +60,7 @@ from wardkeep.web.serving import Server, make_server
 _TEND_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 5.0
 _RESPAWN_SECONDS: Final = 0.5
+_REVIEW_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +197,7 @@ class _Instance:
         self._publish()
         self.watch = await self._begin_watch()
         self._later(self._keep_watch(self.watch))
+        self._later(self._keep_reviews(await _founded_at(self.home)))
         running = [asyncio.create_task(server.run()) for server in servers]
         await self._until_ready(servers)
         settle_memory()
@@ -227,6 +230,7 @@ class _Instance:
             clock=self.clock,
             tenant=home.keyring.tenant,
             last_used=self.desk.sequencer.last_use.at,
+            note_used=self._note_used,
         )
         pages = pages_app(
             control=home.control,
@@ -236,6 +240,7 @@ class _Instance:
             sessions=home.sessions,
             scheme="https" if self.settings.is_tls_on else "http",
             breached=self.settings.breached_path,
+            note_used=self._note_used,
         )
         front = FrontPage(control=control, pages=pages, readiness=self._readiness)
         operations = OperationsFace(readiness=self._readiness, counts=self._counts, gauges=self._gauges)
@@ -353,6 +358,20 @@ class _Instance:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), _WATCH_SECONDS)
 
+    def _note_used(self, name: str) -> None:
+        self.desk.sequencer.last_use.note(name, self.clock().wall_us)
+
+    async def _keep_reviews(self, founded_at: datetime | None) -> None:
+        """Take the steps of access reviews that time asks for, and say so."""
+        used = self.desk.sequencer.last_use.at
+        while not self.stopping.is_set():
+            with contextlib.suppress(LedgerUnavailable, ControlNotApplied):
+                # What the ledger does not take now is due again at the next look.
+                for due in await tend(self.home.control, self.clock, used, founded_at=founded_at):
+                    self.log("review_step", step=due.action, review=due.campaign, items=due.items)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _REVIEW_SECONDS)
+
     def _sent(self) -> int:
         """Return how many requests all processes of this instance have sent upstream, those that ended included."""
         told = sum(counts.get(SENT, 0.0) for counts in self.desk.reported.values())
@@ -469,6 +488,12 @@ async def _newest_entry_us(home: OpenHome) -> int:
     if entry is None:
         return 0
     return int(datetime.fromisoformat(decode(entry.header).at).timestamp() * 1_000_000)
+
+
+async def _founded_at(home: OpenHome) -> datetime | None:
+    """Return when the ledger began: the first quarter after which access is reviewed counts from there."""
+    entry = await home.ledger.read(0)
+    return None if entry is None else datetime.fromisoformat(decode(entry.header).at)
 
 
 async def _record_start(home: OpenHome, *, is_witnessed: bool) -> None:

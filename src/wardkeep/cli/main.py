@@ -44,6 +44,7 @@ COMMANDS: Final = (
     "access",
     "policy",
     "provider",
+    "review",
 )
 
 

@@ -25,6 +25,7 @@ def register(root: typer.Typer) -> None:
     group.command("roles")(roles)
     group.command("credential")(credential)
     group.command("confirm")(confirm)
+    group.command("manager")(manager)
     group.command("disable")(disable)
     group.command("reset-login")(reset_login)
     root.add_typer(group, name="user")
@@ -106,6 +107,23 @@ def confirm(
     """Vouch for an officer: who they are, and that they alone hold their credential."""
     done = client(home, acting).post("people", person, "confirm", reason=reason)
     report(done, f"{person} is confirmed and counts for what takes two people", json=json)
+
+
+def manager(
+    *,
+    home: Home,
+    person: Person,
+    manager: Annotated[
+        str | None, typer.Option("--to", help="Who reviews their access; without it, an officer.")
+    ] = None,
+    acting: As = None,
+    reason: Reason = "recorded",
+    json: Json = False,
+) -> None:
+    """Say who answers for a person's access when it is reviewed."""
+    form: dict[str, object] = {"manager": manager, "reason": reason}
+    done = client(home, acting).post_whole("people", person, "manager", form=form)
+    report(done, f"{person}'s access is reviewed by {manager or 'an officer'}", json=json)
 
 
 def disable(

@@ -301,6 +301,7 @@ def person_view(person: Person) -> dict[str, object]:
         "has_credential": person.credential_mac is not None,
         "enrolled_by": person.enrolled_by,
         "confirmed_by": person.confirmed_by,
+        "manager": person.manager,
         "confirmation": confirmation(person).value,
     }
 

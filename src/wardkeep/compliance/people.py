@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.leaving import leaving
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_text, clean_workspace, invalid, require, taken, unknown
 from wardkeep.compliance.two_people import hands_of
@@ -49,7 +50,7 @@ def set_roles(registry: Registry, by: Person, *, person: str, roles: frozenset[R
     record = replace(found, roles=roles)
     if TWO_PERSON & (permissions_of(roles) - permissions_of(found.roles)):
         record = replace(record, enrolled_by=by.id, access_by=found.access_by | hands_of(by), confirmed_by=None)
-    _check_keeper_remains(registry, record)
+    check_keeper_remains(registry, record)
     return (Change(kind=Kind.PEOPLE, id=person, record=record),)
 
 
@@ -60,10 +61,19 @@ def disable_person(registry: Registry, by: Person, *, person: str) -> tuple[Chan
     """
     require(by, Permission.PERSON_CHANGE)
     found = _other(registry, by, person)
-    record = replace(found, is_active=False, credential_mac=None, links=frozenset())
-    _check_keeper_remains(registry, record)
-    change = Change(kind=Kind.PEOPLE, id=person, record=record)
-    return (change, Change(kind=Kind.LOGINS, id=person, record=None)) if person in registry.logins else (change,)
+    changes = leaving(registry, found.id)
+    check_keeper_remains(registry, replace(found, is_active=False))
+    return changes
+
+
+def set_manager(registry: Registry, by: Person, *, person: str, manager: str | None) -> tuple[Change, ...]:
+    """Say who reviews a person's access (`access_reviews`). Raises NotAllowed: it gives the manager nothing else."""
+    require(by, Permission.PERSON_CHANGE)
+    found = _other(registry, by, person)
+    other = registry.people.get(manager) if manager is not None else None
+    if manager is not None and (other is None or not other.is_active or manager == person):
+        raise unknown("other active person to be the manager", "wardkeep user list")
+    return (Change(kind=Kind.PEOPLE, id=person, record=replace(found, manager=manager)),)
 
 
 def renew_credential(registry: Registry, by: Person, *, person: str, credential: NewCredential) -> tuple[Change, ...]:
@@ -255,8 +265,8 @@ def _other(registry: Registry, by: Person, person: str) -> Person:
     return found
 
 
-def _check_keeper_remains(registry: Registry, changed: Person) -> None:
-    """Refuse to lock everybody out: somebody active must be able to enrol people."""
+def check_keeper_remains(registry: Registry, changed: Person) -> None:
+    """Refuse to lock everybody out: somebody active must be able to enrol people. Raises NotAllowed."""
     after = {**registry.people, changed.id: changed}
     if not any(person.is_active and permit(person, Permission.PERSON_CHANGE) is None for person in after.values()):
         raise NotAllowed(

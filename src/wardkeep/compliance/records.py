@@ -18,6 +18,7 @@ import msgspec
 
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
+from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
@@ -72,6 +73,9 @@ class Kind(StrEnum):
     DATA_USES = "data_uses"
     RELEASES = "releases"
     IDENTITY_PROVIDERS = "identity_providers"
+    REVIEWS = "reviews"
+    REVIEW_ITEMS = "review_items"
+    REVIEW_SCHEDULES = "review_schedules"
 
 
 _TYPES: Final = MappingProxyType(
@@ -98,6 +102,9 @@ _TYPES: Final = MappingProxyType(
         Kind.DATA_USES: DataUseAgreement,
         Kind.RELEASES: Release,
         Kind.IDENTITY_PROVIDERS: IdentityProvider,
+        Kind.REVIEWS: ReviewCampaign,
+        Kind.REVIEW_ITEMS: ReviewItem,
+        Kind.REVIEW_SCHEDULES: ReviewSchedule,
     }
 )
 
@@ -124,6 +131,9 @@ Record = (
     | DataUseAgreement
     | Release
     | IdentityProvider
+    | ReviewCampaign
+    | ReviewItem
+    | ReviewSchedule
 )
 
 
@@ -210,6 +220,10 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, reason=pointer)
         case Incident():
             return _incident_pointing(record, pointer)
+        case ReviewItem(words=words) if words == SEE_THIS_ENTRY:
+            return replace(record, words=pointer)
+        case ReviewCampaign():
+            return _review_pointing(record, pointer)
         case Vendor(suspended_because=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, suspended_because=pointer)
         case _:
@@ -224,6 +238,14 @@ def _incident_pointing(record: Incident, pointer: str) -> Incident:
         for name, each in record.factors.items()
     }
     return replace(record, steps=steps, factors=factors)
+
+
+def _review_pointing(record: ReviewCampaign, pointer: str) -> ReviewCampaign:
+    """Return the campaign with what this entry did pointing at it."""
+    notices = tuple(replace(each, words=pointer) if each.words == SEE_THIS_ENTRY else each for each in record.notices)
+    opened = pointer if record.words == SEE_THIS_ENTRY else record.words
+    closed = pointer if record.closed_words == SEE_THIS_ENTRY else record.closed_words
+    return replace(record, notices=notices, words=opened, closed_words=closed)
 
 
 def stored(changes: Sequence[Change]) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str]]]:

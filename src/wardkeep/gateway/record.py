@@ -27,11 +27,17 @@ from wardkeep.policy.decide import VERSION as POLICY_VERSION
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The limits that a request must fit when it is sequenced; one owner counts them for all workers."""
+    """The limits that a request must fit when it is sequenced; one owner counts them for all workers.
+
+    On whose behalf it is, if anybody's, and what for: reviews of access ask when somebody last used what they may.
+    """
 
     key: str
     calls_per_minute: int
     calls_at_once: int
+    person: str = ""
+    purpose: str = ""
+    workspace: str = ""
 
 
 class Sequencer(Protocol):
@@ -87,7 +93,15 @@ class Recorder:
             sealed["dates"] = routed.safe.dates
         payload = msgspec.msgpack.encode(sealed)
         draft = self._draft("request", call.id, header, payload, facts_epoch=permitted.facts.registry.epoch)
-        admission = Admission(key=key.id, calls_per_minute=key.calls_per_minute, calls_at_once=key.calls_at_once)
+        person = permitted.identified.person
+        admission = Admission(
+            key=key.id,
+            calls_per_minute=key.calls_per_minute,
+            calls_at_once=key.calls_at_once,
+            person="" if person is None else person.id,
+            purpose=permitted.purpose,
+            workspace=key.workspace,
+        )
         self._open.add(call.id)
         is_open = False
         try:

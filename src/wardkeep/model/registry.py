@@ -19,6 +19,7 @@ from wardkeep.model.access import (
     Role,
     Workspace,
 )
+from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
@@ -219,7 +220,8 @@ class Person:
     `enrolled_by` is who last gave them a role or credential that counts (None: named at `init`), `confirmed_by` the
     officer who vouched since, `access_by` everybody through whose hands their access came: the givers, and those who
     gave the givers theirs. Any of them could be acting as this person; `compliance.two_people` draws the consequence.
-    `links` are the subjects at identity providers that are this person, as `provider:subject`.
+    `links` are the subjects at identity providers that are this person, as `provider:subject`. `manager` reviews their
+    access.
     """
 
     id: str
@@ -230,6 +232,7 @@ class Person:
     confirmed_by: str | None = None
     access_by: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
+    manager: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,3 +297,6 @@ class Registry:
     data_uses: dict[str, DataUseAgreement] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     identity_providers: dict[str, IdentityProvider] = field(default_factory=dict)
+    reviews: dict[str, ReviewCampaign] = field(default_factory=dict)
+    review_items: dict[str, ReviewItem] = field(default_factory=dict)
+    review_schedules: dict[str, ReviewSchedule] = field(default_factory=dict)

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     RELEASE_SIGN = "release.sign"
     INCIDENT_CHANGE = "incident.change"
     CONTROL_DECIDE = "control.decide"
+    REVIEW_CHANGE = "review.change"
     OWN_ACCOUNT = "own.account"
 
 
@@ -53,6 +54,7 @@ _OFFICER: Final = frozenset(
         Permission.CARE_TEAM_CHANGE,
         Permission.INCIDENT_CHANGE,
         Permission.CONTROL_DECIDE,
+        Permission.REVIEW_CHANGE,
         Permission.RELEASE_PREPARE,
         Permission.RELEASE_SIGN,
         Permission.OWN_ACCOUNT,

@@ -38,6 +38,7 @@ from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
+from wardkeep.web.control_reviews import REVIEW_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
 from wardkeep.web.openapi import openapi_document
@@ -62,6 +63,7 @@ class ControlFace:
     tenant: str
     clock: Callable[[], Instant]
     last_used: Callable[[str], datetime | None]
+    note_used: Callable[[str], None]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -93,7 +95,11 @@ class ControlFace:
                 query=_query(scope["query_string"]),
                 body=await _body(scope, receive) if route.method == "POST" else {},
             )
-            return 200, await route.handler(asked)
+            answer = await route.handler(asked)
+            # What reviews of access go by: who is there, and which of their permissions they exercise.
+            self.note_used(f"person:{by.id}")
+            self.note_used(f"grant:{by.id}:{route.permission.value}")
+            return 200, answer  # noqa: TRY300 - an else after eight handlers would be far from its try
         except NotAllowed as error:
             index = None
             if by is not None and route is not None and error.status == 403:
@@ -138,9 +144,18 @@ def control_app(
     tenant: str,
     clock: Callable[[], Instant],
     last_used: Callable[[str], datetime | None] = lambda _: None,
+    note_used: Callable[[str], None] = lambda _: None,
 ) -> ControlFace:
     """Return the control API. `keys` check personal credentials and seal vendor credentials."""
-    return ControlFace(control=control, reader=reader, keys=keys, tenant=tenant, clock=clock, last_used=last_used)
+    return ControlFace(
+        control=control,
+        reader=reader,
+        keys=keys,
+        tenant=tenant,
+        clock=clock,
+        last_used=last_used,
+        note_used=note_used,
+    )
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -401,6 +416,7 @@ ROUTES: Final = (
     *EVIDENCE_ROUTES,
     *INCIDENT_ROUTES,
     *RELEASE_ROUTES,
+    *REVIEW_ROUTES,
 )
 
 

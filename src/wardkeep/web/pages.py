@@ -126,6 +126,7 @@ class PagesFace:
     ceremonies: Ceremonies
     scheme: str
     breached: Path
+    note_used: Callable[[str], None] = lambda _: None
     engine: Environment = field(default_factory=templates)
     static: dict[str, tuple[bytes, bytes]] = field(default_factory=static_files)
     randomness: Randomness = field(default_factory=Randomness)
@@ -232,6 +233,7 @@ def pages_app(
     sessions: Sessions,
     scheme: str,
     breached: Path,
+    note_used: Callable[[str], None] = lambda _: None,
 ) -> PagesFace:
     """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one."""
     return PagesFace(
@@ -244,6 +246,7 @@ def pages_app(
         ceremonies=Ceremonies(keys.api_key_key),
         scheme=scheme,
         breached=breached,
+        note_used=note_used,
     )
 
 

@@ -49,6 +49,7 @@ def site_of(visit: Visit) -> Site:
 async def signed_in(visit: Visit, person: Person, method: Method) -> tuple[Cookie, ...]:
     """Record the sign-in, begin its session, and return the cookies. Raises LedgerUnavailable: then there is none."""
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-in", method=method)
+    visit.app.note_used(f"person:{person.id}")
     old = visit.session.id if visit.session is not None and visit.session.person == person.id else None
     started = visit.app.sessions.begin(person.id, method, visit.device, visit.now_us, without=old)
     return (Cookie(name=_SESSION, value=started.token), Cookie(name=_PENDING, value=Secret("")))

@@ -26,6 +26,16 @@ from wardkeep.model.access import (
     Relationship,
     Requirement,
 )
+from wardkeep.model.access_review import (
+    ItemState,
+    NoticeKind,
+    ReviewCampaign,
+    ReviewItem,
+    ReviewKind,
+    ReviewNotice,
+    ReviewSchedule,
+    Suggestion,
+)
 from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.incident import (
     Conclusion,
@@ -111,6 +121,34 @@ SAMPLES = {
         notices=(Notice(name="media", about="TX", on=date(2027, 1, 1), by="p"),),
         steps=(Step(at=datetime(2027, 1, 1, tzinfo=UTC), by="p", what="opened", words="see ledger entry 3"),),
     ),
+    Kind.REVIEWS: ReviewCampaign(
+        id="r",
+        opened_by="p",
+        opened_at=datetime(2026, 1, 1, tzinfo=UTC),
+        due_at=datetime(2026, 2, 1, tzinfo=UTC),
+        kinds=frozenset(ReviewKind),
+        reviewer="p",
+        notices=(
+            ReviewNotice(
+                at=datetime(2026, 1, 9, tzinfo=UTC),
+                kind=NoticeKind.REMINDER,
+                undecided=3,
+                words="see ledger entry 2",
+            ),
+        ),
+    ),
+    Kind.REVIEW_ITEMS: ReviewItem(
+        id="r/role:p:nurse",
+        campaign="r",
+        kind=ReviewKind.ROLE,
+        subject="p",
+        part="nurse",
+        reviewer="q",
+        suggestion=Suggestion.NEVER_EXERCISED,
+        state=ItemState.GRACE,
+        grace_until=datetime(2026, 2, 15, tzinfo=UTC),
+    ),
+    Kind.REVIEW_SCHEDULES: ReviewSchedule(every_days=60, set_by="p"),
     Kind.ORGANISATION: registry().organisation,
     Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
     Kind.AGREEMENTS: agreement(expires_on=None),

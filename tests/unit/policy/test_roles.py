@@ -36,6 +36,7 @@ TABLE: dict[Permission, set[Role]] = {
         Role.RESEARCHER,
     },
     Permission.RELEASE_SIGN: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
+    Permission.REVIEW_CHANGE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
     Permission.OWN_ACCOUNT: set(Role),
 }
 
