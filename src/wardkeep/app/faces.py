@@ -1,18 +1,17 @@
-"""What keeper and workers set up alike: guard, data face, certificates, origins, and the process's log."""
+"""What keeper and workers set up alike: guard, data face, certificates, origins."""
 
 import gc
-import json
 import os
 import secrets
-import sys
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
+from wardkeep.app.log import LogLine, log_of
 from wardkeep.app.road import allow_origins
 from wardkeep.gateway.pipeline import Road
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
-from wardkeep.settings import LogFormat, Settings
+from wardkeep.settings import Settings
 from wardkeep.transport.pool import Pool
 from wardkeep.transport.tls import TlsFiles
 from wardkeep.web.data import DataFace
@@ -24,16 +23,6 @@ Clock = Callable[[], Instant]
 
 POLICY: Final = "balanced"
 GRACE_SECONDS: Final = 10.0
-
-
-class LogLine(Protocol):
-    """Writes one line of the process's log, as JSON or as text.
-
-    Callers pass names, codes and counts of ours; nothing that was sent to us.
-    """
-
-    def __call__(self, event: str, **fields: str | int) -> None:
-        """Write the line at once."""
 
 
 def data_face(settings: Settings, road: Road, clock: Clock, metrics: Metrics) -> DataFace:
@@ -86,22 +75,3 @@ def settle_memory() -> None:
 def owner_name() -> str:
     """Return the name under which a process opens ledger entries; never used twice."""
     return f"{os.getpid()}-{secrets.token_hex(6)}"
-
-
-def log_of(settings: Settings) -> LogLine:
-    """Return how this process writes its log (`log.format`)."""
-    return _log_text if settings.log.format is LogFormat.TEXT else log
-
-
-def log(event: str, **fields: str | int) -> None:
-    """Write one line of JSON; what a process with settings uses is `log_of`."""
-    _write(json.dumps({"event": event, **fields}, separators=(",", ":")))
-
-
-def _log_text(event: str, **fields: str | int) -> None:
-    # Values in JSON's spelling: a line break in one would begin a line that we never wrote.
-    _write(" ".join([event, *(f"{name}={json.dumps(value)}" for name, value in fields.items())]))
-
-
-def _write(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error

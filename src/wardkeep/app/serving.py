@@ -18,10 +18,8 @@ from wardkeep.app.faces import (
     GRACE_SECONDS,
     POLICY,
     Clock,
-    LogLine,
     data_face,
     guard_for,
-    log_of,
     owner_name,
     settle_memory,
     take_origins,
@@ -30,6 +28,7 @@ from wardkeep.app.faces import (
 from wardkeep.app.gathering import Gathering
 from wardkeep.app.home import OpenHome, WitnessCheck, open_home
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
+from wardkeep.app.log import LogLine, log_of
 from wardkeep.app.road import build_road
 from wardkeep.app.witnessing import Keeping, Publishing, publisher_for, timestamper_for
 from wardkeep.audit.entry import decode
@@ -194,6 +193,7 @@ class _Instance:
             for listener in self.sockets.data:
                 self._later(self._keep_worker(listener))
         self._later(self._tend())
+        self._later(self._keep_last_use())
         self._publish()
         self.watch = await self._begin_watch()
         self._later(self._keep_watch(self.watch))
@@ -212,7 +212,7 @@ class _Instance:
         if frames is not None:
             await frames.close()
         with contextlib.suppress(StoreError):
-            self.desk.sequencer.last_use.keep(self.clock().wall_us, is_last=True)
+            await self.desk.sequencer.last_use.keep(self.clock().wall_us, is_last=True)
 
     @property
     def log(self) -> LogLine:
@@ -325,12 +325,17 @@ class _Instance:
             if is_writable != was_writable:
                 self.log("ledger_writable" if is_writable else "ledger_unavailable")
             was_writable = is_writable
-            with contextlib.suppress(StoreError):
-                # A disk that does not answer is said by the ledger beside it; the minute is told again.
-                self.desk.sequencer.last_use.keep(self.clock().wall_us)
             if is_writable and self.recorder is not None:
                 with contextlib.suppress(LedgerUnavailable):
                     await self.recorder.settle()
+
+    async def _keep_last_use(self) -> None:
+        """Write down when keys were used. A disk that does not answer is said by the ledger beside it."""
+        while not self.stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _TEND_SECONDS)
+            with contextlib.suppress(StoreError):
+                await self.desk.sequencer.last_use.keep(self.clock().wall_us)
 
     async def _begin_watch(self) -> Watch:
         """Begin to watch that the record is complete, from the entry this instance started with."""

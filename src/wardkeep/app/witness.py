@@ -9,7 +9,11 @@ from typing import Final
 
 import uvloop
 
-from wardkeep.app.faces import GRACE_SECONDS, Clock, log
+from wardkeep.app.faces import (
+    GRACE_SECONDS,
+    Clock,
+)
+from wardkeep.app.log import log
 from wardkeep.audit.witness import MOST_BODY_BYTES, open_witness
 from wardkeep.model.reasons import Reason
 from wardkeep.transport.listen import bind

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from wardkeep.app.faces import Clock, LogLine
+from wardkeep.app.faces import (
+    Clock,
+)
+from wardkeep.app.log import LogLine
 from wardkeep.audit.archive import Archiver, BucketArchive, DirectoryArchive
 from wardkeep.audit.checkpoint import VerifierKey
 from wardkeep.audit.errors import (

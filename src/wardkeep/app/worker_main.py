@@ -16,12 +16,12 @@ from wardkeep.app.faces import (
     Clock,
     data_face,
     guard_for,
-    log_of,
     settle_memory,
     take_origins,
     tls_files,
 )
 from wardkeep.app.gathering import Gathering
+from wardkeep.app.log import log_of
 from wardkeep.app.road import build_road
 from wardkeep.app.worker import KeeperLink
 from wardkeep.audit.errors import LedgerUnavailable

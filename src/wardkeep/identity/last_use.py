@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wardkeep.identity.sessions import Sessions
+from wardkeep.storage.errors import StoreError
 
 _EVERY_US: Final = 60 * 1_000_000
 _PREFIX: Final = "key-used:"
@@ -34,9 +35,18 @@ class LastUse:
             at_us = self._kept.mark(_PREFIX + key)
         return datetime.fromtimestamp(at_us / 1e6, UTC) if at_us > 0 else None
 
-    def keep(self, now_us: int, *, is_last: bool = False) -> None:
-        """Tell the file, when a minute has passed or this process ends. Raises StoreError."""
-        if self._fresh and (is_last or now_us - self._told_us >= _EVERY_US):
-            self._told_us = now_us
-            fresh, self._fresh = self._fresh, {}
-            self._kept.advance_many({_PREFIX + key: at_us for key, at_us in fresh.items()})
+    async def keep(self, now_us: int, *, is_last: bool = False) -> None:
+        """Tell the file, when a minute has passed or this process ends; a disk that hangs holds nobody else up.
+
+        Raises:
+            StoreError: not kept; it is told again with what comes.
+        """
+        if not self._fresh or not (is_last or now_us - self._told_us >= _EVERY_US):
+            return
+        self._told_us = now_us
+        fresh, self._fresh = self._fresh, {}
+        try:
+            await self._kept.advance_later({_PREFIX + key: at_us for key, at_us in fresh.items()})
+        except StoreError:
+            self._fresh = fresh | self._fresh
+            raise

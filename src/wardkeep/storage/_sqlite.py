@@ -101,6 +101,23 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(f"the store failed ({type(error).__name__})") from error
 
 
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Commit what the block writes, all or none.
+
+    Not the driver's own context manager: its commit keeps the interpreter's lock, so that a disk that hangs would stop
+    every thread of the process. A statement lets go of it.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def _create_private(path: Path) -> None:
     """Create the file with mode 0600 first: SQLite would use the umask, and gives the WAL the database's mode."""
     try:
@@ -123,7 +140,7 @@ def _configure(connection: apsw.Connection) -> None:
 
 def _identify(connection: apsw.Connection, application_id: int, user_version: int, schema: str) -> None:
     if connection.pragma("schema_version") == 0:
-        with connection:
+        with transaction(connection):
             connection.execute(schema)
             connection.pragma("application_id", application_id)
             connection.pragma("user_version", user_version)

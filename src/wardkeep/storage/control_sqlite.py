@@ -11,7 +11,7 @@ from typing import Final
 
 import apsw
 
-from wardkeep.storage._sqlite import acquire_lock, close, connect, translated
+from wardkeep.storage._sqlite import acquire_lock, close, connect, transaction, translated
 
 APPLICATION_ID: Final = 0x57444B43  # "WDKC"
 USER_VERSION: Final = 1
@@ -58,7 +58,7 @@ class ControlFile:
         self, index: int, puts: Iterable[tuple[str, str, bytes]], deletes: Iterable[tuple[str, str]] = ()
     ) -> bool:
         """Apply one control change in one transaction; return False when `index` was applied before (a no-op)."""
-        with translated(), self._connection:
+        with translated(), transaction(self._connection):
             fresh = index > int(self._connection.execute("SELECT idx FROM applied").get)
             if fresh:
                 _write(self._connection, index, puts, deletes)

@@ -5,17 +5,22 @@ counter of each factor, without which a code or a copied authenticator could be 
 """
 
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from wardkeep.storage._sqlite import acquire_lock, close, connect, translated
+from wardkeep.storage._sqlite import acquire_lock, close, connect, transaction, translated
+from wardkeep.storage.errors import StoreUnavailable
 
 APPLICATION_ID: Final = 0x57445353  # "WDSS"
 USER_VERSION: Final = 1
+
+_TURN_SECONDS: Final = 1.0
 
 _SCHEMA: Final = """
 CREATE TABLE sessions(
@@ -44,12 +49,16 @@ class SessionRow:
 
 
 class SessionsFile:
-    """The open store. Every method may block on the disk and raises StoreUnavailable or StoreDamaged."""
+    """The open store. Every method may block on the disk and raises StoreUnavailable or StoreDamaged.
 
-    __slots__ = ("_connection", "_lock")
+    Safe for threads: one waits for the other, and not for ever.
+    """
+
+    __slots__ = ("_connection", "_lock", "_turn")
 
     def __init__(self, path: Path, *, vfs: str | None = None) -> None:
         """Open or create. Raises StoreInUse, StoreMismatch."""
+        self._turn = threading.Lock()
         self._lock: int | None = acquire_lock(path)
         try:
             self._connection = connect(
@@ -73,7 +82,7 @@ class SessionsFile:
 
     def put(self, row: SessionRow, *, without: bytes | None = None) -> None:
         """Store a session; `without` is the one it replaces."""
-        with translated(), self._connection:
+        with self._writing():
             if without is not None:
                 self._connection.execute("DELETE FROM sessions WHERE id = ?", (without,))
             self._connection.execute(
@@ -83,13 +92,23 @@ class SessionsFile:
 
     def remove(self, *ids: bytes) -> None:
         """Forget sessions."""
-        with translated(), self._connection:
+        with self._writing():
             self._connection.executemany("DELETE FROM sessions WHERE id = ?", [(each,) for each in ids])
 
     def mark(self, marks: Mapping[str, int]) -> None:
         """Store counters, all or none."""
-        with translated(), self._connection:
+        with self._writing():
             self._connection.executemany("INSERT OR REPLACE INTO marks VALUES(?,?)", list(marks.items()))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=_TURN_SECONDS):
+            raise StoreUnavailable("another write to this file has not ended")
+        try:
+            with translated(), transaction(self._connection):
+                yield
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         """Release file and lock. Safe to call twice."""

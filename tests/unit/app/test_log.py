@@ -1,26 +1,43 @@
-"""The process's log: one line an event, as JSON or as text, whatever a value holds."""
+"""The log holds nobody up, keeps its order, and says what it dropped."""
 
 import json
-from dataclasses import replace
-from pathlib import Path
+import threading
 
-import pytest
-
-from wardkeep.app.faces import log_of
-from wardkeep.settings import Log, LogFormat, Settings
+from wardkeep.app.log import Lines
 
 
-def written(capsys: pytest.CaptureFixture[str], form: LogFormat) -> str:
-    settings = replace(Settings(home=Path("unused")), log=Log(format=form))
-    log_of(settings)("worker_ended", status=3, kind='a b\nready data="x"')
-    return capsys.readouterr().err
+def test_a_log_that_cannot_be_written_holds_nobody_up_and_says_what_it_dropped():
+    may_go_on, began = threading.Event(), threading.Event()
+    written: list[str] = []
+
+    def write(line: str) -> None:
+        began.set()
+        assert may_go_on.wait(20)
+        written.append(line)
+
+    lines = Lines(write, most_waiting=3)
+    lines.put("first")
+    assert began.wait(20)
+    for number in range(5):  # three find room while the first one hangs
+        lines.put(str(number))
+    assert written == []
+    may_go_on.set()
+    lines.close(20)
+    assert [line for line in written if "dropped" not in line] == ["first", "0", "1", "2"]
+    assert [json.loads(line) for line in written if "dropped" in line] == [{"event": "log_lines_dropped", "count": 2}]
 
 
-def test_json_is_one_object_a_line(capsys):
-    line = written(capsys, LogFormat.JSON)
-    assert line.count("\n") == 1
-    assert json.loads(line) == {"event": "worker_ended", "status": 3, "kind": 'a b\nready data="x"'}
+def test_the_end_of_the_process_does_not_wait_for_a_log_that_hangs():
+    may_go_on = threading.Event()
+    written: list[str] = []
 
+    def write(line: str) -> None:
+        assert may_go_on.wait(20)
+        written.append(line)
 
-def test_text_is_one_line_that_no_value_can_break(capsys):
-    assert written(capsys, LogFormat.TEXT) == 'worker_ended status=3 kind="a b\\nready data=\\"x\\""\n'
+    lines = Lines(write, most_waiting=1)
+    lines.put("first")
+    lines.put("second")
+    lines.close(0.01)
+    assert written == []
+    may_go_on.set()

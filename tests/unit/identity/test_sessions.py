@@ -123,20 +123,20 @@ def test_a_breached_password_is_found_in_an_ordered_list_of_any_size(tmp_path):
         assert not any(is_breached(f"{word}!", listed) for word in words[:count])
 
 
-def test_the_last_use_of_a_key_is_told_once_a_minute_and_at_the_end(tmp_path):
+async def test_the_last_use_of_a_key_is_told_once_a_minute_and_at_the_end(tmp_path):
     held = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
     uses = LastUse(held)
     assert uses.at("k1") is None
     uses.note("k1", T0)
     assert uses.at("k1").timestamp() * US == T0
-    uses.keep(T0)
+    await uses.keep(T0)
     uses.note("k1", T0 + 5 * US)
-    uses.keep(T0 + 6 * US)
+    await uses.keep(T0 + 6 * US)
     assert held.mark("key-used:k1") == T0
-    uses.keep(T0 + 61 * US)
+    await uses.keep(T0 + 61 * US)
     assert held.mark("key-used:k1") == T0 + 5 * US
     uses.note("k2", T0)
-    uses.keep(T0 + 62 * US, is_last=True)
+    await uses.keep(T0 + 62 * US, is_last=True)
     held.close()
     again = LastUse(Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom))
     assert again.at("k1").timestamp() * US == T0 + 5 * US
