@@ -45,11 +45,33 @@ _FILE: Final = "classifier.npz"
 _DATE: Final = CLASSES.index("DATE")
 # Routes for treatment let dates and ages pass: a number or a name taken for one must not pass with them.
 _KEPT: Final = frozenset({_DATE, CLASSES.index("AGE")})
-_LIKE_A_DATE: Final = re.compile(
-    r"(?!.*\d{5})(?:.*(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|christmas|easter|thanksgiving"
-    r"|new year|navidad|ninet|hundred|novent|cien|twent|thirt|first|second|third|fourth|fifth|teenth|eighth|ninth).*"
-    r"|[\d/.,:\- ]{1,24}(?:st|nd|rd|th|y/?o|yo|am|pm|años|years?(?: old)?)?)",
-    re.IGNORECASE | re.DOTALL,
+_LONG_NUMBER: Final = re.compile(r"\d{5}")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_DATE_WORDS: Final = word_set(
+    "january february march april may june july august september october november december "
+    "jan feb mar apr jun jul aug sep sept oct nov dec "
+    "enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre diciembre "
+    "ene abr ago set dic "
+    "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun "
+    "lunes martes miércoles miercoles jueves viernes sábado sabado domingo "
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth st nd rd th "
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand oh "
+    "uno un dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince veinte veintiuno treinta "
+    "noventa cien ciento mil primero "
+    "of the and de del la el a al on at in y o to "
+    "am pm hrs h hours t z utc noon midnight morning afternoon evening night "
+    "yo year years old aged age month months mo wk week weeks day days año años edad mes meses días "
+    "early late mid end beginning spring summer fall autumn winter primavera verano otoño invierno "
+    "christmas eve new easter good thanksgiving halloween independence labor memorial valentine navidad nochebuena "
+    "semana santa weekend"
+)
+# Alone and without a number these are names as well ("June", "Mar", "Domingo").
+_ALSO_NAMES: Final = word_set(
+    "april may june august jan mar julio abril mayo junio marzo agosto domingo martes santa eve easter "
+    "good summer autumn noon day old mo winter spring fall first second third sat sun wed mon set oh new valentine "
+    "friday sunday monday"
 )
 # Parts of one thing are sometimes taken for its like: a town in a hospital's name, letters of a number.
 _LIKE: Final = (0, 1, 2, 2, 3, 3, 4, 4)
@@ -82,12 +104,12 @@ class Classifier:
     """Weights, ready to use. Safe for threads."""
 
     def __init__(self, weights: dict[str, NDArray[np.generic]], lists: dict[str, int]) -> None:
-        self._letters = _wide(weights, "letters")
+        # Letters and rows stay in eight bits: there are tens of thousands, and a text needs a few hundred.
+        self._letters, self._letters_scale = weights["letters"], weights["letters_scale"].astype(np.float32)
         self._lists = _wide(weights, "lists")
         self._flags = lists
         vocabulary = weights["vocabulary"].tobytes().decode().split("\n")
         self._row = {("\n" if word == "\\n" else word): number for number, word in enumerate(vocabulary)}
-        # Rows stay in eight bits: there are tens of thousands, and a text needs a few hundred.
         self._rows = weights["rows"]
         self._scale = weights["rows_scale"].astype(np.float32)
         # One more for words outside the vocabulary: number -1.
@@ -153,7 +175,8 @@ class Classifier:
             for at in unknown:
                 begins.append(len(features))
                 features += w.letters(reading.words[at])
-            inner[unknown] = np.add.reduceat(self._letters[features], begins, axis=0)
+            inner[unknown] = np.add.reduceat(self._letters[features], begins, axis=0, dtype=np.float32)
+            inner[unknown] *= self._letters_scale
             inner[unknown] += self._lists[[self._flags.get(reading.words[at], 0) for at in unknown]]
         inner += self._looks[reading.looks]
         return vectors
@@ -239,12 +262,23 @@ def _span(text: str, start: int, end: int, kind: int) -> tuple[Span, ...]:
         start += 1
     while end > start and not text[end - 1].isalnum():
         end -= 1
-    if end <= start or (kind == _DATE and end - start == 4 and text[start:end].startswith(("19", "20"))):
+    found = text[start:end]
+    if not found or (kind == _DATE and len(found) == 4 and found.isdigit() and found.startswith(("19", "20"))):
         return ()
     chosen = _TYPES[kind]
-    if kind in _KEPT and not _LIKE_A_DATE.fullmatch(text, start, end):
+    if kind in _KEPT and not _is_like_a_date(found):
         chosen = IdentifierType.OTHER
     return (Span(start, end, chosen, CLASSIFIED),)
+
+
+def _is_like_a_date(found: str) -> bool:
+    """Whether a find may pass as a date or an age: only words of dates, and no number too long for one."""
+    if _LONG_NUMBER.search(found):
+        return False
+    words = _LETTERS.findall(found.lower())
+    if not _DATE_WORDS.issuperset(words):
+        return False
+    return len(words) != 1 or words[0] not in _ALSO_NAMES or any(c.isdigit() for c in found)
 
 
 def _is_harmless(flags: int, word: str) -> bool:

@@ -15,7 +15,6 @@ from wardkeep.privacy.detect.lexicon import (
     FIRST_COMMON,
     LAST,
     LAST_COMMON,
-    MEDICAL,
     ORGANISATION,
     PLACE,
     WORD,
@@ -37,7 +36,7 @@ _FORMATS: Final = word_set(
 _SPACED: Final = re.compile(r"[\w-]+")
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _MEASURED_BEFORE: Final = re.compile(
-    r"(?:platelets?|plts?|plaquetas|leucocitos|leukocytes|wbc|rbc|anc|count|load|rna|dna|bnp|hcg|ck|cpk|ferritin|dimer"
+    r"\b(?:platelets?|plts?|plaquetas|leucocitos|leukocytes|wbc|rbc|anc|count|load|rna|dna|bnp|hcg|ck|cpk|ferritin|dimer"
     r"|dose|bolus|heparin|titer)\W{1,3}(?:of |was |is |at |to |from |[<>~=] ?)?\Z",
     re.IGNORECASE,
 )
@@ -47,13 +46,18 @@ _THREE_DIGITS: Final = re.compile(r"[A-Z]{2} \d{3}")
 _NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
 _MEASURE: Final = re.compile(r"[A-Z]{3}-\d")
+# "ICD" alone is a defibrillator, and what follows it is its serial number.
 _CODE_BEFORE: Final = re.compile(
-    r"\b(?:HCPCS|CPT|ICD(?:-?\d+)?(?:-CM|-PCS)?|LOINC|DRG|SNOMED(?: CT)?|RxNorm|ATC)\W{1,3}\Z"
+    r"\b(?:HCPCS|CPT|ICD-?(?:9|10|11)(?:-CM|-PCS)?|LOINC|DRG|SNOMED(?: CT)?|RxNorm|ATC)\W{1,3}\Z"
 )
-_OF_THINGS: Final = ORGANISATION | MEDICAL
+# What numbers of a person stand behind: their cues in capitals are no trial.
+_CUES: Final = word_set(
+    "mrn acct acc enc pat pid case csn fin ssn dob room bed ext fax tel cell visit claim auth rx ref"
+)
 _LONGEST_CODE: Final = 14
 _UNIT_AFTER: Final = re.compile(
-    r"[ ]?(?:copies|units?|iu|cfu|mg|mcg|ug|ml|pg|ng|cells|/u?l\b|/mm|k\b|cgy|kcal|x ?10)", re.IGNORECASE
+    r"[ ]?(?:(?:copies|iu|cfu|mg|mcg|ug|ml|pg|ng|cells|/u?l|k|cgy|kcal|units?(?! ?#?[\dA-Z]))\b|/mm|x ?10)",
+    re.IGNORECASE,
 )
 _NUMBERS: Final = frozenset({IdentifierType.OTHER, IdentifierType.DATE})
 _DECIMAL: Final = re.compile(r"\d{1,3}\.\d{1,2}(?:[ ]?[-\u2013][ ]?\d{1,3}\.\d{1,2})?")
@@ -61,7 +65,7 @@ _DECIMAL: Final = re.compile(r"\d{1,3}\.\d{1,2}(?:[ ]?[-\u2013][ ]?\d{1,3}\.\d{1
 
 # "May we call", "Will you follow up": verbs that are also names.
 _ASKING: Final = re.compile(
-    r"(?:may|will|can|shall)[ ](?:we|i|you|he|she|they|it|the|this|that|be|not)\b", re.IGNORECASE
+    r"(?:may|will|can|shall)(?=[ ](?:we|i(?!\.)|you|he|she|they|it|the|this|that|be|not)\b)", re.IGNORECASE
 )
 
 
@@ -70,7 +74,7 @@ def is_harmless(reading: Reading, span: Span) -> bool:
     text = reading.text
     if _FORMATS.issuperset(_SPACED.findall(text[span.start : span.end].lower())):
         return True
-    if span.type in _NAMED and (_is_opening_word(reading, span) or _ASKING.match(text, span.start)):
+    if span.type in _NAMED and (_is_opening_word(reading, span) or _is_asking(text, span)):
         return True
     if span.type is IdentifierType.NAME:
         return _is_eponym(reading, span)
@@ -101,15 +105,26 @@ def _is_opening_word(reading: Reading, span: Span) -> bool:
 
 def _is_generalised(text: str, span: Span) -> bool:
     begin = max(0, text.rfind(" ", 0, span.end) - 2)
+    if span.start < begin:
+        return False  # a whole address that ends so
     return text[span.start : span.end] == "000" or _THREE_DIGITS.fullmatch(text, begin, span.end) is not None
+
+
+def _is_asking(text: str, span: Span) -> bool:
+    found = _ASKING.match(text, span.start)
+    return found is not None and found.end() == span.end
 
 
 def _is_trial(reading: Reading, span: Span) -> bool:
     """Whether a number is that of a trial, guideline or measure ("KEYNOTE-189", "SEP-1")."""
     if _MEASURE.fullmatch(reading.text, span.start, span.end):
         return not reading.text[span.end : span.end + 6].strip(" -/,").isdigit()
-    found = _TRIAL.search(reading.text[max(0, span.start - 16) : span.end])
-    return found is not None and bool(reading.words.get(found[1].lower(), 0) & _OF_THINGS)
+    begin = max(0, span.start - 16)
+    found = _TRIAL.search(reading.text[begin : span.end])
+    if found is None or span.start < begin + found.start():
+        return False
+    word = found[1].lower()
+    return word not in _CUES and bool(reading.words.get(word, 0) & ORGANISATION)
 
 
 def _is_eponym(reading: Reading, span: Span) -> bool:

@@ -1,0 +1,94 @@
+"""What the classifier finds and the text shows to be harmless; and what only looks so, which must stay found."""
+
+import pytest
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.classify.classifier import CLASSES, CLASSIFIED, _is_like_a_date, _span
+from wardkeep.privacy.detect.harmless import is_harmless
+from wardkeep.privacy.detect.lexicon import lexicon
+from wardkeep.privacy.detect.nomination import Reading
+
+NAME, ORG, PLACE, OTHER = (
+    IdentifierType.NAME,
+    IdentifierType.ORGANIZATION,
+    IdentifierType.LOCATION,
+    IdentifierType.OTHER,
+)
+
+
+def is_dropped(marked: str, kind: IdentifierType) -> bool:
+    """Whether the find between the brackets of a text is dropped."""
+    before, found, after = marked.replace("]", "[").split("[")
+    reading = Reading(before + found + after, strict=False, words=lexicon())
+    return is_harmless(reading, Span(len(before), len(before) + len(found), kind, CLASSIFIED))
+
+
+@pytest.mark.parametrize(
+    ("marked", "kind"),
+    [
+        ("MA [021]", OTHER),
+        ("[MA 021]", PLACE),
+        ("enrolled in CREDENCE-[301] last year", OTHER),
+        ("core measure [SEP-1] fallout", OTHER),
+        ("ICD-10: [4829137]", OTHER),
+        ("CPT [99214]", OTHER),
+        ("platelets [250000] today", OTHER),
+        ("heparin [5000] units given", OTHER),
+        ("viral load [48200] copies/mL", OTHER),
+        ("[4829137] ng/L", OTHER),
+        ("[May] we call her?", NAME),
+        ("[Will] you follow up?", NAME),
+        ("[Baker] cyst on the left", NAME),
+    ],
+)
+def test_what_no_person_is_known_by_is_dropped(marked, kind):
+    assert is_dropped(marked, kind)
+
+
+@pytest.mark.parametrize(
+    ("marked", "kind"),
+    [
+        ("lives at [14 Alder Court, Quincy MA 021]", PLACE),
+        ("seen in [Fort Calloway AB 123]", PLACE),
+        ("MRN-[4821]", OTHER),
+        ("[MRN-4821]", OTHER),
+        ("ACC-[1234]", OTHER),
+        ("[Bertil Oyelaran CREDENCE-301]", OTHER),
+        ("ICD [4829137] interrogated", OTHER),
+        ("[4829137] Ngozi", OTHER),
+        ("[48291] Unit 2B", OTHER),
+        ("[48291] unit #7", OTHER),
+        ("account [4829137]", OTHER),
+        ("Edna [4829137]", OTHER),
+        ("Jack [4829137]", OTHER),
+        ("[Will I. Smith] called", NAME),
+        ("[May You Lin] called", NAME),
+    ],
+)
+def test_what_only_looks_harmless_stays_found(marked, kind):
+    assert not is_dropped(marked, kind)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        *("03/14/2026", "March 14", "14 de marzo de 2026", "the fourteenth of March", "Thanksgiving", "4/2", "94 y/o"),
+        *("ninety-four years old", "20th", "June 3rd", "2026-03-14T08:00:00Z", "Christmas Eve", "94 años", "Tuesday"),
+    ],
+)
+def test_dates_and_ages_look_like_dates(found):
+    assert _is_like_a_date(found)
+
+
+@pytest.mark.parametrize(
+    "found",
+    ["Marisol", "Janet", "June", "Mar", "May", "48291376", "Augustin 4", "Domingo", "Decker", "Novak 12", "Sunday"],
+)
+def test_a_name_or_a_number_taken_for_a_date_is_none(found):
+    """Dates pass on routes for treatment; these must not pass with them."""
+    assert not _is_like_a_date(found)
+
+
+@pytest.mark.parametrize(("found", "is_kept"), [("20th", True), ("19th", True), ("2019", False), ("1957", False)])
+def test_a_bare_year_is_no_date_but_an_ordinal_is(found, is_kept):
+    assert bool(_span(found, 0, len(found), CLASSES.index("DATE"))) == is_kept
