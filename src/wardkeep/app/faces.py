@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from wardkeep.app.log import LogLine, log_of
+from wardkeep.app.log import LogLine
 from wardkeep.app.road import allow_origins
 from wardkeep.gateway.pipeline import Road
 from wardkeep.model.instant import Instant
@@ -30,9 +30,8 @@ def data_face(settings: Settings, road: Road, clock: Clock, metrics: Metrics) ->
     return DataFace(road=road, clock=clock, metrics=metrics, max_body_bytes=settings.limits.max_body_bytes)
 
 
-def guard_for(settings: Settings, metrics: Metrics) -> Guard:
+def guard_for(settings: Settings, metrics: Metrics, log: LogLine) -> Guard:
     """Return what every connection is held to."""
-    log = log_of(settings)
     limits = settings.limits
     return make_guard(
         GuardLimits(

@@ -9,11 +9,10 @@ import json
 import queue
 import sys
 import threading
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from wardkeep.settings import LogFormat, Settings
+from wardkeep.settings import LogFormat
 
 _MOST_WAITING: Final = 10_000
 _LAST_SECONDS: Final = 1.0
@@ -28,25 +27,6 @@ class LogLine(Protocol):
 
     def __call__(self, event: str, **fields: str | int) -> None:
         """Take the line and return at once."""
-
-
-def log_of(settings: Settings) -> LogLine:
-    """Return how this process writes its log (`log.format`)."""
-    return _log_text if settings.log.format is LogFormat.TEXT else log
-
-
-def log(event: str, **fields: str | int) -> None:
-    """Write one line of JSON; what a process with settings uses is `log_of`."""
-    _lines().put(json.dumps({"event": event, **fields}, separators=(",", ":")))
-
-
-def _log_text(event: str, **fields: str | int) -> None:
-    # Values in JSON's spelling: a line break in one would begin a line that we never wrote.
-    _lines().put(" ".join([event, *(f"{name}={json.dumps(value)}" for name, value in fields.items())]))
-
-
-def _to_standard_error(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error
 
 
 class Lines:
@@ -82,12 +62,29 @@ class Lines:
             self._write(line)
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
-                self._write(json.dumps({"event": "log_lines_dropped", "count": dropped}, separators=(",", ":")))
+                self._write(_as_json("log_lines_dropped", {"count": dropped}))
 
 
-@cache
-def _lines() -> Lines:
-    """Return this process's lines, begun with its first one."""
+def open_log(form: LogFormat = LogFormat.JSON) -> LogLine:
+    """Return this process's log. Called once: it begins a thread, and waits for its last lines at the end."""
     lines = Lines(_to_standard_error)
     atexit.register(lines.close)
-    return lines
+    spell = _as_text if form is LogFormat.TEXT else _as_json
+
+    def log(event: str, **fields: str | int) -> None:
+        lines.put(spell(event, fields))
+
+    return log
+
+
+def _as_json(event: str, fields: Mapping[str, str | int]) -> str:
+    return json.dumps({"event": event, **fields}, separators=(",", ":"))
+
+
+def _as_text(event: str, fields: Mapping[str, str | int]) -> str:
+    # Values in JSON's spelling: a line break in one would begin a line that we never wrote.
+    return " ".join([event, *(f"{name}={json.dumps(value)}" for name, value in fields.items())])
+
+
+def _to_standard_error(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its standard error

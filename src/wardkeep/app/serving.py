@@ -28,7 +28,7 @@ from wardkeep.app.faces import (
 from wardkeep.app.gathering import Gathering
 from wardkeep.app.home import OpenHome, WitnessCheck, open_home
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
-from wardkeep.app.log import LogLine, log_of
+from wardkeep.app.log import LogLine, open_log
 from wardkeep.app.road import build_road
 from wardkeep.app.witnessing import Keeping, Publishing, publisher_for, timestamper_for
 from wardkeep.audit.entry import decode
@@ -119,6 +119,7 @@ async def _run(
             desk=desk,
             sockets=sockets,
             stopping=stopping,
+            log=open_log(settings.log.format),
             started_at=started_at,
         )
         await instance.serve(workers, on_ready)
@@ -169,6 +170,7 @@ class _Instance:
     desk: KeeperDesk
     sockets: _Sockets
     stopping: asyncio.Event
+    log: LogLine
     metrics: Metrics = field(default_factory=Metrics)
     alive: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     workers: int = 1
@@ -214,14 +216,9 @@ class _Instance:
         with contextlib.suppress(StoreError):
             await self.desk.sequencer.last_use.keep(self.clock().wall_us, is_last=True)
 
-    @property
-    def log(self) -> LogLine:
-        """The process's log."""
-        return log_of(self.settings)
-
     def _faces(self) -> list[Server]:
         """Return the control, console and operations faces."""
-        home, tls, guard = self.home, tls_files(self.settings), guard_for(self.settings, self.metrics)
+        home, tls, guard = self.home, tls_files(self.settings), guard_for(self.settings, self.metrics, self.log)
         reader = AuditReader(ledger=home.ledger, entries=home.entries)
         control = control_app(
             control=home.control,
@@ -286,7 +283,7 @@ class _Instance:
         )
         self.recorder = road.recorder
         face = data_face(self.settings, road, self.clock, self.metrics)
-        guard = guard_for(self.settings, self.metrics)
+        guard = guard_for(self.settings, self.metrics, self.log)
         return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls_files(self.settings))
 
     async def _keep_worker(self, listener: Listener) -> None:

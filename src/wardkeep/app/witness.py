@@ -13,7 +13,7 @@ from wardkeep.app.faces import (
     GRACE_SECONDS,
     Clock,
 )
-from wardkeep.app.log import log
+from wardkeep.app.log import LogLine, open_log
 from wardkeep.audit.witness import MOST_BODY_BYTES, open_witness
 from wardkeep.model.reasons import Reason
 from wardkeep.transport.listen import bind
@@ -48,6 +48,7 @@ def serve_witness(place: WitnessPlace, *, clock: Clock, on_ready: Callable[[str]
 
 
 async def _run(place: WitnessPlace, clock: Clock, on_ready: Callable[[str], None]) -> None:
+    log = open_log()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,7 +73,7 @@ async def _run(place: WitnessPlace, clock: Clock, on_ready: Callable[[str], None
         address = f"{'http' if place.tls is None else 'https'}://{host}:{port}"
         log("witness_ready", address=address, logs=len(witness.logs))
         on_ready(address)
-        watching = asyncio.create_task(_watch(face))
+        watching = asyncio.create_task(_watch(face, log))
         await stopping.wait()
         watching.cancel()
         server.stop(GRACE_SECONDS)
@@ -81,7 +82,7 @@ async def _run(place: WitnessPlace, clock: Clock, on_ready: Callable[[str], None
         witness.close()
 
 
-async def _watch(face: WitnessFace) -> None:
+async def _watch(face: WitnessFace, log: LogLine) -> None:
     """Say once when a log falls silent: an instance that was bypassed or stopped offers no more heads."""
     was_silent = False
     while True:

@@ -21,7 +21,7 @@ from wardkeep.app.faces import (
     tls_files,
 )
 from wardkeep.app.gathering import Gathering
-from wardkeep.app.log import log_of
+from wardkeep.app.log import open_log
 from wardkeep.app.road import build_road
 from wardkeep.app.worker import KeeperLink
 from wardkeep.audit.errors import LedgerUnavailable
@@ -58,7 +58,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     detector = Detector(POLICY)
     keys, newest = await link.join()
     pool = Pool([])
-    log = log_of(settings)
+    log = open_log(settings.log.format)
     take_origins(pool, link.registry(), log)
     link.on_registry(lambda registry: take_origins(pool, registry, log))
     metrics = Metrics()
@@ -74,7 +74,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
         pool=pool,
     )
     face = data_face(settings, road, clock, metrics)
-    server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics), tls=tls_files(settings))
+    server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics, log), tls=tls_files(settings))
     settle_memory()
     running = asyncio.create_task(server.run())
     reporting = asyncio.create_task(_tend(link, metrics, pool, road.recorder))
