@@ -77,8 +77,8 @@ class Nowhere:
 class Unrecorded(Recorder):
     """A recorder that makes no entry, seals nothing and calls no sequencer."""
 
-    async def open(self, routed: Routed) -> Opened:
-        return Opened(routed=routed, index=0)
+    async def open(self, routed: Routed, *, attempt: int = 1) -> Opened:  # noqa: ARG002
+        return Opened(routed=routed, index=0, id=routed.safe.permitted.identified.call.id)
 
     async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
         """Nothing is kept."""

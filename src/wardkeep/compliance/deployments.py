@@ -37,6 +37,9 @@ _METADATA_NAMES: Final = frozenset(
     {"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"}
 )
 _METADATA_ADDRESSES: Final = frozenset({"100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"})
+_MOST_ATTEMPTS: Final = 5
+_LONGEST_SECONDS: Final = 900
+_LARGEST_WEIGHT: Final = 100
 _NETWORK_RULE: Final = "an address of a model server"
 
 
@@ -63,6 +66,9 @@ def add_deployment(
     may_be_plain = deployment.allow_plain_http and is_own_boundary(registry, deployment.vendor)
     check_base_url(deployment.base_url, may_be_plain=may_be_plain)
     _check_entrance(deployment, may_be_plain=may_be_plain)
+    for name, seconds in (("silence_seconds", deployment.silence_seconds), ("total_seconds", deployment.total_seconds)):
+        if seconds is not None and not 1 <= seconds <= _LONGEST_SECONDS:
+            raise invalid(name, f"from 1 to {_LONGEST_SECONDS}")
     credential = credential_id(deployment.id) if sealed_credential is not None else deployment.credential
     changes = [Change(kind=Kind.DEPLOYMENTS, id=deployment.id, record=replace(deployment, credential=credential))]
     if sealed_credential is not None:
@@ -112,6 +118,7 @@ def add_route(registry: Registry, by: Person, *, route: Route) -> tuple[Change, 
         raise unknown("deployment", "wardkeep route list")
     if len({route.deployment, *route.fallbacks}) != 1 + len(route.fallbacks):
         raise invalid("list of fallbacks", "of different deployments")
+    _check_attempts(route)
     try:
         interactive(route.policy, route.actions)
     except PolicyInvalid as error:
@@ -123,6 +130,18 @@ def add_route(registry: Registry, by: Person, *, route: Route) -> tuple[Change, 
             status=400,
         ) from None
     return (Change(kind=Kind.ROUTES, id=route.model, record=route),)
+
+
+def _check_attempts(route: Route) -> None:
+    """Refuse a budget that is none, and weights of deployments that the route does not have."""
+    if not 1 <= route.attempts <= _MOST_ATTEMPTS:
+        raise invalid("attempts", f"from 1 to {_MOST_ATTEMPTS}")
+    if not 1 <= route.attempt_seconds <= _LONGEST_SECONDS:
+        raise invalid("attempt_seconds", f"from 1 to {_LONGEST_SECONDS}")
+    if not route.weights.keys() <= {route.deployment, *route.fallbacks}:
+        raise invalid("weights", "by the route's own deployments")
+    if not all(1 <= weight <= _LARGEST_WEIGHT for weight in route.weights.values()):
+        raise invalid("weights", f"from 1 to {_LARGEST_WEIGHT}")
 
 
 def remove_route(registry: Registry, by: Person, *, model: str) -> tuple[Change, ...]:

@@ -169,6 +169,8 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
     source_region: str | None = None
     deployment_type: str | None = None
     token_url: str | None = None
+    silence_seconds: int | None = None
+    total_seconds: int | None = None
 
     def deployment(self) -> Deployment:
         """Return the record, still without credential."""
@@ -186,6 +188,8 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
             source_region=self.source_region,
             deployment_type=self.deployment_type,
             token_url=self.token_url,
+            silence_seconds=self.silence_seconds,
+            total_seconds=self.total_seconds,
         )
 
 
@@ -207,6 +211,9 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     passes: frozenset[IdentifierType] | None = None
     policy: str = "balanced"
     actions: dict[str, str] = {}
+    attempts: int = 1
+    attempt_seconds: int = 30
+    weights: dict[str, int] = {}
 
     def route(self) -> Route:
         """Return the record."""
@@ -220,6 +227,9 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             passes=None if self.passes is None else frozenset(each.value for each in self.passes),
             policy=self.policy,
             actions=dict(self.actions),
+            attempts=self.attempts,
+            attempt_seconds=self.attempt_seconds,
+            weights=dict(self.weights),
         )
 
 

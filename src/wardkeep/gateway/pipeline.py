@@ -6,23 +6,26 @@
     4. de-identify     read every field, replace identifiers      gateway.safe.make_safe       -> Safe
     5. choose route    an agreement that covers this exact call   routing.choose.choose        -> Routed
     6. open the entry  durable before the vendor hears of it      gateway.record.Recorder      -> Opened
-    7. call            the vendor, once                           providers                    -> VendorAnswer
+    7. call            the vendor, once an attempt                providers                    -> VendorAnswer
     8. re-identify     restore, record, then release              gateway.answers, streaming   -> Answer
 
 Each output type is the proof that its stage ran: a provider takes `Opened`, which only the recorder makes from
 `Routed`, which only `routing.choose` makes. A refusal at any stage takes the same recorder and leaves with its reason.
 
 Facts may change while a call is decided (a suspension, a revoked key): the sequencer rejects a request that was decided
-under older facts, and stages 1 to 5 run again, three times at the most.
+under older facts, and stages 1 to 5 run again, three times at the most. Where the route allows another attempt after a
+failure (`gateway.attempts`), it takes the whole road from stage 1, and has an entry of its own.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
 from wardkeep.gateway.answers import reported_region, restore_answer, usage_of
+from wardkeep.gateway.attempts import Attempts, Failure, of_error, of_refusal, of_status
+from wardkeep.gateway.health import Health
 from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
 from wardkeep.gateway.safe import make_safe
 from wardkeep.gateway.streaming import EventStream
@@ -41,7 +44,7 @@ from wardkeep.routing.choose import choose
 from wardkeep.routing.regions import agrees
 from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, TransportError, VendorTimeout
 
-_ATTEMPTS: Final = 3
+_STALE: Final = 3
 _PASSED_HEADERS: Final = frozenset({b"content-type", b"request-id", b"x-request-id", b"retry-after", b"x-should-retry"})
 
 
@@ -60,6 +63,8 @@ class Road:
     surrogate_key: Secret[bytes]
     refresh: Callable[[], Awaitable[None]]
     tokens: Tokens
+    health: Health = field(default_factory=Health)
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Pieces:
@@ -98,31 +103,63 @@ class Turned:
     index: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an attempt ended: what leaves, and the failure when another attempt could do better."""
+
+    said: Answer | Turned
+    failure: Failure | None = None
+
+
 async def handle(road: Road, call: Call) -> Answer | Turned:
     """Take one call along the road. Never raises for anything a caller or vendor did."""
-    for _ in range(_ATTEMPTS):
-        decided = _decide(road, call)
+    attempts = Attempts(call=call)
+    last: Answer | Turned | None = None
+    while True:
+        opened = await _open(road, call, attempts, last)
+        if not isinstance(opened, Opened):
+            return opened
+        ended = await _call(road, opened)
+        last = ended.said
+        if not attempts.may_go_on(opened.routed.safe.permitted.route, ended.failure, road.recorder.clock().mono_ns):
+            return ended.said
+
+
+async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turned | None) -> Opened | Answer | Turned:
+    """Run stages 1 to 6.
+
+    A further attempt with nowhere left to go is not worth an entry: what the last vendor said says more.
+    """
+    for _ in range(_STALE):
+        decided = _decide(road, call, attempts)
         if not isinstance(decided, Routed):
-            return await _turn_away(road, call, *decided)
+            if last is not None and decided[2] is not None:
+                return last
+            return await _turn_away(road, call, *decided, attempt=attempts.number)
+        name = decided.deployment.id
+        if last is not None and not await attempts.may_ask(name, road.health, road.pause):
+            return last
         try:
-            opened = await road.recorder.open(decided)  # 6
+            opened = await road.recorder.open(decided, attempt=attempts.number)  # 6
         except StaleFacts:
             await road.refresh()
             continue
         except RefusalError as error:
-            return await _turn_away(
-                road, call, error.refused, decided.safe.permitted.identified, decided.safe.permitted
-            )
+            if last is not None:
+                return last  # the limits: the first attempt was admitted, so its answer stands
+            permitted = decided.safe.permitted
+            return await _turn_away(road, call, error.refused, permitted.identified, permitted)
         except LedgerUnavailable as error:
             return Turned(refused=Refused(reason=ledger_reason(error)), index=None)
-        return await _call(road, opened)
+        road.health.sent(name, road.recorder.clock().mono_ns, is_retry=name in attempts.failures)
+        return opened
     return await _turn_away(road, call, Refused(reason=Reason.FACTS_CHANGING), None, None)
 
 
 _Turn = tuple[Refused, Identified | None, Permitted | None]
 
 
-def _decide(road: Road, call: Call) -> Routed | _Turn:
+def _decide(road: Road, call: Call, attempts: Attempts) -> Routed | _Turn:
     """Run stages 1 to 5, which only compute."""
     registry = road.registry()
     identified = identify(call, registry, road.credential_mac_key.reveal(), call.received.wall, road.tokens)  # 1
@@ -137,47 +174,75 @@ def _decide(road: Road, call: Call) -> Routed | _Turn:
     safe = make_safe(permitted, road.detector, road.surrogate_key, road.strict_detector)  # 4
     if isinstance(safe, Refused):
         return safe, identified, permitted
-    routed = choose(safe)  # 5
+    routed = choose(safe, road.health.standing(attempts.failed, road.recorder.clock().mono_ns))  # 5
     if isinstance(routed, Refused):
         return routed, identified, permitted
     return routed
 
 
 async def _turn_away(
-    road: Road, call: Call, refused: Refused, identified: Identified | None, permitted: Permitted | None
+    road: Road,
+    call: Call,
+    refused: Refused,
+    identified: Identified | None,
+    permitted: Permitted | None,
+    *,
+    attempt: int = 1,
 ) -> Turned:
     """Record a refusal. Before identification it is only counted: a stranger must not fill the ledger (DESIGN 11)."""
     if identified is None:
         return Turned(refused=refused, index=None)
     try:
-        index = await road.recorder.refuse(call, refused, identified, permitted)
+        index = await road.recorder.refuse(call, refused, identified, permitted, attempt=attempt)
     except LedgerUnavailable:
         return Turned(refused=refused, index=None)
     return Turned(refused=refused, index=index)
 
 
-async def _call(road: Road, opened: Opened) -> Answer | Turned:
+async def _call(road: Road, opened: Opened) -> Ended:
     """Stages 7 and 8. From here on the entry is open, and every way out closes it."""
     routed = opened.routed
-    name = routed.deployment.credential
+    place, name = routed.deployment.id, routed.deployment.credential
     registry = routed.safe.permitted.facts.registry
+    failure: Failure | None = None
+    is_well: bool | None = False
     try:
         credential = road.credential_for(registry, name) if name is not None else None
         upstream = await road.providers[routed.deployment.dialect].send(opened, credential)  # 7
-        if upstream.status < 400 and routed.safe.permitted.identified.call.wants_stream:  # 8
-            return await _streamed(road, opened, upstream)
-        return await _whole(road, opened, upstream)
+        failure = of_status(place, upstream.status, _retry_after(upstream))
+        is_stream = upstream.status < 400 and routed.safe.permitted.identified.call.wants_stream
+        said = await (_streamed if is_stream else _whole)(road, opened, upstream)  # 8
+        is_well = failure is None
+        return Ended(said=said, failure=failure)
     except TransportError as error:
-        return await _fail(road, opened, _reason_of(error))
+        return Ended(said=await _fail(road, opened, _reason_of(error)), failure=failure or of_error(place, error))
     except RefusalError as error:
-        return await _fail(road, opened, error.refused.reason)
+        said_no = await _fail(road, opened, error.refused.reason)
+        return Ended(said=said_no, failure=failure or of_refusal(place, error.refused))
     except LedgerUnavailable as error:
-        return Turned(refused=Refused(reason=ledger_reason(error)), index=opened.index)
+        is_well = None
+        return Ended(said=Turned(refused=Refused(reason=ledger_reason(error)), index=opened.index))
     except asyncio.CancelledError:
+        is_well = None
         await asyncio.shield(
             _abort(road, opened, Outcome(decision="client_disconnected", is_aborted=True, released_bytes=0))
         )
         raise
+    finally:
+        _note(road, place, failure, is_well=is_well)
+
+
+def _note(road: Road, deployment: str, failure: Failure | None, *, is_well: bool | None) -> None:
+    """Tell the breaker how an attempt ended; a vendor that broke off or sent garbage failed too. None says nothing."""
+    if is_well:
+        road.health.answered(deployment)
+    elif is_well is not None:
+        stay_away_ns = 0 if failure is None else int(failure.after_seconds * 1_000_000_000)
+        road.health.failed(deployment, road.recorder.clock().mono_ns, stay_away_ns)
+
+
+def _retry_after(upstream: VendorAnswer) -> bytes | None:
+    return next((value for name, value in upstream.headers if name == b"retry-after"), None)
 
 
 def _reason_of(error: TransportError) -> Reason:

@@ -67,10 +67,14 @@ class Recorder:
     _open: set[bytes] = field(default_factory=set)
     _owed: dict[bytes, Draft] = field(default_factory=dict)
 
-    async def open(self, routed: Routed) -> Opened:
-        """Stage 6: make the request record durable, under the facts that were decided on."""
+    async def open(self, routed: Routed, *, attempt: int = 1) -> Opened:
+        """Stage 6: make the request record durable, under the facts that were decided on.
+
+        Every attempt to reach a vendor has a record of its own; those after the first name the first.
+        """
         permitted = routed.safe.permitted
         call, key = permitted.identified.call, permitted.identified.key
+        entry_id = call.id if attempt == 1 else self.new_id()
         header = {
             **self._permitted(permitted),
             **_where(routed),
@@ -81,6 +85,7 @@ class Recorder:
                 **_behalf(permitted.identified),
                 "hidden": routed.safe.hidden,
                 "features": ",".join(sorted(routed.safe.features)),
+                **({} if attempt == 1 else {"attempt": attempt, "first_attempt": call.id.hex()}),
             },
         }
         sealed: dict[str, object] = {
@@ -92,7 +97,7 @@ class Recorder:
         if routed.safe.dates is not None:
             sealed["dates"] = routed.safe.dates
         payload = msgspec.msgpack.encode(sealed)
-        draft = self._draft("request", call.id, header, payload, facts_epoch=permitted.facts.registry.epoch)
+        draft = self._draft("request", entry_id, header, payload, facts_epoch=permitted.facts.registry.epoch)
         person = permitted.identified.person
         admission = Admission(
             key=key.id,
@@ -102,29 +107,28 @@ class Recorder:
             purpose=permitted.purpose,
             workspace=key.workspace,
         )
-        self._open.add(call.id)
+        self._open.add(entry_id)
         is_open = False
         try:
             indices = await self.sequencer.append([draft], admission)
             is_open = True
         except asyncio.CancelledError:
             # The request may be durable or become so: it must not stay open for ever.
-            await asyncio.shield(self._close_abandoned(call.id))
+            await asyncio.shield(self._close_abandoned(entry_id))
             raise
         finally:
             if not is_open:
-                self._open.discard(call.id)
-        return Opened(routed=routed, index=indices[0])
+                self._open.discard(entry_id)
+        return Opened(routed=routed, index=indices[0], id=entry_id)
 
     async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
         """Make one piece of a streamed answer durable before it is released."""
-        call = opened.routed.safe.permitted.identified.call
-        header = {"parent": call.id.hex(), "seq": sequence}
+        header = {"parent": opened.id.hex(), "seq": sequence}
         await self.sequencer.append([self._draft("segment", self.new_id(), header, released)])
 
     async def close(self, opened: Opened, outcome: "Outcome") -> None:
         """Make the closing record durable: the answer, or how it ended without one."""
-        await self._close(opened.routed.safe.permitted.identified.call.id, outcome)
+        await self._close(opened.id, outcome)
 
     async def settle(self) -> None:
         """Append the closings that are owed. Raises as `Sequencer.append`; what is left stays owed."""
@@ -164,9 +168,15 @@ class Recorder:
             raise
 
     async def refuse(
-        self, call: Call, refused: Refused, identified: Identified | None, permitted: Permitted | None
+        self,
+        call: Call,
+        refused: Refused,
+        identified: Identified | None,
+        permitted: Permitted | None,
+        *,
+        attempt: int = 1,
     ) -> int:
-        """Record a refusal with what was asked, sealed; return its index."""
+        """Record a refusal with what was asked, sealed; return its index. A further attempt's has an id of its own."""
         header: dict[str, object] = {
             "surface": call.surface,
             "decision": refused.reason.value,
@@ -177,7 +187,8 @@ class Recorder:
         elif identified is not None:
             header |= {"actor": identified.actor, "workspace": identified.key.workspace}
         payload = msgspec.msgpack.encode({"asked": call.document.raw})
-        return (await self.sequencer.append([self._draft("refusal", call.id, header, payload)]))[0]
+        entry_id = call.id if attempt == 1 else self.new_id()
+        return (await self.sequencer.append([self._draft("refusal", entry_id, header, payload)]))[0]
 
     def _permitted(self, permitted: Permitted) -> dict[str, object]:
         return {**_who(permitted), "subject": self._blind(permitted.subject)}

@@ -172,7 +172,8 @@ class Deployment:
 
     `region` is where the call is processed; `source_region` where it enters (Bedrock signs that one),
     `deployment_type` Azure's own word for how far it may go, `token_url` where a service account's key is exchanged for
-    a token (Vertex).
+    a token (Vertex). `silence_seconds` is how long it may be silent, `total_seconds` how long an exchange may
+    take.
     """
 
     id: str
@@ -189,6 +190,8 @@ class Deployment:
     source_region: str | None = None
     deployment_type: str | None = None
     token_url: str | None = None
+    silence_seconds: int | None = None
+    total_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +203,8 @@ class Route:
     every streamed segment, or the whole answer. `data_classes` may be sent here. `passes` is the task profile: the
     identifier classes that the task needs unmasked; None leaves it to the purpose. `policy` is the interactive privacy
     policy of its calls, `actions` what it does otherwise with some classes of identifier (class to action, by name).
+    `attempts` is how often one call may be sent in all, none begun later than `attempt_seconds` after it came;
+    `weights` (by deployment) share conversations out, and deployments without one stand behind those that have one.
     """
 
     model: str
@@ -211,6 +216,9 @@ class Route:
     passes: frozenset[str] | None = None
     policy: str = "balanced"
     actions: dict[str, str] = field(default_factory=dict)
+    attempts: int = 1
+    attempt_seconds: int = 30
+    weights: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

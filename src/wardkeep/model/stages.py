@@ -199,7 +199,11 @@ class Routed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """Stage 6: the request record is durable in the ledger at `index`."""
+    """Stage 6: the request record is durable in the ledger at `index`, under `id`.
+
+    The first attempt's record bears the call's own id; each further attempt has a record, and an id, of its own.
+    """
 
     routed: Routed
     index: int
+    id: bytes

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of
+from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
 from wardkeep.transport.pool import Pool, UpstreamRequest
 
 
@@ -33,5 +33,6 @@ class Anthropic:
                 headers=tuple(headers),
                 body=routed.upstream_body,
                 origin=origin_of(routed.deployment),
+                timeouts=timeouts_of(routed.deployment),
             )
         )

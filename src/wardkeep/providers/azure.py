@@ -11,7 +11,7 @@ from urllib.parse import quote
 from wardkeep.model.registry import Deployment, Surface
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of
+from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
 from wardkeep.transport.pool import Pool, UpstreamRequest
 
 API_VERSION: Final = "2024-10-21"
@@ -36,6 +36,7 @@ class Azure:
                 headers=tuple(headers),
                 body=routed.upstream_body,
                 origin=origin_of(routed.deployment),
+                timeouts=timeouts_of(routed.deployment),
             )
         )
 

@@ -20,7 +20,7 @@ from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of
+from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
 from wardkeep.providers.conversion import Converted, Converter, Whole, anthropic_error, said_by
 from wardkeep.providers.eventstream import Frame, FrameReader
 from wardkeep.transport.errors import AnswerInvalid
@@ -89,7 +89,9 @@ async def post(
     origin = origin_of(deployment)
     parts = urlsplit(base)
     url = f"{parts.scheme}://{parts.netloc}{path}"
-    return await pool.open(UpstreamRequest(method="POST", url=url, headers=headers, body=body, origin=origin))
+    timeouts = timeouts_of(deployment)
+    request = UpstreamRequest(method="POST", url=url, headers=headers, body=body, origin=origin, timeouts=timeouts)
+    return await pool.open(request)
 
 
 def read_keys(credential: Secret[str]) -> AwsKeys:

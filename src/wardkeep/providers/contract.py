@@ -10,7 +10,7 @@ from typing import Protocol
 from wardkeep.model.registry import Deployment
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.transport.pool import Origin
+from wardkeep.transport.pool import Origin, Timeouts
 from wardkeep.transport.tls import TlsDemands
 
 
@@ -42,6 +42,19 @@ class Provider(Protocol):
 
     async def send(self, opened: Opened, credential: Secret[str] | None) -> VendorAnswer:
         """Return the vendor's answer with its body unread."""
+
+
+def timeouts_of(deployment: Deployment) -> Timeouts | None:
+    """Return how long a deployment may take; None is as long as the pool allows anybody."""
+    if deployment.silence_seconds is None and deployment.total_seconds is None:
+        return None
+    usual = Timeouts()
+    silence, total = deployment.silence_seconds, deployment.total_seconds
+    return Timeouts(
+        connect_seconds=usual.connect_seconds,
+        read_seconds=usual.read_seconds if silence is None else float(silence),
+        total_seconds=None if total is None else float(total),
+    )
 
 
 def origin_of(deployment: Deployment) -> Origin:

@@ -18,6 +18,7 @@ from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Regi
 from wardkeep.model.residency import Geography, PlatformRegions, Told
 from wardkeep.model.stages import Call, Routed, Safe
 from wardkeep.model.terms import Terms
+from wardkeep.routing.order import WELL, Standing, ordered
 from wardkeep.routing.regions import processed_in, residency_forbids
 from wardkeep.routing.terms import outside
 
@@ -66,8 +67,11 @@ class Need:
     data_classes: frozenset[str] = frozenset({"ordinary"})
 
 
-def choose(safe: Safe) -> Routed | Refused:
-    """Return the route with the agreement and scope that open it, or the reason that it stays closed."""
+def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
+    """Return the route with the agreement and scope that open it, or the reason that it stays closed.
+
+    `standing` only orders the deployments; each is held against the same gate.
+    """
     permitted = safe.permitted
     registry, call = permitted.facts.registry, permitted.identified.call
     need = Need(
@@ -84,7 +88,7 @@ def choose(safe: Safe) -> Routed | Refused:
     )
     first: Refused | None = None
     otherwise = Reason.MODEL_UNKNOWN
-    for name in (permitted.route.deployment, *permitted.route.fallbacks):
+    for name in ordered(permitted.route, safe.conversation_key.reveal(), standing):
         deployment = registry.deployments.get(name)
         if deployment is None:
             continue

@@ -115,7 +115,7 @@ async def drafts():
             released_bytes=10**12,
         )
         await recorder.close(opened, outcome)
-        opened = await recorder.open(routed)
+        opened = await recorder.open(routed, attempt=5)
     await recorder.refuse(call, Refused(reason=LONGEST_REASON), identified, permitted)
     return {draft.kind: draft for draft in kept.drafts}
 
