@@ -45,6 +45,11 @@ COMMANDS: Final = (
     "policy",
     "provider",
     "review",
+    "policies",
+    "duties",
+    "training",
+    "sanction",
+    "checklist",
 )
 
 

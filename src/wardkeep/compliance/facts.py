@@ -10,7 +10,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wardkeep.compliance.duties import Late, late
 from wardkeep.compliance.geography import load_geography
+from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
@@ -39,7 +41,9 @@ class FactsSource:
     down is found as well.
     """
 
-    __slots__ = ("_clock", "_day", "_geography", "_latest_us", "_profiles", "_terms", "_terms_of")
+    __slots__ = (
+        "_clock", "_day", "_geography", "_late", "_late_on", "_latest_us", "_profiles", "_terms", "_terms_of", "_texts"
+    )  # fmt: skip
 
     def __init__(self, clock: Callable[[], Instant], *, newest_entry_us: int = 0) -> None:
         self._clock = clock
@@ -49,6 +53,9 @@ class FactsSource:
         self._geography = load_geography()
         self._terms_of = Registry(epoch=0)
         self._terms = terms_in_force(self._profiles, self._terms_of)
+        self._texts = load_texts()
+        self._late = Late()
+        self._late_on = date.min
 
     def now(self, registry: Registry) -> Facts | Refused:
         """Return the snapshot, or why there is none."""
@@ -68,11 +75,16 @@ class FactsSource:
         if registry is not self._terms_of:
             # The terms in force follow from the registry alone, so they are joined once for each that is published.
             self._terms, self._terms_of = terms_in_force(self._profiles, registry), registry
+            self._late_on = date.min
+        if self._late_on != day.day:
+            self._late, self._late_on = late(registry, self._texts, day.day), day.day
         return Facts(
             registry=registry,
             today=day.day,
             now=reading,
             policy_version=POLICY_VERSION,
+            training_overdue=self._late.training,
+            policies_unsigned=self._late.policies,
             terms=self._terms,
             geography=self._geography,
         )

@@ -22,6 +22,15 @@ from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSched
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
+from wardkeep.model.programme import (
+    Checklist,
+    CourseRule,
+    Duties,
+    PolicyRecord,
+    Sanction,
+    Signatures,
+    TrainingRecord,
+)
 from wardkeep.model.registry import (
     Agreement,
     ApiKey,
@@ -76,6 +85,13 @@ class Kind(StrEnum):
     REVIEWS = "reviews"
     REVIEW_ITEMS = "review_items"
     REVIEW_SCHEDULES = "review_schedules"
+    POLICIES = "policies"
+    SIGNATURES = "signatures"
+    COURSES = "courses"
+    TRAININGS = "trainings"
+    DUTIES = "duties"
+    SANCTIONS = "sanctions"
+    CHECKLISTS = "checklists"
 
 
 _TYPES: Final = MappingProxyType(
@@ -105,6 +121,13 @@ _TYPES: Final = MappingProxyType(
         Kind.REVIEWS: ReviewCampaign,
         Kind.REVIEW_ITEMS: ReviewItem,
         Kind.REVIEW_SCHEDULES: ReviewSchedule,
+        Kind.POLICIES: PolicyRecord,
+        Kind.SIGNATURES: Signatures,
+        Kind.COURSES: CourseRule,
+        Kind.TRAININGS: TrainingRecord,
+        Kind.DUTIES: Duties,
+        Kind.SANCTIONS: Sanction,
+        Kind.CHECKLISTS: Checklist,
     }
 )
 
@@ -134,6 +157,13 @@ Record = (
     | ReviewCampaign
     | ReviewItem
     | ReviewSchedule
+    | PolicyRecord
+    | Signatures
+    | CourseRule
+    | TrainingRecord
+    | Duties
+    | Sanction
+    | Checklist
 )
 
 
@@ -218,6 +248,8 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, reason=pointer)
         case AddressableDecision(reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, reason=pointer)
+        case Sanction(words=words) if words == SEE_THIS_ENTRY:
+            return replace(record, words=pointer)
         case Incident():
             return _incident_pointing(record, pointer)
         case ReviewItem(words=words) if words == SEE_THIS_ENTRY:

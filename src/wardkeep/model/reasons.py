@@ -426,13 +426,14 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             403,
             "The caller's training is overdue.",
             "Workforce training is required (45 CFR 164.308(a)(5)).",
-            "Complete the assigned course.",
+            "See with `wardkeep training mine` what is due, read the course, and answer its questions: "
+            "`wardkeep training take`.",
         ),
         Reason.POLICY_UNSIGNED: _row(
             403,
             "The caller has not acknowledged a required policy.",
             "Policies bind those who know them (45 CFR 164.316).",
-            "Read and acknowledge the policy.",
+            "See with `wardkeep policies list` what is to be signed, read it, and sign it: `wardkeep policies sign`.",
         ),
         Reason.MFA_STALE: _row(
             403,

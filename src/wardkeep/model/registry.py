@@ -23,6 +23,15 @@ from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSched
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
+from wardkeep.model.programme import (
+    Checklist,
+    CourseRule,
+    Duties,
+    PolicyRecord,
+    Sanction,
+    Signatures,
+    TrainingRecord,
+)
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
 
@@ -308,3 +317,10 @@ class Registry:
     reviews: dict[str, ReviewCampaign] = field(default_factory=dict)
     review_items: dict[str, ReviewItem] = field(default_factory=dict)
     review_schedules: dict[str, ReviewSchedule] = field(default_factory=dict)
+    policies: dict[str, PolicyRecord] = field(default_factory=dict)
+    signatures: dict[str, Signatures] = field(default_factory=dict)
+    courses: dict[str, CourseRule] = field(default_factory=dict)
+    trainings: dict[str, TrainingRecord] = field(default_factory=dict)
+    duties: dict[str, Duties] = field(default_factory=dict)
+    sanctions: dict[str, Sanction] = field(default_factory=dict)
+    checklists: dict[str, Checklist] = field(default_factory=dict)

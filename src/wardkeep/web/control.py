@@ -37,6 +37,7 @@ from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_r
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
+from wardkeep.web.control_programme import PROGRAMME_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_reviews import REVIEW_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
@@ -415,6 +416,7 @@ ROUTES: Final = (
     *ACCESS_ROUTES,
     *EVIDENCE_ROUTES,
     *INCIDENT_ROUTES,
+    *PROGRAMME_ROUTES,
     *RELEASE_ROUTES,
     *REVIEW_ROUTES,
 )

@@ -18,12 +18,14 @@ from wardkeep.compliance.access_view import (
     registry_at,
     table,
 )
+from wardkeep.compliance.duties import late
 from wardkeep.compliance.forms import Form, ReasonForm
+from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.compliance.terms import clean_workspace, invalid
 from wardkeep.identity.keys import subject_tag
 from wardkeep.policy.data_roles import DATA_ROLES
 from wardkeep.policy.roles import APART, GRANTS, Permission
-from wardkeep.web.asked import Asked, change, get_route, post_route
+from wardkeep.web.asked import Asked, change, get_route, post_route, today
 
 _LONGEST_SUBJECT: Final = 128
 
@@ -187,8 +189,14 @@ async def _explain(asked: Asked, filled: form.QuestionForm) -> object:
         data_classes=filled.data_classes,
         fields=filled.fields,
     )
-    answer = explained(asked.registry, question, mac_key=asked.app.keys.api_key_key, now=now, duties=KnownDuties())
+    answer = explained(asked.registry, question, mac_key=asked.app.keys.api_key_key, now=now, duties=_known(asked))
     return msgspec.to_builtins(answer)
+
+
+def _known(asked: Asked) -> KnownDuties:
+    """Return who is late today, as stage 2 knows it."""
+    found = late(asked.registry, load_texts(), today(asked))
+    return KnownDuties(training_overdue=found.training, policies_unsigned=found.policies)
 
 
 async def _simulate(asked: Asked, filled: form.HypothesisForm) -> object:
@@ -204,8 +212,12 @@ async def _simulate(asked: Asked, filled: form.HypothesisForm) -> object:
         disabled_applications=filled.disabled_applications,
         closed_workspaces=filled.closed_workspaces,
     )
-    duties = KnownDuties(training_overdue=filled.training_overdue, policies_unsigned=filled.policies_unsigned)
-    before = table(asked.registry, now=now, duties=KnownDuties())
+    known = _known(asked)
+    duties = KnownDuties(
+        training_overdue=known.training_overdue if filled.training_overdue is None else filled.training_overdue,
+        policies_unsigned=known.policies_unsigned if filled.policies_unsigned is None else filled.policies_unsigned,
+    )
+    before = table(asked.registry, now=now, duties=_known(asked))
     after = table(supposed, now=filled.at if filled.at is not None else now, duties=duties)
     return {"uses": len(after), "differences": differences(before, after)}
 

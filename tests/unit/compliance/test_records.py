@@ -49,6 +49,22 @@ from wardkeep.model.incident import (
     Step,
 )
 from wardkeep.model.login import Login, Passkey
+from wardkeep.model.programme import (
+    Attested,
+    Certificate,
+    Checklist,
+    ChecklistKind,
+    CourseRule,
+    Duties,
+    DutyTerms,
+    PolicyRecord,
+    PolicyVersion,
+    Sanction,
+    SanctionLevel,
+    Signature,
+    Signatures,
+    TrainingRecord,
+)
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Release, ReleaseBasis
 from wardkeep.model.residency import ResidencyRule
@@ -63,6 +79,15 @@ KEY = ApiKey(
     purposes=frozenset({Purpose.TREAT, Purpose.HPAYMT}),
     default_purpose=Purpose.TREAT,
     expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+)
+VERSION = PolicyVersion(
+    number=2,
+    text_version=1,
+    sha256="ab" * 32,
+    variables={"level_one_days": "7"},
+    proposed_by="p",
+    proposed_on=date(2027, 1, 1),
+    review_on=date(2027, 6, 1),
 )
 SAMPLES = {
     Kind.DETERMINATIONS: Determination(
@@ -194,6 +219,55 @@ SAMPLES = {
         totp=b"sealed",
         recovery=(b"r",),
         passkeys=(Passkey(id=b"i", public_key=b"k", name="n", added_at=datetime(2027, 1, 1, tzinfo=UTC)),),
+    ),
+    Kind.POLICIES: PolicyRecord(id="p", proposed=VERSION, in_force=replace(VERSION, approved_by="q")),
+    Kind.SIGNATURES: Signatures(
+        id="p", signed={"sanctions": Signature(number=1, sha256="ab" * 32, on=date(2027, 1, 1))}
+    ),
+    Kind.COURSES: CourseRule(
+        id="c",
+        roles=frozenset({Role.NURSE}),
+        due_on=date(2027, 1, 1),
+        valid_days=365,
+        pass_percent=80,
+        set_by="p",
+    ),
+    Kind.TRAININGS: TrainingRecord(
+        id="p",
+        certificates={
+            "c": Certificate(
+                course="c",
+                version=1,
+                content_sha256="ab" * 32,
+                score_percent=90,
+                passed_on=date(2027, 1, 1),
+                until=date(2027, 6, 1),
+                sha256="cd" * 32,
+            )
+        },
+        due={"d": date(2027, 2, 1)},
+        failed={"c": 2},
+    ),
+    Kind.DUTIES: Duties(
+        id="duties", terms=DutyTerms(training=True, grace_days=3), set_by="p", proposed=DutyTerms(), proposed_by="q"
+    ),
+    Kind.SANCTIONS: Sanction(
+        id="s",
+        person="p",
+        policy="sanctions",
+        level=SanctionLevel.CARELESS,
+        on=date(2027, 1, 1),
+        proposed_by="q",
+        words="see ledger entry 3",
+    ),
+    Kind.CHECKLISTS: Checklist(
+        id="leaver.p",
+        kind=ChecklistKind.LEAVER,
+        person="p",
+        opened_by="q",
+        opened_on=date(2027, 1, 1),
+        due_on=date(2027, 1, 8),
+        attested={"badges": Attested(by="q", on=date(2027, 1, 2))},
     ),
     Kind.ACCESS_REQUESTS: AccessRequest(
         id="r",
