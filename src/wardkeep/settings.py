@@ -170,6 +170,11 @@ class Settings:
         return self.home / "sessions.db"
 
     @property
+    def search_path(self) -> Path:
+        """The search index: made from the ledger, and made anew when it is deleted."""
+        return self.home / "search.db"
+
+    @property
     def breached_path(self) -> Path:
         """A list of known breached passwords, when the operator put one there (`identity.breached`)."""
         return self.home / "breached-passwords.txt"

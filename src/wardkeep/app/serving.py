@@ -27,15 +27,18 @@ from wardkeep.app.faces import (
 )
 from wardkeep.app.gathering import Gathering
 from wardkeep.app.home import OpenHome, WitnessCheck, open_home
+from wardkeep.app.indexing import keep_index
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.log import LogLine, open_log
 from wardkeep.app.road import build_road
 from wardkeep.app.witnessing import Keeping, Publishing, publisher_for, timestamper_for
 from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable, WitnessDisagrees
+from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.witnessing import Publisher
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.review_clock import tend
+from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.watch import Alarm, Watch
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
@@ -178,6 +181,7 @@ class _Instance:
     recorder: Recorder | None = None
     pool: Pool | None = None
     watch: Watch | None = None
+    searcher: Searcher | None = None
     publisher: Publisher | None = None
     keeping: Keeping | None = None
     disagreement: WitnessDisagrees | None = None
@@ -200,6 +204,8 @@ class _Instance:
         self.watch = await self._begin_watch()
         self._later(self._keep_watch(self.watch))
         self._later(self._keep_reviews(await _founded_at(self.home)))
+        if self.searcher is not None:
+            self._later(keep_index(self.searcher.index, self.stopping, self.log))
         running = [asyncio.create_task(server.run()) for server in servers]
         await self._until_ready(servers)
         settle_memory()
@@ -213,6 +219,8 @@ class _Instance:
         await self._end(servers, running)
         if frames is not None:
             await frames.close()
+        if self.searcher is not None:
+            await self.searcher.index.close()
         with contextlib.suppress(StoreError):
             await self.desk.sequencer.last_use.keep(self.clock().wall_us, is_last=True)
 
@@ -220,8 +228,16 @@ class _Instance:
         """Return the control, console and operations faces."""
         home, tls, guard = self.home, tls_files(self.settings), guard_for(self.settings, self.metrics, self.log)
         reader = AuditReader(ledger=home.ledger, entries=home.entries)
+        self.searcher = Searcher(
+            index=SearchIndex(ledger=home.ledger, path=self.settings.search_path),
+            entries=home.entries,
+            keys=home.keys,
+            clock=self.clock,
+            registry=lambda: home.control.registry,
+        )
         control = control_app(
             control=home.control,
+            searcher=self.searcher,
             reader=reader,
             keys=home.keys,
             clock=self.clock,
@@ -454,6 +470,7 @@ class _Instance:
 
     def _gauges(self) -> dict[str, float]:
         home, publisher = self.home, self.publisher
+        index = self.searcher.index if self.searcher is not None else None
         watched = self.watch.gauges() if self.watch is not None else dict[str, float]()
         return {
             "ledger_writable": float(home.ledger.writable),
@@ -466,6 +483,8 @@ class _Instance:
             "alarm_gap": float(watched.get("alarm_gap", 0)),
             "alarm_unrecorded_call": float(watched.get("alarm_unrecorded_call", 0)),
             "alarm_witness": float(watched.get("alarm_witness", 0)),
+            "index_entries": float(index.size if index is not None else 0),
+            "index_rebuilt": float(index.rebuilt if index is not None else 0),
             "canary_age_seconds": float(watched.get("canary_age_seconds", 0)),
             "watch_age_seconds": float(watched.get("watch_age_seconds", 0)),
             "witness_lag_seconds": float(publisher.lag_seconds if publisher is not None else 0),

@@ -297,6 +297,18 @@ class SqliteLedger:
             found += part
         return found
 
+    async def leaves_at(self, indices: Sequence[int]) -> list[tuple[int, bytes, bytes]]:
+        """Return (index, header, leaf hash) of those entries that exist, in order; no payload is touched."""
+        found: list[tuple[int, bytes, bytes]] = []
+        for at in range(0, len(indices), _LEAVES_CHUNK):
+            some = indices[at : at + _LEAVES_CHUNK]
+            found += await self._call(partial(self._leaves_at, some))
+        return found
+
+    async def indices_of(self, ids: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the index of each entry id that is stored."""
+        return await self._call(lambda: self._ready()[0].indices_of(ids))
+
     async def root_at(self, size: int) -> bytes:
         """Return the root that the stored entries have at an earlier size, from the nearest kept checkpoint on."""
         kept = await self._call(lambda: self._ready()[0].checkpoint_until(size))
@@ -590,6 +602,9 @@ class SqliteLedger:
 
     def _leaves(self, start: int, stop: int) -> list[tuple[bytes, bytes]]:
         return self._ready()[0].leaves(start, stop)
+
+    def _leaves_at(self, indices: Sequence[int]) -> list[tuple[int, bytes, bytes]]:
+        return self._ready()[0].leaves_at(indices)
 
     def _open_requests(self) -> list[OpenRow]:
         return self._ready()[0].open_requests()

@@ -44,8 +44,9 @@ class EntryMaker:
         payload: bytes,
         facts_epoch: int | None = None,
         decision: str | None = None,
+        subject: str | None = None,
     ) -> Draft:
-        """Return an entry that is ready to append, its payload sealed."""
+        """Return an entry that is ready to append, its payload sealed. `subject` is a blind index."""
         now = self.clock()
         entry_id = uuid7(now.wall_us, secrets.token_bytes(10))
         sealed = seal(
@@ -64,6 +65,7 @@ class EntryMaker:
             mono=now.mono_ns,
             boot=now.boot,
             actor=actor,
+            subject=subject,
             policy=POLICY_VERSION,
             epoch=facts_epoch,
             decision=decision,

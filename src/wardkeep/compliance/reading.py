@@ -89,7 +89,7 @@ class AuditReader:
         read_index = await self._record(by, {"action": "open", "entry": index}, sealed_reason)
         plaintext = self.entries.opened(entry.header, entry.payload)
         return Content(
-            header=entry.header, content=_presented(peek(entry.header).type, plaintext), read_index=read_index
+            header=entry.header, content=presented(peek(entry.header).type, plaintext), read_index=read_index
         )
 
     async def _record(self, by: Person, detail: dict[str, str | int | bool], payload: bytes) -> int:
@@ -97,7 +97,7 @@ class AuditReader:
         return (await self.ledger.append([draft]))[0].index
 
 
-def _presented(kind: str, plaintext: bytes) -> object:
+def presented(kind: str, plaintext: bytes) -> object:
     """Return the payload as JSON can carry it: control and read are JSON, requests MessagePack, answers text."""
     try:
         if kind == "control":

@@ -170,6 +170,22 @@ class LedgerFile:
                 )
             )
 
+    def leaves_at(self, indices: Sequence[int]) -> list[tuple[int, bytes, bytes]]:
+        """Return (index, header, leaf hash) of those entries that exist, in order; reads no payload."""
+        listed = f"[{','.join(map(str, indices))}]"
+        with translated():
+            return list(
+                self._connection.execute(
+                    "SELECT idx, header, leaf_hash FROM entries WHERE idx IN (SELECT value FROM json_each(?)) "
+                    "ORDER BY idx",
+                    (listed,),
+                )
+            )
+
+    def indices_of(self, ids: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the index of each of the given entry ids that is stored."""
+        return {row[0]: row[1] for row in self.known(ids)}
+
     def checkpoint_until(self, size: int) -> CheckpointRow | None:
         """Return the newest kept checkpoint of at most this size."""
         with translated():

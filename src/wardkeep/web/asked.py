@@ -41,7 +41,8 @@ F = TypeVar("F", bound=msgspec.Struct)
 class ApiRoute:
     """One endpoint. `{}` in the path stands for one variable part; `name` is the action in the ledger.
 
-    `form` is what the body must be, None for a route that only reads; `query` the names that must stand after `?`.
+    `form` is what the body must be, None for a route that only reads; `query` the names that must stand after `?`,
+    `optional` those that may.
     """
 
     method: str
@@ -51,6 +52,7 @@ class ApiRoute:
     form: type[msgspec.Struct] | None
     query: tuple[str, ...]
     handler: Handler
+    optional: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -59,10 +61,25 @@ class ApiRoute:
 
 
 def get_route(
-    path: str, permission: Permission, name: str, handler: Handler, *, query: tuple[str, ...] = ()
+    path: str,
+    permission: Permission,
+    name: str,
+    handler: Handler,
+    *,
+    query: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
 ) -> ApiRoute:
     """Return a route that only reads."""
-    return ApiRoute(method="GET", path=path, permission=permission, name=name, form=None, query=query, handler=handler)
+    return ApiRoute(
+        method="GET",
+        path=path,
+        permission=permission,
+        name=name,
+        form=None,
+        query=query,
+        handler=handler,
+        optional=optional,
+    )
 
 
 def post_route(

@@ -24,6 +24,7 @@ from wardkeep.compliance.control import Control
 from wardkeep.compliance.errors import EntryUnopenable, NotAllowed
 from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.compliance.reading import AuditReader
+from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.terms import invalid, require
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.identity.keys import find_person, new_credential
@@ -33,8 +34,10 @@ from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
 from wardkeep.model.registry import Person, Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
+from wardkeep.storage.errors import StoreError
 from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_route, today
 from wardkeep.web.control_access import ACCESS_ROUTES
+from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
@@ -52,6 +55,7 @@ PREFIX: Final = "/api/"
 
 _LOG: Final = logging.getLogger(__name__)
 _BEARER: Final = b"Bearer "
+_MOST_FIELDS: Final = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class ControlFace:
     clock: Callable[[], Instant]
     last_used: Callable[[str], datetime | None]
     note_used: Callable[[str], None]
+    searcher: Searcher
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -123,6 +128,14 @@ class ControlFace:
                 "The operator mends the disk of control.db and restarts; the change is then replayed.",
                 None,
             )
+        except StoreError:
+            return 503, _error(
+                "index_unavailable",
+                "The search index cannot be read now.",
+                "It is a copy of what headers say, on a disk that does not answer; nothing of the record is lost.",
+                "Try again; the operator looks at the disk of search.db, which may be deleted: it is made anew.",
+                None,
+            )
         except EntryUnopenable:
             return 409, _error(
                 "entry_unopenable",
@@ -144,6 +157,7 @@ def control_app(
     keys: DataKeys,
     tenant: str,
     clock: Callable[[], Instant],
+    searcher: Searcher,
     last_used: Callable[[str], datetime | None] = lambda _: None,
     note_used: Callable[[str], None] = lambda _: None,
 ) -> ControlFace:
@@ -156,6 +170,7 @@ def control_app(
         clock=clock,
         last_used=last_used,
         note_used=note_used,
+        searcher=searcher,
     )
 
 
@@ -414,6 +429,7 @@ ROUTES: Final = (
     get_route("ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries, query=("from", "to")),
     post_route("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.ReasonForm, _ledger_open),
     *ACCESS_ROUTES,
+    *AUDIT_ROUTES,
     *EVIDENCE_ROUTES,
     *INCIDENT_ROUTES,
     *PROGRAMME_ROUTES,
@@ -474,9 +490,11 @@ def _person(headers: Sequence[tuple[bytes, bytes]], registry: Registry, mac_key:
 
 def _query(raw: bytes) -> dict[str, str]:
     try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=8)
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=_MOST_FIELDS
+        )
     except ValueError:
-        raise invalid("query", "at most 8 name=value pairs") from None
+        raise invalid("query", f"at most {_MOST_FIELDS} name=value pairs") from None
     if len(dict(pairs)) != len(pairs):
         raise invalid("query", "without repeated names")
     return dict(pairs)

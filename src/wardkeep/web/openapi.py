@@ -62,6 +62,7 @@ def openapi_document(routes: "Sequence[ApiRoute]", *, prefix: str, version: str)
 def _operation(route: "ApiRoute", body: dict[str, Any] | None, error: dict[str, Any]) -> dict[str, Any]:
     parameters = [_parameter("id", "path")] if "{}" in route.parts else []
     parameters += [_parameter(name, "query") for name in route.query]
+    parameters += [_parameter(name, "query", is_required=False) for name in route.optional]
     operation: dict[str, Any] = {
         "operationId": route.name,
         "description": f"Needs the permission {route.permission.value}; a refusal is recorded.",
@@ -76,8 +77,8 @@ def _operation(route: "ApiRoute", body: dict[str, Any] | None, error: dict[str, 
     return operation
 
 
-def _parameter(name: str, place: str) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": True, "schema": {"type": "string"}}
+def _parameter(name: str, place: str, *, is_required: bool = True) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": is_required, "schema": {"type": "string"}}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

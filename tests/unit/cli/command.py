@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import pytest
 
 from wardkeep.app.home import open_home
+from wardkeep.audit.search import SearchIndex
 from wardkeep.cli.main import run
 from wardkeep.compliance.reading import AuditReader
+from wardkeep.compliance.searching import Searcher
 from wardkeep.settings import clock, load
 from wardkeep.transport.listen import bind_unix
 from wardkeep.web.control import control_app
@@ -60,8 +62,21 @@ def serving(home):
         settings = load(home)
         opened = await open_home(settings, clock)
         reader = AuditReader(ledger=opened.ledger, entries=opened.entries)
+        index = SearchIndex(ledger=opened.ledger, path=settings.search_path)
+        searcher = Searcher(
+            index=index,
+            entries=opened.entries,
+            keys=opened.keys,
+            clock=clock,
+            registry=lambda: opened.control.registry,
+        )
         app = control_app(
-            control=opened.control, reader=reader, keys=opened.keys, tenant=opened.keyring.tenant, clock=clock
+            control=opened.control,
+            reader=reader,
+            searcher=searcher,
+            keys=opened.keys,
+            tenant=opened.keyring.tenant,
+            clock=clock,
         )
         guard = make_guard(
             GuardLimits(hosts=frozenset(settings.listen.hosts)),
@@ -76,6 +91,7 @@ def serving(home):
         stopping.append(lambda: loop.call_soon_threadsafe(server.stop, 1.0))
         started.set()
         await running
+        await index.close()
         await opened.close()
 
     def body():

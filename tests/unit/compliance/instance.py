@@ -8,9 +8,11 @@ from pathlib import Path
 from tests.unit.compliance.organisation import registry
 
 from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.search import SearchIndex
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.records import ORGANISATION_ID, Change, Kind
+from wardkeep.compliance.searching import Searcher
 from wardkeep.crypto.keys import (
     DataKeys,
     Keyring,
@@ -48,6 +50,7 @@ class Instance:
     control: Control
     keys: DataKeys
     clock: Clock
+    searcher: Searcher
 
     async def headers(self):
         head = await self.ledger.head()
@@ -68,11 +71,22 @@ async def running(home: Path, ring: Keyring, *, store=None, vfs=None, deadline_s
         deadline_seconds=deadline_seconds,
     )
     held = ControlFile(home / "control.db") if store is None else store
+    index = SearchIndex(ledger=ledger, path=home / "search.db")
     try:
         entries = EntryMaker(keys=keys, tenant="tenant-0", clock=clock)
         control = await open_control(ledger=ledger, store=held, entries=entries)
-        yield Instance(ledger=ledger, store=held, entries=entries, control=control, keys=keys, clock=clock)
+        searcher = Searcher(index=index, entries=entries, keys=keys, clock=clock, registry=lambda: control.registry)
+        yield Instance(
+            ledger=ledger,
+            store=held,
+            entries=entries,
+            control=control,
+            keys=keys,
+            clock=clock,
+            searcher=searcher,
+        )
     finally:
+        await index.close()
         await ledger.close()
         held.close()
 

@@ -52,7 +52,12 @@ class Api:
         self.credentials = credentials
         reader = AuditReader(ledger=instance.ledger, entries=instance.entries)
         self.face = control_app(
-            control=instance.control, reader=reader, keys=instance.keys, tenant="tenant-0", clock=instance.clock
+            control=instance.control,
+            reader=reader,
+            keys=instance.keys,
+            tenant="tenant-0",
+            clock=instance.clock,
+            searcher=instance.searcher,
         )
 
     async def raw(self, method, path, *, headers=(), body=b""):
@@ -398,7 +403,8 @@ async def test_the_document_describes_every_route_and_form_and_nothing_else(tmp_
         assert route.permission.value in operation["description"]
         named = [(each["name"], each["in"]) for each in operation["parameters"]]
         in_path = [("id", "path")] if "{}" in route.path else []
-        assert named == in_path + [(name, "query") for name in route.query]
+        assert named == in_path + [(name, "query") for name in (*route.query, *route.optional)]
+        assert [each["required"] for each in operation["parameters"]].count(False) == len(route.optional)
         assert route.path.count("{}") <= 1
         if route.form is None:
             assert "requestBody" not in operation

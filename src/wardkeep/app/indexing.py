@@ -1,0 +1,33 @@
+"""Keeps the search index behind the ledger: every few seconds what is new, and once after the start all that is old."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from wardkeep.app.faces import LogLine
+from wardkeep.audit.errors import LedgerError
+from wardkeep.audit.search import SearchIndex
+from wardkeep.storage.errors import StoreError
+
+_EVERY_SECONDS: Final = 2.0
+
+
+async def keep_index(index: SearchIndex, stopping: asyncio.Event, log: LogLine) -> None:
+    """Follow until told to stop. What fails is tried again at the next turn; a search says meanwhile that it cannot."""
+    was_failing = False
+    rebuilt = index.rebuilt
+    while not stopping.is_set():
+        is_failing = False
+        try:
+            await index.follow()
+            while not stopping.is_set() and await index.check():
+                continue
+        except (StoreError, LedgerError):
+            is_failing = True
+        if is_failing != was_failing:
+            log("index_unavailable" if is_failing else "index_follows")
+        if index.rebuilt != rebuilt:
+            log("index_rebuilt")
+        was_failing, rebuilt = is_failing, index.rebuilt
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _EVERY_SECONDS)
