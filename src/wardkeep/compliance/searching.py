@@ -109,7 +109,8 @@ class Searcher:
         """Return a page of what fits.
 
         Raises:
-            NotAllowed: no permission, a malformed question or one that is too long to record, a subject without a reason, or a cursor of another search.
+            NotAllowed: no permission, a malformed question or one too long to record, a subject without a reason, or a
+                cursor of another search.
             LedgerUnavailable: the search could not be recorded, so nothing is shown.
             StoreError: the index cannot be read now.
         """

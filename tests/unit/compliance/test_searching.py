@@ -146,7 +146,7 @@ async def test_a_cursor_serves_its_own_person_question_and_time_only(tmp_path):
         {"since": DAY.replace(tzinfo=None)},
         {"subject": "s", "reason": None},
         {"most": 0},
-        {name: "x" * 128 for name in ("actor", "person", "workspace", "purpose", "route", "vendor", "baa")},
+        dict.fromkeys(("actor", "person", "workspace", "purpose", "route", "vendor", "baa"), "x" * 128),
         {"most": 501},
     ],
 )
