@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import Final
 
-from wardkeep.app.faces import LogLine
+from wardkeep.app.log import LogLine
 from wardkeep.audit.errors import LedgerError
 from wardkeep.audit.search import SearchIndex
 from wardkeep.storage.errors import StoreError

@@ -29,6 +29,7 @@ T = TypeVar("T")
 UNRESOLVED_SUBJECT: Final = "unresolved"
 
 _PORTION: Final = 512
+_END_SECONDS: Final = 2.0
 _FOLLOWERS: Final = frozenset({"response", "segment", "aborted"})
 _LAST: Final = frozenset({"response", "aborted"})
 _MOST_OPEN: Final = 100_000
@@ -160,8 +161,9 @@ class SearchIndex:
     async def close(self) -> None:
         """Release the file."""
         if self._file is not None:
-            with contextlib.suppress(StoreError):
-                await self._run(SearchFile.close)
+            # A disk that hangs must not hold the end of the process: nothing here is lost that cannot be made again.
+            with contextlib.suppress(StoreError, TimeoutError):
+                await asyncio.wait_for(self._run(SearchFile.close), _END_SECONDS)
             self._file = None
         self._thread.shutdown(wait=False, cancel_futures=True)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from wardkeep.storage._sqlite import acquire_lock, close, connect, translated
+from wardkeep.storage._sqlite import acquire_lock, close, connect, transaction, translated
 from wardkeep.storage.errors import StoreDamaged, StoreError, StoreMismatch
 
 APPLICATION_ID: Final = 0x57444B53  # "WDKS"
@@ -110,7 +110,7 @@ class SearchFile:
     def add(self, rows: Sequence[IndexRow], *, size: int, leaf: bytes) -> None:
         """Add the rows of the entries that follow, in one transaction; `leaf` is the last one's hash."""
         try:
-            with translated(), self._connection:
+            with translated(), transaction(self._connection):
                 values = [self._stored(row) for row in rows]
                 at = 0
                 for count in _CHUNKS:
@@ -126,7 +126,7 @@ class SearchFile:
 
     def clear(self) -> None:
         """Forget all rows; they are read from the ledger again."""
-        with translated(), self._connection:
+        with translated(), transaction(self._connection):
             self._connection.execute("DELETE FROM found; UPDATE state SET size = 0, leaf = X''")
 
     def rows(self, start: int, stop: int) -> list[IndexRow]:
