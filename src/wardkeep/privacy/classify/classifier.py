@@ -109,7 +109,8 @@ class Classifier:
         self._lists = _wide(weights, "lists")
         self._flags = lists
         vocabulary = weights["vocabulary"].tobytes().decode().split("\n")
-        self._row = {("\n" if word == "\\n" else word): number for number, word in enumerate(vocabulary)}
+        listed = {word: word for word in lists}  # the same strings, not their like once more
+        self._row = {("\n" if word == "\\n" else listed.get(word, word)): n for n, word in enumerate(vocabulary)}
         self._rows = weights["rows"]
         self._scale = weights["rows_scale"].astype(np.float32)
         # One more for words outside the vocabulary: number -1.

@@ -204,6 +204,7 @@ def _as_date(numbers: list[str]) -> str | None:
 # Letters changed for digits, digits for letters ----------------------------------------------------------------------
 
 _TOKEN: Final = re.compile(r"(?<![\w@$!|])(?=[^\W_]*[\d@$!|])[A-Za-z@$!|\d]{3,24}(?![\w@$])")
+_DOMAIN: Final = re.compile(r"[\w-]*\.[A-Za-z]")
 _LEET: Final = str.maketrans("0134578@$!|", "oieastbasil")
 _LEET_L: Final = str.maketrans("0134578@$!|", "oleastbasil")
 _NUMERIC: Final = re.compile(
@@ -221,6 +222,8 @@ def _leet(reading: Reading, ends: Sequence[int]) -> Iterable[Hidden | Span]:
         letters = sum(map(str.isalpha, token))
         if letters < 2 or token.isalpha() or letters * 3 < len(token):
             continue
+        if "@" in token and _DOMAIN.match(text, found.end()):
+            continue  # an address of e-mail, which is read as it stands
         plain = token.translate(_LEET)
         other = token.translate(_LEET_L)
         if other != plain and words.get(other.lower(), 0) and not words.get(plain.lower(), 0):
@@ -228,8 +231,8 @@ def _leet(reading: Reading, ends: Sequence[int]) -> Iterable[Hidden | Span]:
         if not plain.isalpha():
             continue
         named = _is_name(plain, reading)
-        if not named and token.upper() == token and letters < len(token) * 0.7:
-            continue  # a code: H1N1
+        if not named and token.upper() == token and letters < len(token) * 0.75:
+            continue  # a code: H1N1, CHA2DS2
         if named and len(token) > 3:
             yield Span(found.start(), found.end(), IdentifierType.NAME, "leet")
         if token[0].isupper() or not token[0].isalpha():
