@@ -6,7 +6,7 @@ HOME_DIR ?= .wardkeep
 ORGANISATION ?= My organisation
 ZONE ?= America/New_York
 
-.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid model lock clean
+.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid bench-redteam model lock clean
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +54,9 @@ bench-audit: $(VENV)/run.stamp  ## what the ledger costs a call
 
 bench-deid: $(VENV)/run.stamp  ## de-identification engines side by side
 	$(BIN)/python bench/deid.py
+
+bench-redteam: $(VENV)/run.stamp  ## attacks that pass the prompt screen, and its false alarms
+	$(BIN)/python bench/redteam_screen.py
 
 DEVELOPMENT ?= ../shared/deid/dev
 

@@ -13,7 +13,7 @@ from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.detect.detector import Detector
-from wardkeep.privacy.installed import detector_for
+from wardkeep.privacy.installed import detector_for, installed_screen
 from wardkeep.providers.anthropic import Anthropic
 from wardkeep.providers.azure import Azure
 from wardkeep.providers.bedrock import BedrockAnthropic
@@ -39,6 +39,7 @@ def build_road(
     """Connect the stages. `owner` names this process in the ledger's open entries."""
     facts = FactsSource(clock, newest_entry_us=newest_entry_us)
 
+    installed_screen()  # compiled here, or the first call would wait for it
     opened: dict[str, tuple[bytes, Secret[str]]] = {}
 
     def credential_for(held: Registry, name: str) -> Secret[str]:

@@ -20,6 +20,7 @@ from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.decision import AddressableDecision
+from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.programme import (
@@ -92,6 +93,8 @@ class Kind(StrEnum):
     DUTIES = "duties"
     SANCTIONS = "sanctions"
     CHECKLISTS = "checklists"
+    GUARDS = "guards"
+    PROMPT_APPROVALS = "prompt_approvals"
 
 
 _TYPES: Final = MappingProxyType(
@@ -128,6 +131,8 @@ _TYPES: Final = MappingProxyType(
         Kind.DUTIES: Duties,
         Kind.SANCTIONS: Sanction,
         Kind.CHECKLISTS: Checklist,
+        Kind.GUARDS: Guard,
+        Kind.PROMPT_APPROVALS: PromptApproval,
     }
 )
 
@@ -164,6 +169,8 @@ Record = (
     | Duties
     | Sanction
     | Checklist
+    | Guard
+    | PromptApproval
 )
 
 

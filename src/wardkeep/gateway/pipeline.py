@@ -319,6 +319,8 @@ def _headers(opened: Opened, upstream: VendorAnswer) -> list[tuple[bytes, bytes]
     headers = [(name, value) for name, value in upstream.headers if name in _PASSED_HEADERS]
     headers.append((b"wardkeep-ledger-index", b"%d" % opened.index))
     headers.append((b"wardkeep-hidden", opened.routed.safe.hidden.encode() or b"none"))
+    if opened.routed.safe.signals:
+        headers.append((b"wardkeep-signals", ",".join(opened.routed.safe.signals).encode()))
     if opened.routed.safe.dates is not None:
         headers.append((b"wardkeep-dates", b"shifted"))
     return headers

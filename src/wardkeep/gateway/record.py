@@ -86,6 +86,7 @@ class Recorder:
                 "hidden": routed.safe.hidden,
                 "features": ",".join(sorted(routed.safe.features)),
                 **({} if attempt == 1 else {"attempt": attempt, "first_attempt": call.id.hex()}),
+                **_signalled(routed.safe.signals),
             },
         }
         sealed: dict[str, object] = {
@@ -186,6 +187,8 @@ class Recorder:
             header |= self._permitted(permitted)
         elif identified is not None:
             header |= {"actor": identified.actor, "workspace": identified.key.workspace}
+        if refused.signals:
+            header["detail"] = _signalled(refused.signals) | ({} if refused.tag is None else {"tag": refused.tag})
         payload = msgspec.msgpack.encode({"asked": call.document.raw})
         entry_id = call.id if attempt == 1 else self.new_id()
         return (await self.sequencer.append([self._draft("refusal", entry_id, header, payload)]))[0]
@@ -292,6 +295,11 @@ def _behalf(identified: Identified) -> dict[str, str]:
     if identified.person is None:
         return {}
     return {"person": identified.person.id, "assurance": identified.assurance.value}
+
+
+def _signalled(signals: tuple[str, ...]) -> dict[str, str]:
+    """Return the codes of prompt security: what kind of text was found, never the text."""
+    return {"signals": ",".join(signals)} if signals else {}
 
 
 def _where(routed: Routed) -> dict[str, object]:

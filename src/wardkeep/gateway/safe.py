@@ -13,16 +13,20 @@ from typing import Final
 import orjson
 
 from wardkeep.crypto.mac import is_equal, mac
+from wardkeep.gateway.origins import origins
+from wardkeep.model.guard import GuardAction, GuardTerms, Origin
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Surface
 from wardkeep.model.sensitive import Secret
-from wardkeep.model.spans import IdentifierType, Leaf
+from wardkeep.model.spans import IdentifierType, Leaf, LeafKind
 from wardkeep.model.stages import Call, Permitted, Safe, SafeBody, ShiftedDates
 from wardkeep.model.wire import anthropic_messages, openai_chat, openai_embeddings, openai_responses
 from wardkeep.model.wire.grammar import Reading, Record, SignedBlock, read
+from wardkeep.policy.guard import terms_for
 from wardkeep.privacy.deidentify import Deidentified, deidentify
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
+from wardkeep.privacy.installed import installed_screen
 from wardkeep.privacy.policies.policy import Action, PrivacyPolicy, interactive
 from wardkeep.privacy.shift import days_from
 from wardkeep.privacy.surrogates import Surrogates
@@ -36,6 +40,7 @@ _GRAMMARS: Final[dict[Surface, Record]] = {
     Surface.ANTHROPIC_COUNT_TOKENS: anthropic_messages.COUNT_TOKENS,
 }
 _WRAPPED: Final = "wk1."
+_REMOVED: Final = "[removed: looked like an injected instruction]"
 
 
 def make_safe(
@@ -53,6 +58,10 @@ def make_safe(
     try:
         reading = read(call.document, _GRAMMARS[call.surface])
         _check_betas(call)
+        guard = terms_for(
+            permitted.facts.registry, workspace=permitted.identified.key.workspace, model=permitted.route.model
+        )
+        signals, masked = _screened(permitted, reading, guard, surrogate_key)
         signed = {block.signature_ordinal: unwrap_signature(block, conversation_key) for block in reading.thinking}
         policy = interactive(permitted.route.policy, permitted.route.actions)
         if policy.detector == "strict":
@@ -79,7 +88,7 @@ def make_safe(
         return Refused(reason=Reason.THINKING_DATES_SHIFTED, field="thinking")
     return Safe(
         permitted=permitted,
-        body=_body(call, reading, found, signed),
+        body=_body(call, reading, found, masked | signed),
         features=_features(call, reading),
         geography=_geography(reading),
         traits=frozenset(reading.traits) | {f"beta.{beta}" for beta in call.betas},
@@ -87,7 +96,56 @@ def make_safe(
         counts={kind.value: count for kind, count in _counts(found).items()},
         conversation_key=conversation_key,
         dates=dates,
+        signals=signals,
+        guard=guard,
     )
+
+
+def _screened(
+    permitted: Permitted, reading: Reading, guard: GuardTerms, surrogate_key: Secret[bytes]
+) -> tuple[tuple[str, ...], dict[int, str]]:
+    """Return the signals of injected instructions, and by ordinal the texts from which these were taken out.
+
+    Raises:
+        RefusalError: there are some, and the terms block them, or hold the request until somebody approves it.
+        DetectorFailed: the scan broke.
+    """
+    if guard.injection is GuardAction.OFF:
+        return (), {}
+    call = permitted.identified.call
+    by_ordinal = origins(call.document.value)
+    texts = [
+        (number, by_ordinal.get(ordinal, Origin.USER), leaf.text)
+        for number, (ordinal, leaf) in enumerate(reading.leaves)
+        if leaf.kind is LeafKind.TEXT
+    ]
+    found = installed_screen().assess(texts)
+    if not found.signals or guard.injection is GuardAction.FLAG:
+        return found.signals, {}
+    if guard.injection is GuardAction.BLOCK:
+        raise RefusalError(Refused(reason=Reason.PROMPT_SUSPECT, signals=found.signals))
+    if guard.injection is GuardAction.APPROVE:
+        _check_approved(permitted, found.signals, surrogate_key)
+        return found.signals, {}
+    masked: dict[int, str] = {}
+    for number, spans in found.spans.items():
+        ordinal, leaf = reading.leaves[number]
+        text = leaf.text
+        for start, end in reversed(spans):
+            text = text[:start] + _REMOVED + text[end:]
+        reading.leaves[number] = ordinal, Leaf(text, leaf.cue, leaf.kind)
+        masked[ordinal] = text
+    return found.signals, masked
+
+
+def _check_approved(permitted: Permitted, signals: tuple[str, ...], surrogate_key: Secret[bytes]) -> None:
+    """Return when exactly this request of this key was approved and still is. Raises RefusalError, with its tag."""
+    call = permitted.identified.call
+    actor = permitted.identified.actor.encode()
+    tag = mac(surrogate_key.reveal(), b"prompt", actor, call.surface.encode(), call.document.raw)[:16].hex()
+    approval = permitted.facts.registry.prompt_approvals.get(tag)
+    if approval is None or permitted.facts.now.wall_us >= approval.until * 1_000_000:
+        raise RefusalError(Refused(reason=Reason.PROMPT_HELD, signals=signals, tag=tag))
 
 
 def _treated(

@@ -83,6 +83,9 @@ class Reason(StrEnum):
     CONVERSATION_NOT_OWNED = "conversation_not_owned"
     CLASS_BLOCKED = "class_blocked"
     THINKING_DATES_SHIFTED = "thinking_dates_shifted"
+    # prompt security
+    PROMPT_SUSPECT = "prompt_suspect"
+    PROMPT_HELD = "prompt_held"
     # where it may go
     MODEL_UNKNOWN = "model_unknown"
     SURFACE_MISMATCH = "surface_mismatch"
@@ -513,6 +516,20 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "A conversation's pseudonyms belong to one principal.",
             "Use a conversation handle of your own.",
         ),
+        Reason.PROMPT_SUSPECT: _row(
+            403,
+            "The request has text that looks like an injected instruction, and this route blocks that.",
+            "Text from documents, tools or strangers may try to give the model other orders than yours.",
+            "Look at the documents and tool results of the call; take the passage out. The entry names the signals; if "
+            "it is a false alarm, an officer changes what happens with `wardkeep route guard set`.",
+        ),
+        Reason.PROMPT_HELD: _row(
+            403,
+            "The request has text that looks like an injected instruction, and is held until somebody approves it.",
+            "Text from documents, tools or strangers may try to give the model other orders than yours.",
+            "An officer reads the entry and approves it with `wardkeep route guard approve INDEX`; then send the same "
+            "request again with the same key.",
+        ),
         Reason.MODEL_UNKNOWN: _row(
             404,
             "There is no such model here.",
@@ -720,11 +737,16 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A refusal. `field` is the path of a listed field or a vetted field name; never a value that was sent."""
+    """A refusal. `field` is the path of a listed field or a vetted field name; never a value that was sent.
+
+    `signals` are codes of prompt security for the record, `tag` the keyed tag under which a held request is approved.
+    """
 
     reason: Reason
     field: str | None = None
     retry_after_seconds: int | None = None
+    signals: tuple[str, ...] = ()
+    tag: str | None = None
 
     @property
     def explanation(self) -> Explanation:

@@ -21,6 +21,7 @@ from wardkeep.model.access import (
 )
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.decision import AddressableDecision
+from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.programme import (
@@ -324,3 +325,5 @@ class Registry:
     duties: dict[str, Duties] = field(default_factory=dict)
     sanctions: dict[str, Sanction] = field(default_factory=dict)
     checklists: dict[str, Checklist] = field(default_factory=dict)
+    guards: dict[str, Guard] = field(default_factory=dict)
+    prompt_approvals: dict[str, PromptApproval] = field(default_factory=dict)

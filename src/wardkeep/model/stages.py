@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from wardkeep.model.access import Application, DataClass
 from wardkeep.model.document import Document, Edit
+from wardkeep.model.guard import GuardTerms
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Agreement, ApiKey, Deployment, Person, Purpose, Registry, Route, Scope, Surface
 from wardkeep.model.residency import Geography
@@ -137,7 +138,8 @@ class Safe:
     `geography` is the processing region that the request itself names, which is held against the scope. `features` are
     held against the scope and the platform's terms, `traits` (what single fields turn on) against the terms alone.
     `restore` maps surrogate to original and lives in this call alone; `dates` is None where none were moved. `body`
-    carries the client's model name until the route is chosen.
+    carries the client's model name until the route is chosen. `signals` are codes of prompt security, `guard` what is
+    done on the answer's.
     """
 
     permitted: Permitted
@@ -149,6 +151,8 @@ class Safe:
     geography: str | None = None
     traits: frozenset[str] = frozenset()
     dates: ShiftedDates | None = None
+    signals: tuple[str, ...] = ()
+    guard: GuardTerms = field(default_factory=GuardTerms)
 
     @property
     def hidden(self) -> str:

@@ -4,6 +4,7 @@ from functools import cache
 
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.detect.nomination import Policy
+from wardkeep.privacy.prompt.screen import Screen
 
 
 @cache
@@ -14,3 +15,13 @@ def detector_for(policy: Policy) -> Detector:
         DetectorUnavailable: its data is missing or damaged.
     """
     return Detector(policy)
+
+
+@cache
+def installed_screen() -> Screen:
+    """Return this process's screen for injected instructions; compiling its rules takes about a second.
+
+    Raises:
+        DetectorUnavailable: the rules do not compile on this machine.
+    """
+    return Screen()

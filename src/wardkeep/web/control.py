@@ -39,6 +39,7 @@ from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_r
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
+from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
@@ -431,6 +432,7 @@ ROUTES: Final = (
     *ACCESS_ROUTES,
     *AUDIT_ROUTES,
     *EVIDENCE_ROUTES,
+    *GUARD_ROUTES,
     *INCIDENT_ROUTES,
     *PROGRAMME_ROUTES,
     *RELEASE_ROUTES,

@@ -21,11 +21,14 @@ from wardkeep.model.registry import ApiKey, Person, Purpose, Registry, Route, Su
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.spans import IdentifierType
 from wardkeep.model.stages import Call, Facts, Identified, Permitted, Routed, Safe, SafeBody
+from wardkeep.privacy.prompt.rules import Signal
+from wardkeep.privacy.prompt.screen import MOST_SIGNALS
 
 ID = "i" * 64
 MODEL = "m" * 128
 SHORT = "s" * 32
 FEATURES = frozenset({"tools", "stream", "thinking", "json_mode", "json_schema", "logprobs", "prompt_caching"})
+SIGNALS = tuple(sorted((each.value for each in Signal), key=len, reverse=True)[:MOST_SIGNALS])
 LONGEST_REASON = max(Reason, key=lambda reason: len(reason.value))
 LONGEST_SURFACE = max(Surface, key=lambda surface: len(surface.value))
 LONGEST_PURPOSE = max(Purpose, key=lambda purpose: len(purpose.value))
@@ -84,6 +87,7 @@ def parts():
         restore={},
         counts={kind.value: MOST_FOUND for kind in IdentifierType},
         conversation_key=Secret(b""),
+        signals=SIGNALS,
     )
     routed = Routed(
         safe=safe,
@@ -116,7 +120,7 @@ async def drafts():
         )
         await recorder.close(opened, outcome)
         opened = await recorder.open(routed, attempt=5)
-    await recorder.refuse(call, Refused(reason=LONGEST_REASON), identified, permitted)
+    await recorder.refuse(call, Refused(reason=LONGEST_REASON, signals=SIGNALS, tag="a" * 32), identified, permitted)
     return {draft.kind: draft for draft in kept.drafts}
 
 

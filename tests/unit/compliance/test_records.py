@@ -37,6 +37,7 @@ from wardkeep.model.access_review import (
     Suggestion,
 )
 from wardkeep.model.decision import AddressableDecision, Decision
+from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
 from wardkeep.model.incident import (
     Conclusion,
     Incident,
@@ -212,6 +213,15 @@ SAMPLES = {
     Kind.IDENTITY_PROVIDERS: IdentityProvider(
         id="i", issuer="https://idp.example", audiences=frozenset({"a"}), jwks=b'{"keys":[]}', is_active=True
     ),
+    Kind.GUARDS: Guard(
+        id="route/m",
+        terms=GuardTerms(injection=GuardAction.BLOCK),
+        set_by="p",
+        proposed=GuardTerms(),
+        proposed_by="q",
+        proposed_under=frozenset({"r"}),
+    ),
+    Kind.PROMPT_APPROVALS: PromptApproval(id="ab" * 16, entry=3, approved_by="p", until=1),
     Kind.LOGINS: Login(
         id="p",
         handle=b"h" * 32,

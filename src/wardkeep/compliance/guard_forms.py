@@ -1,0 +1,22 @@
+"""Forms of prompt security: terms of a route or workspace, and the approval of a held request."""
+
+from wardkeep.compliance.forms import Form, ReasonForm
+from wardkeep.model.guard import GuardAction, GuardTerms
+
+
+class GuardForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Terms to put; what is left out takes the built-in action. Exactly one of `route` and `workspace` is named."""
+
+    route: str | None = None
+    workspace: str | None = None
+    injection: GuardAction = GuardAction.FLAG
+
+    def terms(self) -> GuardTerms:
+        """Return the terms."""
+        return GuardTerms(injection=self.injection)
+
+
+class PromptApprovalForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An approval of a held request: for how many hours, and why."""
+
+    hours: int = 24
