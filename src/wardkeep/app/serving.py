@@ -36,6 +36,7 @@ from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable, WitnessDisagrees
 from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.witnessing import Publisher
+from wardkeep.compliance.activity import Activity
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.review_clock import tend
 from wardkeep.compliance.searching import Searcher
@@ -52,6 +53,7 @@ from wardkeep.storage.errors import StoreError
 from wardkeep.transport.listen import Listener, bind, bind_unix
 from wardkeep.transport.pool import Pool
 from wardkeep.transport.unix import FrameServer
+from wardkeep.web.console.vitals import Vitals
 from wardkeep.web.control import control_app
 from wardkeep.web.front import FrontPage
 from wardkeep.web.metrics import SENT, Counts, Metrics, total
@@ -254,7 +256,12 @@ class _Instance:
             scheme="https" if self.settings.is_tls_on else "http",
             breached=self.settings.breached_path,
             note_used=self._note_used,
+            api=control,
+            ledger=home.ledger,
+            activity=Activity(ledger=home.ledger),
+            vitals=self._vitals,
         )
+        self._later(self._count_activity(pages.activity))
         front = FrontPage(control=control, pages=pages, readiness=self._readiness)
         operations = OperationsFace(readiness=self._readiness, counts=self._counts, gauges=self._gauges)
         return [
@@ -390,6 +397,11 @@ class _Instance:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), _REVIEW_SECONDS)
 
+    async def _count_activity(self, activity: Activity) -> None:
+        """Count what was already there, so that the first visitor does not wait for it."""
+        with contextlib.suppress(LedgerUnavailable):
+            await activity.follow()
+
     def _sent(self) -> int:
         """Return how many requests all processes of this instance have sent upstream, those that ended included."""
         told = sum(counts.get(SENT, 0.0) for counts in self.desk.reported.values())
@@ -467,6 +479,22 @@ class _Instance:
 
     def _counts(self) -> Counts:
         return total([self.metrics.snapshot(), *self.desk.reported.values()])
+
+    def _vitals(self) -> Vitals:
+        """Return how the instance is, for the console."""
+        publisher, watch = self.publisher, self.watch
+        witnesses = publisher is not None and publisher.witnesses is not None
+        return Vitals(
+            is_writable=self.home.ledger.writable,
+            workers=self.workers,
+            alarms=tuple(sorted(alarm.value for alarm in watch.raised)) if watch is not None else (),
+            canary_age_seconds=watch.gauges()["canary_age_seconds"] if watch is not None else 0.0,
+            published=publisher.published if publisher is not None else None,
+            witnessed=publisher.witnessed if publisher is not None and witnesses else None,
+            witness_lag_seconds=self._witness_lag(),
+            stamped=self.keeping.stamped if self.keeping is not None else 0,
+            archived=self.keeping.archived if self.keeping is not None else 0,
+        )
 
     def _gauges(self) -> dict[str, float]:
         home, publisher = self.home, self.publisher

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Person, Registry
 from wardkeep.model.sensitive import Secret
+from wardkeep.policy.roles import Permission
 from wardkeep.storage.sessions_sqlite import SessionRow
 from wardkeep.web.asgi import Receive, Scope, Send
 from wardkeep.web.guard import read_body
@@ -61,6 +62,16 @@ class Visit:
     session: SessionRow | None
     person: Person | None
     now_us: int
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file for the visitor to keep; the name is ours, never one that somebody typed."""
+
+    name: str
+    kind: str
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +84,13 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """An answer: a template with its values, a JSON text, or the place to go to (303)."""
+    """An answer: a template with its values, a JSON text, a file, or the place to go to (303)."""
 
     template: str | None = None
     values: Mapping[str, object] = field(default_factory=dict, repr=False)
     json: str | None = None
     to: str | None = None
+    download: Download | None = None
     status: int = 200
     cookies: tuple[Cookie, ...] = ()
     retry_after_seconds: int | None = None
@@ -89,19 +101,35 @@ PageHandler = Callable[[Visit], Awaitable[Page]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRoute:
-    """One page. `is_open` pages are for everybody; all others need a session, and are refused without."""
+    """One page. `is_open` pages are for everybody; all others need a session, and are refused without.
+
+    `{}` in the path stands for one variable part. A page with a permission is refused to whom it is not given.
+    """
 
     method: str
     path: str
     handler: PageHandler
     is_open: bool = False
     is_json: bool = False
+    permission: Permission | None = None
+
+    def words(self, path: str) -> tuple[str, ...] | None:
+        """Return the variable parts of a path that is this page's, or None."""
+        wanted, parts = self.path.split("/"), path.split("/")
+        if len(wanted) != len(parts) or any(a not in {"{}", b} for a, b in zip(wanted, parts, strict=True)):
+            return None
+        return tuple(part for a, part in zip(wanted, parts, strict=True) if a == "{}")
 
 
 def templates() -> Environment:
     """Return the engine: everything escaped, an unknown name is an error."""
     return Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, auto_reload=False
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -123,6 +151,7 @@ def static_files() -> dict[str, tuple[bytes, bytes]]:
         for name, kind in (
             ("style.css", b"text/css; charset=utf-8"),
             ("passkey.js", b"text/javascript; charset=utf-8"),
+            ("mark.svg", b"image/svg+xml"),
         )
     }
 
@@ -161,8 +190,16 @@ def cookies_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     return {name: value for name, value in found.items() if name not in twice}
 
 
-async def send_page(send: Send, page: Page, engine: Environment, *, is_secure: bool, is_head: bool) -> None:
-    """Write one answer."""
+async def send_page(
+    send: Send,
+    page: Page,
+    engine: Environment,
+    shell: Mapping[str, object] | None = None,
+    *,
+    is_secure: bool,
+    is_head: bool,
+) -> None:
+    """Write one answer; `shell` is what stands around a page of somebody who is signed in."""
     headers = [*_SECURITY, (b"cache-control", b"no-store")]
     body = b""
     if page.to is not None:
@@ -170,8 +207,12 @@ async def send_page(send: Send, page: Page, engine: Environment, *, is_secure: b
     elif page.json is not None:
         body = page.json.encode()
         headers.append((b"content-type", b"application/json"))
+    elif page.download is not None:
+        body = page.download.body
+        headers.append((b"content-type", page.download.kind.encode("ascii")))
+        headers.append((b"content-disposition", f'attachment; filename="{page.download.name}"'.encode("ascii")))
     elif page.template is not None:
-        body = engine.get_template(page.template).render(page.values).encode()
+        body = engine.get_template(page.template).render(shell=shell, **page.values).encode()
         headers.append((b"content-type", b"text/html; charset=utf-8"))
     headers += [(b"set-cookie", _cookie(each, is_secure=is_secure)) for each in page.cookies]
     if page.retry_after_seconds is not None:

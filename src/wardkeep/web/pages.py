@@ -1,4 +1,4 @@
-"""The pages of the console port: sign-in, enrolment, account, approvals (raw ASGI). They decide nothing.
+"""The pages of the console port: sign-in, enrolment, account, and the work places (raw ASGI). They decide nothing.
 
 Everything works without JavaScript but the passkey ceremony, which is a browser's API. What is not in `ROUTES` is
 denied, and every page that is not open to everybody needs a live session of an active person.
@@ -15,8 +15,12 @@ from typing import Final, TypeVar
 from jinja2 import Environment
 
 from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable
+from wardkeep.compliance.activity import Activity
+from wardkeep.compliance.catalogue import Catalogue, load_catalogue
 from wardkeep.compliance.control import Control
-from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.errors import EntryUnopenable, NotAllowed
+from wardkeep.compliance.exploring import Explored
+from wardkeep.compliance.terms import require
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import mac
 from wardkeep.crypto.randomness import Randomness
@@ -26,6 +30,11 @@ from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
 from wardkeep.storage.errors import StoreError
 from wardkeep.web.asgi import Receive, Scope, Send
+from wardkeep.web.console.ledger import LEDGER_ROUTES
+from wardkeep.web.console.shell import shell_of
+from wardkeep.web.console.today import TODAY_ROUTES
+from wardkeep.web.console.vitals import Vitals
+from wardkeep.web.control import ControlFace
 from wardkeep.web.page import (
     Page,
     PageRoute,
@@ -45,10 +54,16 @@ from wardkeep.web.pages_sign_in import SIGN_IN_ROUTES
 
 T = TypeVar("T")
 
-ROUTES: Final = (*SIGN_IN_ROUTES, *ACCOUNT_ROUTES)
+ROUTES: Final = (*SIGN_IN_ROUTES, *ACCOUNT_ROUTES, *TODAY_ROUTES, *LEDGER_ROUTES)
 SESSION_COOKIE: Final = "wardkeep-session"
 PENDING_COOKIE: Final = "wardkeep-pending"
 
+_UNOPENABLE: Final = {
+    "code": "entry_unopenable",
+    "what": "The sealed content of this entry does not open.",
+    "why": "Its key is not here, or it is not what was sealed. Your attempt is on record.",
+    "fix": "The operator runs `wardkeep verify` on the ledger and checks that keys.json is complete.",
+}
 _PENDING_SECONDS: Final = 600
 _MOST_PENDING: Final = 4096
 # Each derivation takes 46 MiB and a core; who has to wait behind more than this is told to come again.
@@ -127,14 +142,24 @@ class PagesFace:
     scheme: str
     breached: Path
     note_used: Callable[[str], None] = lambda _: None
+    api: ControlFace
+    ledger: Explored
+    activity: Activity
+    vitals: Callable[[], Vitals]
+    catalogue: Catalogue = field(default_factory=load_catalogue)
     engine: Environment = field(default_factory=templates)
     static: dict[str, tuple[bytes, bytes]] = field(default_factory=static_files)
     randomness: Randomness = field(default_factory=Randomness)
     derivations: Derivations = field(default_factory=Derivations)
 
+    @property
+    def page_paths(self) -> frozenset[str]:
+        """The pages that one may be sent on to."""
+        return frozenset(route.path for route in ROUTES if route.method == "GET" and not route.is_open)
+
     def serves(self, path: str) -> bool:
         """Whether the path is a page's or a static file's."""
-        return path in self.static or any(route.path == path for route in ROUTES)
+        return path in self.static or any(route.words(path) is not None for route in ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -146,21 +171,39 @@ class PagesFace:
             await send_file(send, *self.static[scope["path"]], is_head=is_head)
             return
         is_json = False
+        visit: Visit | None = None
         try:
-            route = _find("GET" if is_head else scope["method"], scope["path"])
+            route, words = _find("GET" if is_head else scope["method"], scope["path"])
             is_json = route.is_json
-            page = await self._answer(route, scope, receive)
+            visit = await self._visit(route, words, scope, receive)
+            page = await self._answer(route, visit)
         except NotAllowed as error:
             values = {"code": error.code, "what": error.what, "why": error.why, "fix": error.fix}
             page = _refusal(error.status, values, is_json=is_json)
         except RefusalError as error:
             page = _told(error.refused.reason, is_json=is_json, wait_seconds=error.refused.retry_after_seconds)
+        except EntryUnopenable:
+            page = _refusal(409, dict(_UNOPENABLE), is_json=is_json)
         except (LedgerUnavailable, ControlNotApplied, StoreError):
             # No session without the record of it (45 CFR 164.312(b)).
             page = _told(Reason.LEDGER_UNAVAILABLE, is_json=is_json)
-        await send_page(send, page, self.engine, is_secure=is_secure, is_head=is_head)
+        shell = None if visit is None or page.template is None else shell_of(visit)
+        await send_page(send, page, self.engine, shell, is_secure=is_secure, is_head=is_head)
 
-    async def _answer(self, route: PageRoute, scope: Scope, receive: Receive) -> Page:
+    async def _answer(self, route: PageRoute, visit: Visit) -> Page:
+        if visit.session is None and not route.is_open:
+            return Page(to="/sign-in")
+        if route.permission is not None and visit.person is not None:
+            try:
+                require(visit.person, route.permission)
+            except NotAllowed as error:
+                # Somebody tried what they may not do: that is activity to review (45 CFR 164.308(a)(1)(ii)(D)).
+                action = f"page.{route.path.strip('/').replace('/', '.').replace('{}', 'one')}"
+                await self.control.refused(by=f"person:{visit.person.id}", action=action, code=error.code)
+                raise
+        return await route.handler(visit)
+
+    async def _visit(self, route: PageRoute, words: tuple[str, ...], scope: Scope, receive: Receive) -> Visit:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         form: dict[str, str] = {}
@@ -178,12 +221,10 @@ class PagesFace:
             # Who left is signed out by their next click, in every window.
             self.sessions.end(session.id)
             session = person = None
-        if session is None and not route.is_open:
-            return Page(to="/sign-in")
-        visit = Visit(
+        return Visit(
             app=self,
             method=route.method,
-            path=route.path,
+            path=scope["path"],
             query=pairs(scope["query_string"]),
             form=form,
             body=body,
@@ -195,8 +236,8 @@ class PagesFace:
             session=session,
             person=person,
             now_us=now_us,
+            words=words,
         )
-        return await route.handler(visit)
 
     def cookie(self, base: str) -> str:
         """Return a cookie's name as it is on this scheme."""
@@ -234,8 +275,15 @@ def pages_app(
     scheme: str,
     breached: Path,
     note_used: Callable[[str], None] = lambda _: None,
+    api: ControlFace,
+    ledger: Explored,
+    activity: Activity,
+    vitals: Callable[[], Vitals],
 ) -> PagesFace:
-    """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one."""
+    """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one.
+
+    What people read and change goes through `api`, so that pages have no rules of their own.
+    """
     return PagesFace(
         control=control,
         keys=keys,
@@ -247,14 +295,21 @@ def pages_app(
         scheme=scheme,
         breached=breached,
         note_used=note_used,
+        api=api,
+        ledger=ledger,
+        activity=activity,
+        vitals=vitals,
     )
 
 
-def _find(method: str, path: str) -> PageRoute:
+def _find(method: str, path: str) -> tuple[PageRoute, tuple[str, ...]]:
+    is_known = False
     for route in ROUTES:
-        if route.path == path and route.method == method:
-            return route
-    if any(route.path == path for route in ROUTES):
+        words = route.words(path)
+        if words is not None and route.method == method:
+            return route, words
+        is_known = is_known or words is not None
+    if is_known:
         raise RefusalError(Refused(reason=Reason.METHOD_NOT_ALLOWED))
     raise RefusalError(Refused(reason=Reason.PATH_UNKNOWN))
 

@@ -1,5 +1,6 @@
 """What people see and change of their own, step-up before what is dangerous, and the approvals that await them."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -11,46 +12,25 @@ from wardkeep.compliance.records import Change
 from wardkeep.crypto.password import hash_password
 from wardkeep.identity.breached import is_breached
 from wardkeep.identity.passkeys import registration_options, sign_in_options
-from wardkeep.identity.sessions import STEP_UP_SECONDS
 from wardkeep.model.access import RequestStatus
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import AgreementStatus, Person, Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission, permit
 from wardkeep.storage.sessions_sqlite import SessionRow
+from wardkeep.web.console.shell import is_fresh, own_path, stepped_up, who
 from wardkeep.web.page import Cookie, Page, PageRoute, Visit
 from wardkeep.web.pages_sign_in import check_code, check_wait, prove_passkey, registered, signed_in, site_of, wrong
 
 _PENDING: Final = "wardkeep-pending"
 _SESSION: Final = "wardkeep-session"
 _OWN_WISH: Final = "by the person themselves"
-_NEXT: Final = frozenset({"/account", "/approvals"})
-
 
 PersonPlan = Callable[[Registry, Person], Sequence[Change]]
 
 
-def _who(visit: Visit) -> tuple[Person, SessionRow]:
-    """Return the person and session that the router has found. Raises RefusalError when a page forgot to ask."""
-    if visit.person is None or visit.session is None:
-        raise RefusalError(Refused(reason=Reason.CREDENTIAL_MISSING))
-    return visit.person, visit.session
-
-
-def _is_fresh(visit: Visit, session: SessionRow) -> bool:
-    return visit.now_us - session.factor_us <= STEP_UP_SECONDS * 1_000_000
-
-
-def _stepped_up(visit: Visit) -> Person:
-    """Return the person when their second factor is fresh: what follows is dangerous. Raises RefusalError."""
-    person, session = _who(visit)
-    if not _is_fresh(visit, session):
-        raise RefusalError(Refused(reason=Reason.MFA_STALE))
-    return person
-
-
 async def _account(visit: Visit) -> Page:
-    person, session = _who(visit)
+    person, session = who(visit)
     login = visit.registry.logins.get(person.id)
     sessions = [
         {
@@ -74,14 +54,14 @@ async def _account(visit: Visit) -> Page:
         "passkeys": passkeys,
         "has_password": login is not None and login.password is not None,
         "recovery_left": len(login.recovery) if login is not None else 0,
-        "is_fresh": _is_fresh(visit, session),
+        "is_fresh": is_fresh(visit, session),
         "shortest": logins.SHORTEST_PASSWORD,
     }
     return Page(template="account.html", values=values)
 
 
 async def _sign_out(visit: Visit) -> Page:
-    person, session = _who(visit)
+    person, session = who(visit)
     visit.app.sessions.end(session.id)
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-out", method=session.method)
     return Page(to="/sign-in", cookies=(Cookie(name=_SESSION, value=Secret("")),))
@@ -89,7 +69,7 @@ async def _sign_out(visit: Visit) -> Page:
 
 async def _end_session(visit: Visit) -> Page:
     """End one of one's own sessions; somebody else's id is as unknown as none."""
-    person, session = _who(visit)
+    person, session = who(visit)
     mine = {row.id.hex(): row.id for row in visit.app.sessions.of(person.id, visit.now_us)}
     wanted = mine.get(visit.form.get("id", ""))
     if wanted is not None:
@@ -99,14 +79,14 @@ async def _end_session(visit: Visit) -> Page:
 
 
 async def _end_all(visit: Visit) -> Page:
-    person, session = _who(visit)
+    person, session = who(visit)
     visit.app.sessions.end_all(person.id)
     await visit.app.control.note_session(by=f"person:{person.id}", action="all-sessions-ended", method=session.method)
     return Page(to="/sign-in", cookies=(Cookie(name=_SESSION, value=Secret("")),))
 
 
 async def _password(visit: Visit) -> Page:
-    person = _stepped_up(visit)
+    person = stepped_up(visit)
     password = visit.form.get("password", "")
     logins.check_password(password, person.id, is_breached=lambda text: is_breached(text, visit.app.breached))
     if password != visit.form.get("again", ""):
@@ -124,14 +104,14 @@ async def _password(visit: Visit) -> Page:
 
 
 async def _recovery(visit: Visit) -> Page:
-    person = _stepped_up(visit)
+    person = stepped_up(visit)
     codes = logins.new_recovery_codes(visit.app.keys.api_key_key, person.id, visit.app.randomness)
     await _change(visit, person, "login.recovery", partial(logins.set_recovery, recovery=tuple(codes.values())))
     return Page(template="recovery.html", values={"codes": list(codes), "next": "/account"})
 
 
 async def _passkey_options(visit: Visit) -> Page:
-    person = _stepped_up(visit)
+    person = stepped_up(visit)
     login = visit.registry.logins.get(person.id)
     if login is None:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED))
@@ -142,7 +122,7 @@ async def _passkey_options(visit: Visit) -> Page:
 
 
 async def _add_passkey(visit: Visit) -> Page:
-    person = _stepped_up(visit)
+    person = stepped_up(visit)
     held = visit.app.ceremonies.take(_token(visit), "add-passkey", visit.now_us)
     if held is None or held.person != person.id:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED))
@@ -152,7 +132,7 @@ async def _add_passkey(visit: Visit) -> Page:
 
 
 async def _remove_passkey(visit: Visit) -> Page:
-    person = _stepped_up(visit)
+    person = stepped_up(visit)
     try:
         wanted = bytes.fromhex(visit.form.get("id", ""))
     except ValueError:
@@ -165,12 +145,12 @@ async def _remove_passkey(visit: Visit) -> Page:
 
 
 async def _step_up_form(visit: Visit) -> Page:
-    return Page(template="step_up.html", values={"problem": None, "next": _next(visit.query.get("next"))})
+    return Page(template="step_up.html", values={"problem": None, "next": _next(visit, visit.query.get("next"))})
 
 
 async def _step_up(visit: Visit) -> Page:
-    person, session = _who(visit)
-    going = _next(visit.form.get("next"))
+    person, session = who(visit)
+    going = _next(visit, visit.form.get("next"))
     check_wait(visit, "code", person.id)
     login = visit.registry.logins.get(person.id)
     method = await check_code(visit, person, login, visit.form.get("code", "")) if login is not None else None
@@ -183,7 +163,7 @@ async def _step_up(visit: Visit) -> Page:
 
 
 async def _step_up_options(visit: Visit) -> Page:
-    person, _ = _who(visit)
+    person, _ = who(visit)
     challenge = visit.app.randomness(32)
     token = visit.app.pending("step-up", visit.now_us, person=person.id, challenge=challenge)
     options = sign_in_options(site_of(visit), challenge)
@@ -191,12 +171,13 @@ async def _step_up_options(visit: Visit) -> Page:
 
 
 async def _step_up_passkey(visit: Visit) -> Page:
-    person, session = _who(visit)
+    person, session = who(visit)
     held = visit.app.ceremonies.take(_token(visit), "step-up", visit.now_us)
     found = prove_passkey(visit, held.challenge) if held is not None and held.person == person.id else None
     if found is None or found.id != person.id:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED))
-    return Page(json='{"to":"/account"}', cookies=await _renewed(visit, person, session))
+    going = _next(visit, visit.query.get("next"))
+    return Page(json=json.dumps({"to": going}), cookies=await _renewed(visit, person, session))
 
 
 async def _renewed(visit: Visit, person: Person, session: SessionRow) -> tuple[Cookie, ...]:
@@ -210,7 +191,7 @@ async def _renewed(visit: Visit, person: Person, session: SessionRow) -> tuple[C
 
 
 async def _approvals(visit: Visit) -> Page:
-    person, session = _who(visit)
+    person, session = who(visit)
     may_decide = permit(person, Permission.PERSON_CHANGE) is None
     may_activate = permit(person, Permission.AGREEMENT_ACTIVATE) is None
     requests = [
@@ -224,12 +205,12 @@ async def _approvals(visit: Visit) -> Page:
         for each in visit.registry.agreements.values()
         if may_activate and each.status is AgreementStatus.DRAFT and each.added_by != person.id
     ]
-    values = {"requests": requests, "agreements": agreements, "is_fresh": _is_fresh(visit, session)}
+    values = {"requests": requests, "agreements": agreements, "is_fresh": is_fresh(visit, session)}
     return Page(template="approvals.html", values=values)
 
 
 async def _decide(visit: Visit) -> Page:
-    person = _stepped_up(visit)
+    person = stepped_up(visit)
     identifier, reason = visit.form.get("id", ""), visit.form.get("reason", "")
     match visit.form.get("decision"):
         case "approve" | "deny" as word:
@@ -262,9 +243,9 @@ async def _change(visit: Visit, person: Person, action: str, plan: PersonPlan, r
         raise
 
 
-def _next(wanted: str | None) -> str:
+def _next(visit: Visit, wanted: str | None) -> str:
     """Return where to go on: one of our own pages, whatever was asked (no open redirect)."""
-    return wanted if wanted in _NEXT else "/account"
+    return own_path(wanted, visit.app.page_paths) or "/account"
 
 
 def _shown(at_us: int) -> str:

@@ -1,0 +1,138 @@
+"""What stands around every page of a signed-in person: navigation by role, and which actions are open to them now.
+
+A link is shown only to whom the page behind it is permitted (45 CFR 164.308(a)(4)); that it is not shown protects
+nothing, the page asks again.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from wardkeep.identity.sessions import STEP_UP_SECONDS
+from wardkeep.model.reasons import Reason, RefusalError, Refused
+from wardkeep.model.registry import Person
+from wardkeep.policy.roles import Permission, permit
+from wardkeep.storage.sessions_sqlite import SessionRow
+from wardkeep.web.page import Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One entry of the navigation. Without a permission it is for everybody who is signed in."""
+
+    path: str
+    label: str
+    group: str
+    permission: Permission | None = None
+
+
+PLACES: Final = (
+    Place(path="/today", label="Today", group="Work", permission=Permission.LEDGER_READ),
+    Place(path="/approvals", label="Approvals", group="Work", permission=Permission.AGREEMENT_ACTIVATE),
+    Place(path="/ledger", label="Ledger", group="Record", permission=Permission.LEDGER_READ),
+    Place(path="/account", label="Your account", group="You"),
+)
+
+
+def home_of(person: Person) -> str:
+    """Return the page on which a person begins."""
+    return "/today" if permit(person, Permission.LEDGER_READ) is None else "/account"
+
+
+def who(visit: Visit) -> tuple[Person, SessionRow]:
+    """Return the person and session that the router has found. Raises RefusalError when a page forgot to ask."""
+    if visit.person is None or visit.session is None:
+        raise RefusalError(Refused(reason=Reason.CREDENTIAL_MISSING))
+    return visit.person, visit.session
+
+
+def may(visit: Visit, permission: Permission) -> bool:
+    """Whether the person of this visit holds a permission."""
+    return visit.person is not None and permit(visit.person, permission) is None
+
+
+def is_fresh(visit: Visit, session: SessionRow) -> bool:
+    """Whether the second factor was shown a short time ago: what is dangerous asks for it."""
+    return visit.now_us - session.factor_us <= STEP_UP_SECONDS * 1_000_000
+
+
+def stepped_up(visit: Visit) -> Person:
+    """Return the person when their second factor is fresh: what follows is dangerous. Raises RefusalError."""
+    person, session = who(visit)
+    if not is_fresh(visit, session):
+        raise RefusalError(Refused(reason=Reason.MFA_STALE))
+    return person
+
+
+def zone_of(visit: Visit) -> str:
+    """Return the organisation's zone."""
+    organisation = visit.registry.organisation
+    return "UTC" if organisation is None else organisation.zone
+
+
+def shell_of(visit: Visit) -> dict[str, object] | None:
+    """Return what the frame of the page shows, or None for somebody who is not signed in."""
+    person, session = visit.person, visit.session
+    if person is None or session is None:
+        return None
+    groups: dict[str, list[dict[str, object]]] = {}
+    for place in PLACES:
+        if place.permission is None or permit(person, place.permission) is None:
+            is_here = visit.path == place.path or visit.path.startswith(place.path + "/")
+            item: dict[str, object] = {"path": place.path, "label": place.label, "is_here": is_here}
+            groups.setdefault(place.group, []).append(item)
+    organisation = visit.registry.organisation
+    return {
+        "person": person.id,
+        "home": home_of(person),
+        "organisation": "" if organisation is None else organisation.name,
+        "groups": groups,
+        "is_fresh": is_fresh(visit, session),
+        "here": here_of(visit),
+        "done": _done(visit),
+    }
+
+
+def here_of(visit: Visit, **changes: str) -> str:
+    """Return this page's own address, with some parts of its query changed."""
+    query = {**visit.query, **changes}
+    query.pop("done", None)
+    kept = {name: value for name, value in query.items() if value}
+    return visit.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+def local(at: str | datetime, zone: str) -> dict[str, str]:
+    """Return a time as a page shows it: where the organisation is, with the exact UTC beside it."""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    if moment.utcoffset() is None:
+        moment = moment.replace(tzinfo=UTC)
+    utc = moment.astimezone(UTC)
+    there = moment.astimezone(ZoneInfo(zone))
+    return {
+        "shown": f"{there:%Y-%m-%d %H:%M:%S} {there.tzname()}",
+        "utc": f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        "iso": f"{utc:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+def own_path(wanted: str | None, paths: frozenset[str]) -> str | None:
+    """Return an address when it is one of our own pages: nothing else is gone on to (no open redirect)."""
+    if wanted is None or not wanted.isascii() or not wanted.isprintable() or set(wanted) & set("\\\"'<> "):
+        return None
+    parts = urlsplit(wanted)
+    if parts.scheme or parts.netloc or parts.fragment or not parts.path.startswith("/"):
+        return None
+    steps = parts.path.split("/")
+    for path in paths:
+        pattern = path.split("/")
+        if len(pattern) == len(steps) and all(a in {"{}", b} for a, b in zip(pattern, steps, strict=True)):
+            return wanted
+    return None
+
+
+def _done(visit: Visit) -> int | None:
+    """Return the entry that the last step was recorded as; only a number is ever shown."""
+    text = visit.query.get("done", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
