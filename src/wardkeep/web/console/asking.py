@@ -49,6 +49,7 @@ async def _asked(
     require(person, route.permission)
     if route.parts.count("{}") != len(words):
         raise unknown("record", "GET /api/openapi.json")
+    visit.app.note_used(f"grant:{person.id}:{route.permission.value}")
     asked = Asked(app=visit.app.api, by=person, registry=visit.registry, words=words, query=query, body=body)
     answer = await route.handler(asked)
     return answer if isinstance(answer, dict) else {"answer": answer}
