@@ -107,7 +107,7 @@ def local(at: str | datetime, zone: str) -> dict[str, str]:
     """Return a time as a page shows it: where the organisation is, with the exact UTC beside it."""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     if moment.utcoffset() is None:
-        moment = moment.replace(tzinfo=UTC)
+        moment = datetime.combine(moment.date(), moment.time(), UTC)
     utc = moment.astimezone(UTC)
     there = moment.astimezone(ZoneInfo(zone))
     return {
