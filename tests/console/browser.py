@@ -30,7 +30,7 @@ def needs_chromium():
 def served():
     """Serve a fresh instance on loopback; pages are asked for by the name that passkeys take: localhost."""
     with tempfile.TemporaryDirectory() as directory:
-        instance = Instance(home=Path(directory) / "home", workers=1, environment={}, deadline_seconds=30.0)
+        instance = Instance(home=Path(directory) / "home", workers=1, environment={}, deadline_seconds=120.0)
         instance.init()
         with instance:
             yield instance
