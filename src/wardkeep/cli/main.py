@@ -50,6 +50,10 @@ COMMANDS: Final = (
     "training",
     "sanction",
     "checklist",
+    "risk",
+    "asset",
+    "use",
+    "rights",
 )
 
 

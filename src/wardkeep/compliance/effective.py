@@ -16,10 +16,14 @@ from wardkeep.compliance.addressable import addressable_ids
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.incidents import discovery, outstanding
 from wardkeep.compliance.policy_texts import Enforced, put
+from wardkeep.compliance.rights import is_late
+from wardkeep.compliance.risks import outside
 from wardkeep.compliance.two_people import is_established, is_officer
+from wardkeep.compliance.uses import routes_outside
 from wardkeep.identity.sessions import IDLE_SECONDS
 from wardkeep.model.access import Requirement, Role, Workspace
 from wardkeep.model.instant import Instant
+from wardkeep.model.registers import AssetKind
 from wardkeep.model.registry import Agreement, AgreementStatus, ApiKey, Registry
 from wardkeep.policy.roles import conflict
 
@@ -277,6 +281,41 @@ def _lowest_pass(registry: Registry, _: Instant, __: date) -> Value:
     return min((each.pass_percent for each in registry.courses.values()), default=None)
 
 
+def _risk_age(registry: Registry, _: Instant, today: date) -> Value:
+    """The oldest row that counts; without any there is no analysis."""
+    return max(
+        (((today - each.analysed_on).days) for each in registry.risks.values() if each.holds(today)), default=None
+    )
+
+
+def _risk_routes(registry: Registry, _: Instant, today: date) -> Value:
+    return sum(each.startswith("route:") for each in outside(registry, today))
+
+
+def _use_routes(registry: Registry, _: Instant, __: date) -> Value:
+    return len(routes_outside(registry))
+
+
+def _uses_past(registry: Registry, _: Instant, today: date) -> Value:
+    return sum(each.review_on < today for each in registry.uses.values())
+
+
+def _attestations(registry: Registry, _: Instant, today: date) -> Value:
+    """An empty register says nothing about buildings and devices."""
+    if not registry.assets:
+        return None
+    return sum(each.disposed_on is None and not each.is_attested(today) for each in registry.assets.values())
+
+
+def _disposed(registry: Registry, _: Instant, __: date) -> Value:
+    gone = [each for each in registry.assets.values() if each.disposed_on is not None and each.holds_phi]
+    return sum(each.certificate_sha256 is None and each.kind is not AssetKind.FACILITY for each in gone)
+
+
+def _rights_late(registry: Registry, _: Instant, today: date) -> Value:
+    return sum(is_late(each, today) for each in registry.rights.values())
+
+
 SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(
     {
         "officers.established": Setting(words="officers who can act and count as one of two", read=_officers),
@@ -330,6 +369,15 @@ SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(
             words="what becomes of a log that is behind a witness: by construction",
             read=_always("refused until two officers acknowledge"),
         ),
+        "risks.review_age_days": Setting(words="days since the oldest row of the analysis was judged", read=_risk_age),
+        "risks.routes_outside": Setting(words="routes that the risk analysis does not speak of", read=_risk_routes),
+        "uses.routes_outside": Setting(words="routes that no approved use names", read=_use_routes),
+        "uses.past_review": Setting(words="uses past their day of review", read=_uses_past),
+        "assets.attestations_missing": Setting(words="assets in use without an attestation", read=_attestations),
+        "assets.disposed_without_certificate": Setting(
+            words="disposals of what kept PHI without a certificate", read=_disposed
+        ),
+        "rights.late": Setting(words="requests of individuals that are late, answered or not", read=_rights_late),
         "incidents.late_notices": Setting(words="notices of incidents that are late", read=_late_notices),
         "incidents.closed_with_one_signature": Setting(
             words="incidents closed without two signatures", read=_closed_alone

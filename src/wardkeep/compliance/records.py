@@ -32,6 +32,7 @@ from wardkeep.model.programme import (
     Signatures,
     TrainingRecord,
 )
+from wardkeep.model.registers import Asset, RightsRequest, Risk, UseCase
 from wardkeep.model.registry import (
     Agreement,
     ApiKey,
@@ -95,6 +96,10 @@ class Kind(StrEnum):
     CHECKLISTS = "checklists"
     GUARDS = "guards"
     PROMPT_APPROVALS = "prompt_approvals"
+    RISKS = "risks"
+    ASSETS = "assets"
+    USES = "uses"
+    RIGHTS = "rights"
 
 
 _TYPES: Final = MappingProxyType(
@@ -133,6 +138,10 @@ _TYPES: Final = MappingProxyType(
         Kind.CHECKLISTS: Checklist,
         Kind.GUARDS: Guard,
         Kind.PROMPT_APPROVALS: PromptApproval,
+        Kind.RISKS: Risk,
+        Kind.ASSETS: Asset,
+        Kind.USES: UseCase,
+        Kind.RIGHTS: RightsRequest,
     }
 )
 
@@ -171,6 +180,10 @@ Record = (
     | Checklist
     | Guard
     | PromptApproval
+    | Risk
+    | Asset
+    | UseCase
+    | RightsRequest
 )
 
 
@@ -255,8 +268,18 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, reason=pointer)
         case AddressableDecision(reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, reason=pointer)
-        case Sanction(words=words) if words == SEE_THIS_ENTRY:
+        case Sanction(words=words) | Risk(words=words) | UseCase(words=words) if words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
+        case RightsRequest():
+            asked, answered = record.words, record.answer_words
+            return replace(
+                record,
+                words=pointer if asked == SEE_THIS_ENTRY else asked,
+                answer_words=pointer if answered == SEE_THIS_ENTRY else answered,
+            )
+        case Asset():
+            events = tuple(replace(e, words=pointer) if e.words == SEE_THIS_ENTRY else e for e in record.events)
+            return replace(record, events=events)
         case Incident():
             return _incident_pointing(record, pointer)
         case ReviewItem(words=words) if words == SEE_THIS_ENTRY:

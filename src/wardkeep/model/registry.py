@@ -33,6 +33,7 @@ from wardkeep.model.programme import (
     Signatures,
     TrainingRecord,
 )
+from wardkeep.model.registers import Asset, RightsRequest, Risk, UseCase
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
 
@@ -327,3 +328,7 @@ class Registry:
     checklists: dict[str, Checklist] = field(default_factory=dict)
     guards: dict[str, Guard] = field(default_factory=dict)
     prompt_approvals: dict[str, PromptApproval] = field(default_factory=dict)
+    risks: dict[str, Risk] = field(default_factory=dict)
+    assets: dict[str, Asset] = field(default_factory=dict)
+    uses: dict[str, UseCase] = field(default_factory=dict)
+    rights: dict[str, RightsRequest] = field(default_factory=dict)

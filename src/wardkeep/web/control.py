@@ -42,6 +42,7 @@ from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
+from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_reviews import REVIEW_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
@@ -435,6 +436,7 @@ ROUTES: Final = (
     *GUARD_ROUTES,
     *INCIDENT_ROUTES,
     *PROGRAMME_ROUTES,
+    *REGISTER_ROUTES,
     *RELEASE_ROUTES,
     *REVIEW_ROUTES,
 )

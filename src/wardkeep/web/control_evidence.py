@@ -8,6 +8,7 @@ from wardkeep.compliance import evidence_forms as form
 from wardkeep.compliance.addressable import approve_addressable, decide_addressable, register_view
 from wardkeep.compliance.catalogue import Profile, load_catalogue, show
 from wardkeep.compliance.status import Known, read_window, status_view, statuses
+from wardkeep.compliance.status_programme import all_queries
 from wardkeep.compliance.terms import invalid
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
@@ -36,7 +37,7 @@ async def _status(asked: Asked) -> object:
         registry=registry,
         registry_read_at=read_at,
     )
-    found = statuses(load_catalogue(), known)
+    found = statuses(load_catalogue(), known, all_queries())
     return {
         "at": known.now.isoformat(),
         "window": None if window is None else {"from": window.start, "to": window.stop, "is_whole": window.is_whole},
