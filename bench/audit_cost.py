@@ -44,6 +44,7 @@ from wardkeep.app.road import build_road
 from wardkeep.audit.entry import Draft
 from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Admission, Outcome, Recorder
+from wardkeep.gateway.subjects import UnderSubject
 from wardkeep.model.stages import Opened, Routed
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import clock, load
@@ -70,7 +71,12 @@ class Nowhere:
     def __init__(self) -> None:
         self._next = itertools.count()
 
-    async def append(self, drafts: Sequence[Draft], admission: Admission | None = None) -> Sequence[int]:  # noqa: ARG002
+    async def append(
+        self,
+        drafts: Sequence[Draft],
+        admission: Admission | None = None,  # noqa: ARG002
+        under: UnderSubject | None = None,  # noqa: ARG002
+    ) -> Sequence[int]:
         return [next(self._next) for _ in drafts]
 
 
@@ -128,7 +134,10 @@ async def serve_without(variant: str, home: Path) -> None:
 def _unrecorded(road: Road) -> Road:
     kept = road.recorder
     return replace(
-        road, recorder=Unrecorded(sequencer=kept.sequencer, keys=kept.keys, owner=kept.owner, clock=kept.clock)
+        road,
+        recorder=Unrecorded(
+            sequencer=kept.sequencer, keys=kept.keys, subjects=kept.subjects, owner=kept.owner, clock=kept.clock
+        ),
     )
 
 

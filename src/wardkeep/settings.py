@@ -185,6 +185,16 @@ class Settings:
         return self.home / "keys.json"
 
     @property
+    def subjects_path(self) -> Path:
+        """The subject keys, wrapped; never part of a data backup."""
+        return self.home / "subjects.db"
+
+    @property
+    def subject_seal_path(self) -> Path:
+        """What the subject keys are wrapped under; each shred replaces it. Never part of a data backup."""
+        return self.home / "subjects.seal"
+
+    @property
     def run_directory(self) -> Path:
         """Where sockets and the process id live."""
         return self.home / "run"

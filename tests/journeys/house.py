@@ -26,9 +26,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wardkeep.app.home import open_root, read_wrapped
+from wardkeep.audit.subjects import read_subject_key
 from wardkeep.audit.verify import verify
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.crypto.keys import data_keys, open_keyring
+from wardkeep.crypto.subject import SubjectKey, is_subject_key
 from wardkeep.demo.furnish import Vendors, furnish
 from wardkeep.demo.instance import FIRST, Instance
 from wardkeep.demo.vendor import SimulatorProcess
@@ -38,7 +40,7 @@ ZONE = "America/New_York"
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
 COUNT = "/v1/messages/count_tokens"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 BETWEEN_LOOKS_SECONDS = 0.01
 
 
@@ -366,7 +368,9 @@ class Bookkeeper:
         self.path = settings.ledger_path
         wrapped = read_wrapped(settings.wrapped_keys_path)
         ring = open_keyring(open_root(settings, wrapped), wrapped)
-        self._entries = EntryMaker(keys=data_keys(ring, with_history=True), tenant=ring.tenant, clock=clock)
+        self._ring, self._keys = ring, data_keys(ring, with_history=True)
+        self._settings = settings
+        self._found: dict[str, SubjectKey] = {}
 
     def stored(self, start: int = 0) -> list[Stored]:
         """The entries that are in the file and its write-ahead log now.
@@ -382,7 +386,20 @@ class Bookkeeper:
 
     def opened(self, entry: Stored) -> bytes:
         assert entry.payload is not None
-        return self._entries.opened(entry.raw, entry.payload)
+        name = entry.header["key"]
+        keys = self._subject_key(name) if is_subject_key(name) else self._keys
+        return EntryMaker(keys=keys, tenant=self._ring.tenant, clock=clock).opened(entry.raw, entry.payload)
+
+    def _subject_key(self, name: str) -> SubjectKey:
+        if name not in self._found:
+            with tempfile.TemporaryDirectory() as directory:
+                copy = Path(directory) / "subjects.db"
+                for suffix in ("", "-wal"):
+                    with contextlib.suppress(FileNotFoundError):
+                        shutil.copyfile(f"{self._settings.subjects_path}{suffix}", f"{copy}{suffix}")
+                seal = self._settings.subject_seal_path
+                self._found[name] = read_subject_key(copy, seal, self._ring, self._keys, name)
+        return self._found[name]
 
     def _copied(self, start: int) -> list[Stored]:
         with tempfile.TemporaryDirectory() as directory:

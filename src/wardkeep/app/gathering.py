@@ -16,6 +16,7 @@ import msgspec
 from wardkeep.audit.entry import Draft
 from wardkeep.audit.errors import LedgerError, LedgerUnavailable
 from wardkeep.gateway.record import Admission
+from wardkeep.gateway.subjects import UnderSubject
 from wardkeep.model.reasons import RefusalError
 
 # As many drafts as one transaction takes: what goes together is made durable together.
@@ -29,10 +30,14 @@ _OLD_SECONDS: Final = 0.008
 
 
 class Wanted(msgspec.Struct, array_like=True, frozen=True):
-    """One append: drafts that become durable together, the first of which may have to be admitted."""
+    """One append: drafts that become durable together, the first of which may have to be admitted.
+
+    `under` is the subject key that they are sealed under, durable before they are.
+    """
 
     drafts: Sequence[Draft]
     admission: Admission | None = None
+    under: UnderSubject | None = None
 
 
 Outcome: TypeAlias = Sequence[int] | LedgerError | RefusalError
@@ -51,7 +56,9 @@ class Gathering:
         self._seen = self._quiet = 0
         self._since = 0.0
 
-    async def append(self, drafts: Sequence[Draft], admission: Admission | None = None) -> Sequence[int]:
+    async def append(
+        self, drafts: Sequence[Draft], admission: Admission | None = None, under: UnderSubject | None = None
+    ) -> Sequence[int]:
         """As `Sequencer.append`. Cancelling it takes nothing back: the drafts may be durable or become so."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
@@ -59,7 +66,7 @@ class Gathering:
             self._since = loop.time()
             loop.call_soon(self._turn, loop)
         future: asyncio.Future[Sequence[int]] = loop.create_future()
-        self._waiting.append((Wanted(drafts, admission), future))
+        self._waiting.append((Wanted(drafts, admission, under), future))
         return await future
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wardkeep.app.witnessing import require_witnessed
 from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.subjects import SubjectKeys, open_subjects
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.crypto.errors import KeyUnavailable
@@ -51,10 +52,12 @@ class OpenHome:
     control: Control
     entries: EntryMaker
     sessions: Sessions
+    subjects: SubjectKeys
 
     async def close(self) -> None:
-        """Finish writing and release both stores."""
+        """Finish writing and release all stores."""
         await self.ledger.close()
+        await self.subjects.close()
         self.store.close()
         self.sessions.close()
 
@@ -107,10 +110,15 @@ async def open_home(
             await require_witnessed(settings, ledger, is_quorum_required=witness_check is WitnessCheck.REQUIRED)
         store = ControlFile(settings.control_path)
         try:
-            await ledger.recover(is_expired=lambda _: True)
-            entries = EntryMaker(keys=keys, tenant=keyring.tenant, clock=clock)
-            control = await open_control(ledger=ledger, store=store, entries=entries)
-            sessions = Sessions(SessionsFile(settings.sessions_path), keys.api_key_key, os.urandom)
+            subjects = open_subjects(settings.subjects_path, settings.subject_seal_path, keyring, keys)
+            try:
+                await ledger.recover(is_expired=lambda _: True)
+                entries = EntryMaker(keys=keys, tenant=keyring.tenant, clock=clock, find_key=subjects.find)
+                control = await open_control(ledger=ledger, store=store, entries=entries)
+                sessions = Sessions(SessionsFile(settings.sessions_path), keys.api_key_key, os.urandom)
+            except BaseException:
+                await subjects.close()
+                raise
         except BaseException:
             store.close()
             raise
@@ -125,4 +133,5 @@ async def open_home(
         control=control,
         entries=entries,
         sessions=sessions,
+        subjects=subjects,
     )

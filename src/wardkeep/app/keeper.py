@@ -25,10 +25,19 @@ from wardkeep.app.messages import (
     ToWorker,
     Welcome,
 )
-from wardkeep.audit.errors import DraftMalformed, EntryConflict, LedgerError, LedgerTimeout, StaleFacts
+from wardkeep.audit.errors import (
+    DraftMalformed,
+    EntryConflict,
+    LedgerError,
+    LedgerTimeout,
+    LedgerUnavailable,
+    StaleFacts,
+)
 from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.control import Control
 from wardkeep.crypto.keys import DataKeys, dump_data_keys
+from wardkeep.crypto.subject import tag_of
 from wardkeep.gateway.limits import Limits
 from wardkeep.identity.last_use import LastUse
 from wardkeep.model.instant import Instant
@@ -42,12 +51,17 @@ _DECODER = msgspec.msgpack.Decoder(ToKeeper)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSequencer:
-    """Appends in the process that owns the ledger: limits, then the ledger."""
+    """Appends in the process that owns the ledger: limits, new subject keys, then the ledger.
+
+    `closed_subjects` are being shredded: nothing more is sealed under their keys, and their calls gather facts again.
+    """
 
     ledger: SqliteLedger
+    subjects: SubjectKeys
     limits: Limits
     clock: Callable[[], Instant]
     last_use: LastUse
+    closed_subjects: set[bytes] = field(default_factory=set)
 
     async def append_each(self, wanted: Sequence[Wanted]) -> list[Outcome]:
         """Admit each first draft when asked to, then make durable what was admitted; return each one's outcome.
@@ -56,9 +70,12 @@ class LocalSequencer:
             LedgerUnavailable: nothing of it is acknowledged.
         """
         now = self.clock()
-        refused = [self._admitted(each, now) for each in wanted]
+        refused = [self._closed(each) or self._admitted(each, now) for each in wanted]
         admitted = [each for each, error in zip(wanted, refused, strict=True) if error is None]
+        new = [each.under.new for each in admitted if each.under is not None and each.under.new is not None]
         try:
+            if new:
+                await self.subjects.keep(new)
             done = await self.ledger.append_each([each.drafts for each in admitted]) if admitted else []
         except BaseException:
             for each in admitted:
@@ -78,6 +95,14 @@ class LocalSequencer:
                 self._release(each, is_durable=True)
                 outcomes.append([receipt.index for receipt in receipts])
         return outcomes
+
+    def _closed(self, wanted: Wanted) -> LedgerError | None:
+        """Return why nothing is taken about a subject that is being shredded."""
+        if not self.closed_subjects or wanted.under is None or tag_of(wanted.under.name) not in self.closed_subjects:
+            return None
+        if wanted.admission is not None:
+            return StaleFacts("the subject's keys are being destroyed")
+        return LedgerUnavailable("the subject's keys are being destroyed")
 
     def _admitted(self, wanted: Wanted, now: Instant) -> RefusalError | None:
         if wanted.admission is None:

@@ -8,6 +8,7 @@ from wardkeep.compliance.facts import FactsSource
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Recorder, Sequencer
+from wardkeep.gateway.subjects import SubjectCache
 from wardkeep.identity.tokens import Tokens
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
@@ -58,7 +59,7 @@ def build_road(
         # Built when the first route asks for it: few do, and it is as large as the other.
         strict_detector=partial(detector_for, "strict"),
         providers=build_providers(pool, clock),
-        recorder=Recorder(sequencer=sequencer, keys=keys, owner=owner, clock=clock),
+        recorder=Recorder(sequencer=sequencer, keys=keys, subjects=SubjectCache(keys=keys), owner=owner, clock=clock),
         credential_mac_key=Secret(keys.api_key_key),
         surrogate_key=Secret(keys.surrogate_key),
         refresh=refresh,

@@ -110,7 +110,13 @@ async def _run(
     try:
         sockets = _Sockets.bind(settings, workers)
         desk = KeeperDesk(
-            sequencer=LocalSequencer(ledger=home.ledger, limits=Limits(), clock=clock, last_use=LastUse(home.sessions)),
+            sequencer=LocalSequencer(
+                ledger=home.ledger,
+                subjects=home.subjects,
+                limits=Limits(),
+                clock=clock,
+                last_use=LastUse(home.sessions),
+            ),
             control=home.control,
             keys=data_keys(home.keyring),
             last_wall_us=await _newest_entry_us(home),
@@ -345,6 +351,8 @@ class _Instance:
             if is_writable != was_writable:
                 self.log("ledger_writable" if is_writable else "ledger_unavailable")
             was_writable = is_writable
+            if not self.home.subjects.writable and await self.home.subjects.probe():
+                self.log("subject_keys_writable")
             if is_writable and self.recorder is not None:
                 with contextlib.suppress(LedgerUnavailable):
                     await self.recorder.settle()
@@ -465,6 +473,8 @@ class _Instance:
         missing = []
         if not self.home.ledger.writable:
             missing.append("ledger")
+        if not self.home.subjects.writable:
+            missing.append("subject_keys")
         if self.home.control.registry.organisation is None:
             missing.append("organisation")
         if self.workers > 1 and not self.desk.joined:

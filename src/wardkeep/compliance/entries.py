@@ -4,7 +4,7 @@ What people write (why an agreement is suspended, why an entry is opened) may na
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -19,21 +19,27 @@ from wardkeep.audit.entry import (
     encode_body,
     timestamp,
 )
-from wardkeep.compliance.errors import EntryUnopenable
+from wardkeep.compliance.errors import EntryShredded, EntryUnopenable
 from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
-from wardkeep.crypto.errors import CryptoError
+from wardkeep.crypto.errors import CryptoError, UnknownKey
 from wardkeep.crypto.mac import sha256
+from wardkeep.crypto.subject import is_subject_key
 from wardkeep.model.instant import Instant, uuid7
 from wardkeep.policy.decide import VERSION as POLICY_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryMaker:
-    """What is needed to make and open the control plane's entries. `keys` with history, to open older ones."""
+    """What is needed to make and open entries. `keys` with history, to open older ones.
+
+    Its own entries are sealed under the epoch. Those of calls are sealed under subject keys, which `find_key` brings
+    (it raises UnknownKey or LedgerUnavailable); without it they are not opened here.
+    """
 
     keys: EpochKeys
     tenant: str
     clock: Callable[[], Instant]
+    find_key: Callable[[str], Awaitable[EpochKeys]] | None = None
 
     def draft(
         self,
@@ -80,17 +86,36 @@ class EntryMaker:
         )
 
     def opened(self, header: bytes, payload: bytes) -> bytes:
-        """Return the plaintext of a stored payload.
+        """Return the plaintext of a stored payload that is sealed under an epoch, as all of the control plane's are.
 
         Raises:
             EntryUnopenable: the header names no payload, its key is not here, or either was changed.
         """
+        return self._opened(self.keys, peek(header), payload)
+
+    async def content(self, header: bytes, payload: bytes) -> bytes:
+        """Return the plaintext of any stored payload, also one that is sealed under a subject's key.
+
+        Raises:
+            EntryShredded: its subject's key was destroyed.
+            EntryUnopenable: as `opened`.
+            LedgerUnavailable: the subject keys cannot be read now.
+        """
         named = peek(header)
+        if named.key is None or self.find_key is None or not is_subject_key(named.key):
+            return self.opened(header, payload)
+        try:
+            key = await self.find_key(named.key)
+        except UnknownKey as error:
+            raise EntryShredded("the key of this entry's subject was destroyed") from error
+        return self._opened(key, named, payload)
+
+    def _opened(self, keys: EpochKeys, named: "Peeked", payload: bytes) -> bytes:
         if named.key is None or named.commit is None:
             raise EntryUnopenable("this entry has no sealed payload")
         try:
             return open_(
-                self.keys,
+                keys,
                 sealed=Sealed(ciphertext=payload, key_id=named.key, commitment=bytes.fromhex(named.commit)),
                 tenant=self.tenant,
                 table=SEALED_TABLE,

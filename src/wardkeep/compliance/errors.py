@@ -5,6 +5,7 @@
      +- RecordUnreadable  the operator restores the control store, or deletes it so that it is replayed from the ledger
      +- ControlAhead      a security officer finds out who cut or rolled back the ledger; nothing starts before
      +- EntryUnopenable   the operator finds the epoch key, or a security officer runs `wardkeep verify` on a copy
+     |   +- EntryShredded   nobody: the subject's key was destroyed, by two people and on record
 
 No sentence here repeats free text that a caller sent: ids are shown only after they matched the id grammar.
 """
@@ -41,3 +42,7 @@ class ControlAhead(ComplianceError):  # noqa: N818
 
 class EntryUnopenable(ComplianceError):  # noqa: N818
     """A sealed payload does not open: its epoch key is not here, or it is not what was sealed."""
+
+
+class EntryShredded(EntryUnopenable):
+    """A sealed payload whose subject's key was destroyed: `wardkeep shred list` says when, by whom and why."""

@@ -87,7 +87,7 @@ class AuditReader:
             )
         sealed_reason = msgspec.json.encode({"reason": words})
         read_index = await self._record(by, {"action": "open", "entry": index}, sealed_reason)
-        plaintext = self.entries.opened(entry.header, entry.payload)
+        plaintext = await self.entries.content(entry.header, entry.payload)
         return Content(
             header=entry.header, content=presented(peek(entry.header).type, plaintext), read_index=read_index
         )

@@ -19,16 +19,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from wardkeep.crypto.derive import expand, framed
 from wardkeep.crypto.errors import KeyFileUnsafe, KeyUnavailable, UnknownKey
 from wardkeep.crypto.signing import SigningKey, generate_seed, signing_key
+from wardkeep.crypto.subject import SubjectSeal, dump_seal, load_seal
+from wardkeep.crypto.wrapping import unwrap_key, wrap_key, wrapping_place
 
 _KEY_LENGTH: Final = 32
-_NONCE_LENGTH: Final = 12
 _RECORD_VERSION: Final = 1
 
 PURPOSE_SURROGATES: Final = "surrogates"
@@ -68,11 +67,11 @@ class KeyFileRoot:
 
     def wrap(self, key: bytes, *, aad: bytes) -> bytes:
         """Return `key` wrapped under the file's bytes."""
-        return _wrap(self._key, key, aad)
+        return wrap_key(self._key, key, aad)
 
     def unwrap(self, blob: bytes, *, aad: bytes) -> bytes:
         """Return the key. Raises KeyUnavailable."""
-        return _unwrap(self._key, blob, aad)
+        return unwrap_key(self._key, blob, aad)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +94,11 @@ class PassphraseRoot:
 
     def wrap(self, key: bytes, *, aad: bytes) -> bytes:
         """Return `key` wrapped under the derived bytes."""
-        return _wrap(self._key, key, aad)
+        return wrap_key(self._key, key, aad)
 
     def unwrap(self, blob: bytes, *, aad: bytes) -> bytes:
         """Return the key. Raises KeyUnavailable, also for a wrong passphrase."""
-        return _unwrap(self._key, blob, aad)
+        return unwrap_key(self._key, blob, aad)
 
 
 def create_key_file(path: Path) -> KeyFileRoot:
@@ -228,10 +227,10 @@ def create_keyring(root: RootKey, tenant: str, passphrase: PassphraseParameters 
     return WrappedKeys(
         tenant=tenant,
         root_id=root.key_id,
-        tenant_key=root.wrap(tenant_key, aad=_aad(tenant, "tenant")),
+        tenant_key=root.wrap(tenant_key, aad=wrapping_place(tenant, "tenant")),
         current_epoch="e1",
-        epochs={"e1": _wrap(tenant_key, secrets.token_bytes(_KEY_LENGTH), _aad(tenant, "epoch", "e1"))},
-        signing_seed=_wrap(tenant_key, generate_seed(), _aad(tenant, "signing")),
+        epochs={"e1": wrap_key(tenant_key, secrets.token_bytes(_KEY_LENGTH), wrapping_place(tenant, "epoch", "e1"))},
+        signing_seed=wrap_key(tenant_key, generate_seed(), wrapping_place(tenant, "signing")),
         passphrase=passphrase,
     )
 
@@ -247,9 +246,12 @@ def open_keyring(root: RootKey, wrapped: WrappedKeys) -> Keyring:
     if wrapped.current_epoch not in wrapped.epochs:
         raise KeyUnavailable("the key record does not hold its own current epoch")
     tenant = wrapped.tenant
-    tenant_key = root.unwrap(wrapped.tenant_key, aad=_aad(tenant, "tenant"))
-    epochs = {name: _unwrap(tenant_key, blob, _aad(tenant, "epoch", name)) for name, blob in wrapped.epochs.items()}
-    seed = _unwrap(tenant_key, wrapped.signing_seed, _aad(tenant, "signing"))
+    tenant_key = root.unwrap(wrapped.tenant_key, aad=wrapping_place(tenant, "tenant"))
+    epochs = {
+        name: unwrap_key(tenant_key, blob, wrapping_place(tenant, "epoch", name))
+        for name, blob in wrapped.epochs.items()
+    }
+    seed = unwrap_key(tenant_key, wrapped.signing_seed, wrapping_place(tenant, "signing"))
     return Keyring(
         tenant=tenant,
         epoch_id=wrapped.current_epoch,
@@ -265,15 +267,25 @@ def rotate_epoch(root: RootKey, wrapped: WrappedKeys) -> WrappedKeys:
     Raises:
         KeyUnavailable: as `open_keyring`.
     """
-    tenant_key = root.unwrap(wrapped.tenant_key, aad=_aad(wrapped.tenant, "tenant"))
+    tenant_key = root.unwrap(wrapped.tenant_key, aad=wrapping_place(wrapped.tenant, "tenant"))
     name = f"e{1 + max(int(epoch[1:]) for epoch in wrapped.epochs)}"
-    blob = _wrap(tenant_key, secrets.token_bytes(_KEY_LENGTH), _aad(wrapped.tenant, "epoch", name))
+    blob = wrap_key(tenant_key, secrets.token_bytes(_KEY_LENGTH), wrapping_place(wrapped.tenant, "epoch", name))
     return replace(wrapped, current_epoch=name, epochs={**wrapped.epochs, name: blob})
 
 
 def purpose_key(keyring: Keyring, purpose: str) -> bytes:
     """Return the 32-byte key for one purpose; two purposes never share a key (RFC 5869 section 3.2, info)."""
     return expand(keyring._tenant_key, b"wardkeep/purpose/1" + framed(keyring.tenant.encode(), purpose.encode()))  # noqa: SLF001
+
+
+def keep_seal(keyring: Keyring, seal: SubjectSeal) -> bytes:
+    """Return the subject keys' seal as text for a file of its own, wrapped under the tenant key."""
+    return dump_seal(keyring._tenant_key, keyring.tenant, seal)  # noqa: SLF001 - the keyring's only reader
+
+
+def open_seal(keyring: Keyring, raw: bytes) -> SubjectSeal:
+    """Parse what `keep_seal` gave. Raises KeyUnavailable."""
+    return load_seal(keyring._tenant_key, keyring.tenant, raw)  # noqa: SLF001 - the keyring's only reader
 
 
 def data_keys(keyring: Keyring, *, with_history: bool = False) -> DataKeys:
@@ -393,25 +405,6 @@ def _key_file_root(key: bytes) -> KeyFileRoot:
 def _root_id(kind: str, key: bytes) -> str:
     """Name a root by a one-way tag of its own: derived, so it reveals nothing about the wrapping key."""
     return f"{kind}:{sha256(expand(key, b'wardkeep/root-id/1')).hexdigest()[:16]}"
-
-
-def _aad(*parts: str) -> bytes:
-    return b"wardkeep/wrap/1" + framed(*(part.encode() for part in parts))
-
-
-def _wrap(wrapping: bytes, key: bytes, aad: bytes) -> bytes:
-    nonce = os.urandom(_NONCE_LENGTH)
-    return nonce + AESGCM(wrapping).encrypt(nonce, key, aad)
-
-
-def _unwrap(wrapping: bytes, blob: bytes, aad: bytes) -> bytes:
-    try:
-        key = AESGCM(wrapping).decrypt(blob[:_NONCE_LENGTH], blob[_NONCE_LENGTH:], aad)
-    except (InvalidTag, ValueError) as error:
-        raise KeyUnavailable("a wrapped key does not open under this root") from error
-    if len(key) != _KEY_LENGTH:
-        raise KeyUnavailable("a wrapped key has the wrong length")
-    return key
 
 
 def _text(blob: bytes) -> str:

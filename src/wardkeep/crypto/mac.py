@@ -18,7 +18,7 @@ _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _pads(key: bytes) -> "tuple[_Hash, _Hash]":
     block = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
     return hashlib.sha256(block.translate(_INNER)), hashlib.sha256(block.translate(_OUTER))
@@ -31,6 +31,11 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
     first.update(message)
     second.update(first.digest())
     return second.digest()
+
+
+def forget_keys() -> None:
+    """Forget what is remembered of keys, because one of them was destroyed."""
+    _pads.cache_clear()
 
 
 def mac(key: bytes, *parts: bytes) -> bytes:

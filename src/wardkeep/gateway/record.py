@@ -16,10 +16,11 @@ import orjson
 
 from wardkeep.audit.entry import SEALED_FIELD, SEALED_TABLE, SEALED_VERSION, Draft, Kind
 from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
-from wardkeep.crypto.envelope import seal
+from wardkeep.crypto.envelope import EpochKeys, seal
 from wardkeep.crypto.keys import DataKeys
-from wardkeep.crypto.mac import mac, sha256
+from wardkeep.crypto.mac import sha256
 from wardkeep.crypto.randomness import Randomness
+from wardkeep.gateway.subjects import RememberedKey, SubjectCache, UnderSubject
 from wardkeep.model.instant import Instant, uuid7
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
@@ -47,8 +48,10 @@ class Sequencer(Protocol):
     Raises the errors of `audit.errors` (stale facts, unavailable, timeout) and `RefusalError` when not admitted.
     """
 
-    async def append(self, drafts: Sequence[Draft], admission: Admission | None = None) -> Sequence[int]:
-        """Make the drafts durable, in order."""
+    async def append(
+        self, drafts: Sequence[Draft], admission: Admission | None = None, under: UnderSubject | None = None
+    ) -> Sequence[int]:
+        """Make the drafts durable, in order, and before them the key they are sealed under where it is new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +64,11 @@ class Recorder:
 
     sequencer: Sequencer
     keys: DataKeys
+    subjects: SubjectCache
     owner: str
     clock: Callable[[], Instant]
     randomness: Randomness = field(default_factory=Randomness)
-    _open: set[bytes] = field(default_factory=set)
+    _open: dict[bytes, RememberedKey] = field(default_factory=dict)
     _owed: dict[bytes, Draft] = field(default_factory=dict)
 
     async def open(self, routed: Routed, *, attempt: int = 1) -> Opened:
@@ -75,8 +79,10 @@ class Recorder:
         permitted = routed.safe.permitted
         call, key = permitted.identified.call, permitted.identified.key
         entry_id = call.id if attempt == 1 else self.new_id()
+        key_of = self.subjects.of_routed(routed, self.clock())
         header = {
-            **self._permitted(permitted),
+            **_who(permitted),
+            "subject": _blind(permitted.subject, key_of),
             **_where(routed),
             "decision": "permitted",
             "sent_sha256": sha256(routed.upstream_body).hex(),
@@ -98,7 +104,8 @@ class Recorder:
         if routed.safe.dates is not None:
             sealed["dates"] = routed.safe.dates
         payload = msgspec.msgpack.encode(sealed)
-        draft = self._draft("request", entry_id, header, payload, facts_epoch=permitted.facts.registry.epoch)
+        epoch = permitted.facts.registry.epoch
+        draft = self._draft("request", entry_id, header, payload, key_of.key, facts_epoch=epoch)
         person = permitted.identified.person
         admission = Admission(
             key=key.id,
@@ -108,10 +115,11 @@ class Recorder:
             purpose=permitted.purpose,
             workspace=key.workspace,
         )
-        self._open.add(entry_id)
+        self._open[entry_id] = key_of
         is_open = False
         try:
-            indices = await self.sequencer.append([draft], admission)
+            indices = await self.sequencer.append([draft], admission, key_of.under)
+            key_of.settle()
             is_open = True
         except asyncio.CancelledError:
             # The request may be durable or become so: it must not stay open for ever.
@@ -119,13 +127,15 @@ class Recorder:
             raise
         finally:
             if not is_open:
-                self._open.discard(entry_id)
+                self._open.pop(entry_id, None)
         return Opened(routed=routed, index=indices[0], id=entry_id)
 
     async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
         """Make one piece of a streamed answer durable before it is released."""
+        key_of = self._open[opened.id]
         header = {"parent": opened.id.hex(), "seq": sequence}
-        await self.sequencer.append([self._draft("segment", self.new_id(), header, released)])
+        draft = self._draft("segment", self.new_id(), header, released, key_of.key)
+        await self.sequencer.append([draft], None, key_of.under)
 
     async def close(self, opened: Opened, outcome: "Outcome") -> None:
         """Make the closing record durable: the answer, or how it ended without one."""
@@ -142,9 +152,9 @@ class Recorder:
             await self._close(call_id, Outcome(decision="client_disconnected", is_aborted=True, released_bytes=0))
 
     async def _close(self, call_id: bytes, outcome: "Outcome") -> None:
-        if call_id not in self._open:
+        key_of = self._open.pop(call_id, None)
+        if key_of is None:
             return
-        self._open.discard(call_id)
         header: dict[str, object] = {"parent": call_id.hex(), "seq": outcome.sequence, "decision": outcome.decision}
         if outcome.status is not None:
             header["status"] = outcome.status
@@ -162,10 +172,11 @@ class Recorder:
             header["detail"] = {**told, **detail} if isinstance(detail := header.get("detail"), dict) else told
         kind: Kind = "aborted" if outcome.is_aborted else "response"
         try:
-            await self.sequencer.append([self._draft(kind, self.new_id(), header, outcome.body, closes=call_id)])
+            draft = self._draft(kind, self.new_id(), header, outcome.body, key_of.key, closes=call_id)
+            await self.sequencer.append([draft], None, key_of.under)
         except LedgerUnavailable as error:
             header |= {"decision": ledger_reason(error).value}
-            self._owed[call_id] = self._draft("aborted", self.new_id(), header, b"", closes=call_id)
+            self._owed[call_id] = self._draft("aborted", self.new_id(), header, b"", self.keys, closes=call_id)
             raise
 
     async def refuse(
@@ -183,24 +194,19 @@ class Recorder:
             "decision": refused.reason.value,
             "policy": POLICY_VERSION,
         }
+        key_of = self.subjects.of_refused(call, identified, permitted, self.clock())
         if permitted is not None:
-            header |= self._permitted(permitted)
+            header |= _who(permitted) | {"subject": _blind(permitted.subject, key_of)}
         elif identified is not None:
             header |= {"actor": identified.actor, "workspace": identified.key.workspace}
         if refused.signals:
             header["detail"] = _signalled(refused.signals) | ({} if refused.tag is None else {"tag": refused.tag})
         payload = msgspec.msgpack.encode({"asked": call.document.raw})
         entry_id = call.id if attempt == 1 else self.new_id()
-        return (await self.sequencer.append([self._draft("refusal", entry_id, header, payload)]))[0]
-
-    def _permitted(self, permitted: Permitted) -> dict[str, object]:
-        return {**_who(permitted), "subject": self._blind(permitted.subject)}
-
-    def _blind(self, subject: str | None) -> str:
-        """Return the blind index of a subject handle: equal handles are found, no handle is read."""
-        return (
-            "unresolved" if subject is None else mac(self.keys.blind_index_key, b"subject", subject.encode())[:16].hex()
-        )
+        draft = self._draft("refusal", entry_id, header, payload, key_of.key)
+        index = (await self.sequencer.append([draft], None, key_of.under))[0]
+        key_of.settle()
+        return index
 
     def new_id(self) -> bytes:
         """Return a fresh id for a call or entry: UUIDv7, ordered by time."""
@@ -216,13 +222,14 @@ class Recorder:
         entry_id: bytes,
         header: Mapping[str, object],
         payload: bytes,
+        keys: EpochKeys,
         *,
         closes: bytes | None = None,
         facts_epoch: int | None = None,
     ) -> Draft:
         now = self.clock()
         sealed = seal(
-            self.keys,
+            keys,
             plaintext=payload,
             tenant=self.keys.tenant,
             table=SEALED_TABLE,
@@ -288,6 +295,11 @@ def _who(permitted: Permitted) -> dict[str, object]:
         "policy": permitted.facts.policy_version,
         "route": permitted.route.model,
     }
+
+
+def _blind(subject: str | None, key_of: RememberedKey) -> str:
+    """Return the blind index of a subject handle: equal handles are found, no handle is read."""
+    return "unresolved" if subject is None else key_of.tag.hex()
 
 
 def _behalf(identified: Identified) -> dict[str, str]:

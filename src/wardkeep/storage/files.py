@@ -28,6 +28,32 @@ def write_whole(file: Path, content: bytes, *, durable: bool = True, mode: int =
         raise StoreUnavailable(f"{file.name} cannot be written ({error.strerror})") from error
 
 
+def replace_secret(file: Path, content: bytes) -> None:
+    """Put `content` in place of a file of secrets, then overwrite what the old one held.
+
+    Overwriting reaches the blocks that this file system gives the old file; copies that a snapshot, a copy-on-write
+    file system or a drive's wear levelling keeps are beyond it.
+
+    Raises:
+        StoreUnavailable: the new content may or may not stand; the old one may not be overwritten yet.
+    """
+    try:
+        old = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        write_whole(file, content)
+        return
+    except OSError as error:
+        raise StoreUnavailable(f"{file.name} cannot be replaced ({error.strerror})") from error
+    try:
+        write_whole(file, content)
+        os.pwrite(old, bytes(os.fstat(old).st_size), 0)
+        os.fsync(old)
+    except OSError as error:
+        raise StoreUnavailable(f"{file.name} cannot be overwritten ({error.strerror})") from error
+    finally:
+        os.close(old)
+
+
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:

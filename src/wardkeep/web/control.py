@@ -21,7 +21,7 @@ from wardkeep.audit.errors import ControlNotApplied, LedgerTimeout, LedgerUnavai
 from wardkeep.compliance import deployments, people, two_people, vendors
 from wardkeep.compliance import forms as form
 from wardkeep.compliance.control import Control
-from wardkeep.compliance.errors import EntryUnopenable, NotAllowed
+from wardkeep.compliance.errors import EntryShredded, EntryUnopenable, NotAllowed
 from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
@@ -136,6 +136,14 @@ class ControlFace:
                 "The search index cannot be read now.",
                 "It is a copy of what headers say, on a disk that does not answer; nothing of the record is lost.",
                 "Try again; the operator looks at the disk of search.db, which may be deleted: it is made anew.",
+                None,
+            )
+        except EntryShredded:
+            return 410, _error(
+                "entry_shredded",
+                "The content of this entry was destroyed with its subject's key.",
+                "Two people decided so; the entry itself and its proofs stand.",
+                "`wardkeep shred list` shows when it was decided, by whom, and in which ledger entry.",
                 None,
             )
         except EntryUnopenable:

@@ -14,6 +14,7 @@ from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.two_people import HOST_RECOVERY_NOTE, SINGLE_OFFICER_NOTE
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.record import Outcome, Recorder
+from wardkeep.gateway.subjects import SubjectCache
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
@@ -45,7 +46,7 @@ class Kept:
     def __init__(self):
         self.drafts = []
 
-    async def append(self, drafts, admission=None):
+    async def append(self, drafts, admission=None, under=None):
         self.drafts += drafts
         return [INDEX for _ in drafts]
 
@@ -103,8 +104,8 @@ def parts():
 async def drafts():
     """Return the longest draft of each kind that a call leaves, made by the recorder itself."""
     kept = Kept()
-    keys = data_keys(keyring())
-    recorder = Recorder(sequencer=kept, keys=replace(keys, epoch_id="e1234567"), owner="o", clock=lambda: LATE)
+    keys = replace(data_keys(keyring()), epoch_id="e1234567")
+    recorder = Recorder(sequencer=kept, keys=keys, subjects=SubjectCache(keys=keys), owner="o", clock=lambda: LATE)
     call, identified, permitted, routed = parts()
     opened = await recorder.open(routed)
     await recorder.segment(opened, b"", 10**9)
