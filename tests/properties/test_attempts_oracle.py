@@ -22,6 +22,7 @@ from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.health import Health
 from wardkeep.gateway.pipeline import Road, Turned, handle
 from wardkeep.gateway.record import Recorder
+from wardkeep.gateway.subjects import SubjectCache
 from wardkeep.identity.tokens import Tokens
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Refused
@@ -82,7 +83,7 @@ class House:
 
     # the sequencer: what it was given is durable when it returns
 
-    async def append(self, drafts, admission=None):
+    async def append(self, drafts, admission=None, under=None):
         for draft in drafts:
             if draft.facts_epoch is not None and draft.facts_epoch != self.registry.epoch:
                 raise StaleFacts("a control entry is newer than the draft's facts")
@@ -224,7 +225,13 @@ async def lived(it: World, rng: random.Random, kept: Kept) -> House:
         detector=detector,
         strict_detector=lambda: detector,
         providers={"openai": house, "anthropic": house},
-        recorder=Recorder(sequencer=house, keys=KEYS, owner="o", clock=lambda: it.call.received),
+        recorder=Recorder(
+            sequencer=house,
+            keys=KEYS,
+            subjects=SubjectCache(keys=KEYS),
+            owner="o",
+            clock=lambda: it.call.received,
+        ),
         credential_mac_key=Secret(MAC_KEY),
         surrogate_key=Secret(b"s" * 32),
         refresh=house.refresh,
