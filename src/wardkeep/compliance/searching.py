@@ -258,7 +258,7 @@ class Searcher:
             if entry is None or entry.payload is None or not fitting.holds(index, entry.header):
                 continue
             try:
-                plain = self.entries.opened(entry.header, entry.payload)
+                plain = await self.entries.content(entry.header, entry.payload)
             except EntryUnopenable:
                 looked.unopenable += 1
                 continue
