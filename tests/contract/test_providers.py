@@ -16,6 +16,7 @@ from wardkeep.demo.instance import FIRST
 
 NAMES = (
     "openai", "azure", "azure-dated", "vertex-gemini", "anthropic", "bedrock", "converse", "vertex-claude", "local",
+    "claude-chat", "gpt-messages", "converse-messages",
 )  # fmt: skip
 NOTE = "Patient Philippa Quintanilla (MRN: 84713925), phone 415-672-8841, was seen for chest pain."
 

@@ -72,6 +72,13 @@ def platforms(url: str, google: str) -> tuple[Platform, ...]:
                  credential=aws_credential(), prefix="us.anthropic.", region="us", more={"source_region": REGION}),
         Platform(name="converse", platform="aws-bedrock", dialect="bedrock-converse", surfaces=(CHAT,), path="",
                  credential=aws_credential(), prefix="us.vendor.", region="us", more={"source_region": REGION}),
+        Platform(name="claude-chat", platform="anthropic-api", dialect="anthropic-chat", surfaces=(CHAT,), path="",
+                 credential=ANTHROPIC_KEY),
+        Platform(name="gpt-messages", platform="openai-api", dialect="openai-messages", surfaces=(MESSAGES,),
+                 path="/v1", credential=OPENAI_KEY),
+        Platform(name="converse-messages", platform="aws-bedrock", dialect="bedrock-converse", surfaces=(MESSAGES,),
+                 path="", credential=aws_credential(), prefix="us.vendor.", region="us",
+                 more={"source_region": REGION}),
         Platform(name="vertex-claude", platform="google-vertex", dialect="vertex-anthropic", surfaces=(MESSAGES,),
                  path=location, credential=google, more=vertex),
         Platform(name="local", platform="self-hosted", dialect="openai", surfaces=(CHAT,), path="/v1",
@@ -128,7 +135,7 @@ def clouds(*, workers: int = 1, only: tuple[str, ...] | None = None) -> Iterator
         google, public = service_account(Path(directory))
         os.environ["SIM_GOOGLE_PUBLIC_KEY"] = str(public)
         with SimulatorProcess(program=("-m", "tests.simulators.clouds")) as vendor:
-            instance = Instance(home=Path(directory) / "home", workers=workers, deadline_seconds=30.0)
+            instance = Instance(home=Path(directory) / "home", workers=workers, deadline_seconds=120.0)
             instance.init(zone=ZONE)
             with instance:
                 found = {each.name: each for each in platforms(vendor.url, google) if not only or each.name in only}

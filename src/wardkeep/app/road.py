@@ -16,11 +16,13 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.installed import detector_for, installed_screen
 from wardkeep.providers.anthropic import Anthropic
+from wardkeep.providers.anthropic_chat import AnthropicChat
 from wardkeep.providers.azure import Azure
 from wardkeep.providers.bedrock import BedrockAnthropic
 from wardkeep.providers.contract import Provider, origin_of, token_origin_of
 from wardkeep.providers.converse import BedrockConverse
 from wardkeep.providers.openai import OpenAI
+from wardkeep.providers.openai_messages import OpenAIMessages
 from wardkeep.providers.vertex import TokenExchange, VertexAnthropic, VertexOpenAI
 from wardkeep.transport.pool import Pool
 
@@ -75,6 +77,8 @@ def build_providers(pool: Pool, clock: Callable[[], Instant]) -> dict[str, Provi
         "azure-openai": Azure(pool),
         "vertex-openai": VertexOpenAI(pool, tokens),
         "anthropic": Anthropic(pool),
+        "anthropic-chat": AnthropicChat(pool),
+        "openai-messages": OpenAIMessages(pool),
         "bedrock-anthropic": BedrockAnthropic(pool, clock),
         "bedrock-converse": BedrockConverse(pool, clock),
         "vertex-anthropic": VertexAnthropic(pool, tokens),

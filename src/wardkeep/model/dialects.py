@@ -1,17 +1,21 @@
-"""The vendor protocols: which endpoints each serves in the client's own wire format, and what it wants in the body.
+"""The vendor protocols: which endpoints each serves, and what it wants in the body.
 
-A call whose endpoint a dialect serves goes there byte-equal but for its edits; members that stand in the address or the
-headers instead are left out, members the protocol wants are put in. Sources: Azure OpenAI v1 API; Amazon Bedrock
+A call whose endpoint a dialect serves in the client's own wire format goes there byte-equal but for its edits; members
+that stand in the address or the headers instead are left out, members the protocol wants are put in. Dialects that
+translate are apart from those that do not, so that an officer records on purpose that a model is asked in other words.
+ Sources: Azure OpenAI v1 API; Amazon Bedrock
 InvokeModel with Anthropic's Messages format; Vertex AI partner models (rawPredict) and its OpenAI-compatible endpoint.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from wardkeep.model.registry import Surface
+from wardkeep.model.wire.chat_as_messages import chat_as_messages
 from wardkeep.model.wire.converse import to_converse
+from wardkeep.model.wire.messages_as_chat import messages_as_chat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +25,25 @@ class Dialect:
     `native` are the endpoints it serves, `insert` members (as JSON) and `without` names as above; `betas_in_body` puts
     the client's beta names there; `needs_source_region` is a protocol whose signature names the region it enters by,
     `needs_token` one whose credential is exchanged for a token first,
-    `translate` says the client's body in the protocol's own format and refuses what that has no word for.
+    `translate` says a client's body of an endpoint in the protocol's own format and refuses what that has no word for.
     """
 
-    native: frozenset[Surface]
+    native: frozenset[Surface] = frozenset()
     insert: bytes = b""
     without: frozenset[str] = frozenset()
     betas_in_body: bool = False
     needs_source_region: bool = False
     needs_token: bool = False
-    translate: Callable[[bytes], bytes] | None = None
+    translate: Mapping[Surface, Callable[[bytes], bytes]] = field(default_factory=dict)
+
+    @property
+    def serves(self) -> frozenset[Surface]:
+        """The endpoints whose calls it takes, in their own format or translated."""
+        return self.native | self.translate.keys()
+
+
+def _messages_to_converse(raw: bytes) -> bytes:
+    return to_converse(messages_as_chat(raw))
 
 
 _CHAT: Final = frozenset({Surface.OPENAI_CHAT})
@@ -50,7 +63,14 @@ DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
             betas_in_body=True,
             needs_source_region=True,
         ),
-        "bedrock-converse": Dialect(native=_CHAT, translate=to_converse, needs_source_region=True),
+        "bedrock-converse": Dialect(
+            translate=MappingProxyType(
+                {Surface.OPENAI_CHAT: to_converse, Surface.ANTHROPIC_MESSAGES: _messages_to_converse}
+            ),
+            needs_source_region=True,
+        ),
+        "anthropic-chat": Dialect(translate=MappingProxyType({Surface.OPENAI_CHAT: chat_as_messages})),
+        "openai-messages": Dialect(translate=MappingProxyType({Surface.ANTHROPIC_MESSAGES: messages_as_chat})),
         "vertex-anthropic": Dialect(
             native=_MESSAGES,
             insert=b'"anthropic_version":"vertex-2023-10-16"',
@@ -62,6 +82,6 @@ DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
 
 
 def serves(dialect: str, surface: Surface) -> bool:
-    """Whether a dialect serves an endpoint in the client's own format. An unknown dialect serves nothing."""
+    """Whether a dialect takes calls of an endpoint. An unknown dialect serves nothing."""
     found = DIALECTS.get(dialect)
-    return found is not None and surface in found.native
+    return found is not None and surface in found.serves

@@ -1,7 +1,8 @@
-"""Amazon Bedrock's Converse for clients of Chat Completions: answers, streams and errors said in the client's format.
+"""Amazon Bedrock's Converse for clients of Chat Completions and of Anthropic's Messages, in the client's format.
 
 The request was translated before it was recorded (`model.wire.converse`), so what is sent is what the record names.
-Events are translated one by one: nothing is held back but what ends the stream.
+Events are translated one by one: nothing is held back but what ends the stream. For Messages the answer is said as a
+chat completion first, and that as a message.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,17 @@ import orjson
 
 from wardkeep.model.instant import Instant
 from wardkeep.model.sensitive import Secret
-from wardkeep.model.stages import Opened
+from wardkeep.model.stages import Call, Opened
 from wardkeep.providers.bedrock import STREAM_STATUSES, post
 from wardkeep.providers.contract import VendorAnswer
-from wardkeep.providers.conversion import Converted, Converter, Whole, openai_error, said_by
+from wardkeep.providers.conversion import Converted, Converter, InTurn, Whole, anthropic_error, openai_error, said_by
 from wardkeep.providers.eventstream import Frame, FrameReader
+from wardkeep.providers.openai_messages import message_converter
 from wardkeep.transport.errors import AnswerInvalid
 from wardkeep.transport.pool import Pool
 
 _REQUEST_ID: Final = {b"x-amzn-requestid": b"x-request-id"}
+_MESSAGE_ID: Final = {b"x-amzn-requestid": b"request-id"}
 _STOPS: Final = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -42,6 +45,8 @@ class BedrockConverse:
     async def send(self, opened: Opened, credential: Secret[str] | None) -> VendorAnswer:
         """Return the vendor's answer with its body unread."""
         call = opened.routed.safe.permitted.identified.call
+        if call.surface.is_anthropic:
+            return await self._as_message(opened, credential, call)
         action = "converse-stream" if call.wants_stream else "converse"
         upstream = await post(self.pool, opened, credential, action=action, clock=self.clock)
         if upstream.status >= 400:
@@ -54,6 +59,17 @@ class BedrockConverse:
         wants_usage = isinstance(options, dict) and options.get("include_usage") is True
         converter: Converter = ChatChunks(frame, wants_usage)
         return Converted(upstream, converter, renamed=_REQUEST_ID)
+
+    async def _as_message(self, opened: Opened, credential: Secret[str] | None, call: Call) -> VendorAnswer:
+        action = "converse-stream" if call.wants_stream else "converse"
+        upstream = await post(self.pool, opened, credential, action=action, clock=self.clock)
+        if upstream.status >= 400:
+            status = upstream.status
+            return Converted(upstream, Whole(lambda raw: anthropic_error(status, said_by(raw))), renamed=_MESSAGE_ID)
+        first: Converter = Whole(lambda raw: _completion(raw, {}))
+        if call.wants_stream:
+            first = ChatChunks({}, wants_usage=True)
+        return Converted(upstream, InTurn(first, message_converter(call)), renamed=_MESSAGE_ID)
 
 
 def _completion(raw: bytes, frame: dict[str, Any]) -> bytes:

@@ -53,6 +53,24 @@ class Whole:
         return self.convert(b"".join(self._parts))
 
 
+@dataclass(slots=True)
+class InTurn:
+    """Converts by way of a format between: what the first gives, the second takes."""
+
+    first: Converter
+    second: Converter
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what the second can say of what the first can say now."""
+        said = self.first.feed(data)
+        return self.second.feed(said) if said else b""
+
+    def finish(self) -> bytes:
+        """Return what is left of both."""
+        said = self.first.finish()
+        return (self.second.feed(said) if said else b"") + self.second.finish()
+
+
 class Converted:
     """`VendorAnswer` whose body passes through a converter."""
 

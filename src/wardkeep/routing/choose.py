@@ -120,7 +120,7 @@ def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Sco
         is_stateless="store" in DIALECTS[deployment.dialect].without,
     )
     body = apply(call.document.raw, edits)
-    translate = DIALECTS[deployment.dialect].translate
+    translate = DIALECTS[deployment.dialect].translate.get(call.surface)
     return Routed(
         safe=safe,
         deployment=deployment,
