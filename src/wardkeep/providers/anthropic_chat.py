@@ -183,7 +183,7 @@ class MessageChunks:
                 self._is_over = True
                 error = event["error"]
                 told = openai_error(_STATUSES.get(error["type"], 500), str(error["message"]))
-                return b"data: " + told + b"\n\ndata: [DONE]\n\n"
+                return b"data: " + told + b"\n\n"
             case "ping":
                 return b""
             case _:
