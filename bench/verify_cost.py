@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -42,7 +42,12 @@ class Cost:
     wall_seconds: float
 
 
-def drafts(count: int, payload_bytes: int) -> list[Draft]:
+def subject_tag(number: int) -> str:
+    """Return a subject's blind index: one of a thousand."""
+    return sha256(b"%d" % (number % 1000)).hexdigest()[:32]
+
+
+def drafts(count: int, payload_bytes: int, subject_of: Callable[[int], str] = subject_tag) -> list[Draft]:
     """Return calls as they are recorded: a request, then its response."""
     made: list[Draft] = []
     parent = ""
@@ -59,7 +64,7 @@ def drafts(count: int, payload_bytes: int) -> list[Draft]:
             actor="key:notes-app" if is_request else None,
             workspace="ward" if is_request else None,
             purpose="TREAT" if is_request else None,
-            subject=sha256(b"%d" % (number % 1000)).hexdigest()[:32] if is_request else None,
+            subject=subject_of(number) if is_request else None,
             surface="chat_completions" if is_request else None,
             route="clinical" if is_request else None,
             deployment="east" if is_request else None,
@@ -93,9 +98,15 @@ def drafts(count: int, payload_bytes: int) -> list[Draft]:
     return made
 
 
-async def write(directory: Path, entries: int, payload_bytes: int) -> float:
+async def write(
+    directory: Path,
+    entries: int,
+    payload_bytes: int,
+    subject_of: Callable[[int], str] = subject_tag,
+    seed: bytes | None = None,
+) -> float:
     """Write the ledger; return records a second."""
-    key = signing_key(generate_seed())
+    key = signing_key(seed or generate_seed())
     origin = "wardkeep/bench"
     (directory / "ledger.pub").write_text(verifier_key_text(VerifierKey(name=origin, public=key.public)) + "\n")
     ledger = SqliteLedger(directory / "ledger.db", origin=origin, signer=key, boot="bench")
@@ -105,7 +116,7 @@ async def write(directory: Path, entries: int, payload_bytes: int) -> float:
         groups = []
         while left and len(groups) < AHEAD:
             count = min(BATCH, left)
-            groups.append(ledger.append(drafts(count, payload_bytes)))
+            groups.append(ledger.append(drafts(count, payload_bytes, subject_of)))
             left -= count
         await asyncio.gather(*groups)
     rate = entries / (time.monotonic() - began)

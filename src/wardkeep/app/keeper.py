@@ -219,4 +219,13 @@ def _failed(error: LedgerError | RefusalError) -> Failed:
 
 def _for_workers(registry: Registry) -> Registry:
     """Return what workers decide on: how people sign in, reviews and what befell somebody are the keeper's alone."""
-    return replace(registry, logins={}, reviews={}, review_items={}, sanctions={}, checklists={}, assets={}, rights={})
+    return replace(
+        registry,
+        logins={},
+        reviews={},
+        review_items={},
+        sanctions={},
+        checklists={},
+        assets={},
+        rights={},
+    )

@@ -34,6 +34,8 @@ COMMANDS: Final = (
     "key",
     "route",
     "audit",
+    "report",
+    "disclosure",
     "evidence",
     "incident",
     "witness",

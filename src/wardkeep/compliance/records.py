@@ -21,6 +21,7 @@ from wardkeep.model.access import AccessRequest, Application, CareTeam, Identity
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.guard import Guard, PromptApproval
+from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.programme import (
@@ -85,6 +86,8 @@ class Kind(StrEnum):
     RELEASES = "releases"
     IDENTITY_PROVIDERS = "identity_providers"
     REVIEWS = "reviews"
+    DISCLOSURES = "disclosures"
+    SUSPENSIONS = "suspensions"
     REVIEW_ITEMS = "review_items"
     REVIEW_SCHEDULES = "review_schedules"
     POLICIES = "policies"
@@ -127,6 +130,8 @@ _TYPES: Final = MappingProxyType(
         Kind.RELEASES: Release,
         Kind.IDENTITY_PROVIDERS: IdentityProvider,
         Kind.REVIEWS: ReviewCampaign,
+        Kind.DISCLOSURES: Disclosure,
+        Kind.SUSPENSIONS: Suspension,
         Kind.REVIEW_ITEMS: ReviewItem,
         Kind.REVIEW_SCHEDULES: ReviewSchedule,
         Kind.POLICIES: PolicyRecord,
@@ -168,6 +173,8 @@ Record = (
     | DataUseAgreement
     | Release
     | IdentityProvider
+    | Disclosure
+    | Suspension
     | ReviewCampaign
     | ReviewItem
     | ReviewSchedule

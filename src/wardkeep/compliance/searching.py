@@ -131,7 +131,7 @@ class Searcher:
         detail: dict[str, str | int | bool] = {
             "action": "search", "filter": self.said(question), "scope": scope, "matches": matches,
         }  # fmt: skip
-        read_index = await self._record(by, detail, {"reason": words}, self.tag(question.subject))
+        read_index = await self.record(by, detail, {"reason": words}, self.tag(question.subject))
         place = _Place(read_index=read_index, scope=scope, matches=matches, below=scope, until_us=0)
         return await self._page(place, criteria, question, by, most)
 
@@ -163,7 +163,7 @@ class Searcher:
             "action": "search_text", "filter": self.said(question), "scope": scope, "opened": len(chosen),
         }  # fmt: skip
         sealed: dict[str, object] = {"reason": words, "text": wanted, "entries": chosen}
-        read_index = await self._record(by, detail, sealed, self.tag(question.subject))
+        read_index = await self.record(by, detail, sealed, self.tag(question.subject))
         leaves = await self.index.leaves(indices, criteria)
         fitting = _Fitting(
             indices=frozenset(leaf.index for leaf in leaves), ids=frozenset(peek(leaf.header).id for leaf in leaves)
@@ -210,9 +210,11 @@ class Searcher:
         )
 
     def tag(self, subject: str | None) -> str | None:
+        """Return the blind index of a subject, None for none."""
+        return None if subject is None else self.tag_of(subject)
+
+    def tag_of(self, subject: str) -> str:
         """Return the blind index under which calls about a subject stand (`gateway.record`)."""
-        if subject is None:
-            return None
         return mac(self.keys.blind_index_key, b"subject", subject.encode())[:16].hex()
 
     def said(self, question: Question) -> str:
@@ -289,9 +291,14 @@ class Searcher:
         asked = msgspec.json.encode(question)
         return mac(self.keys.blind_index_key, _CURSOR_LABEL, body, by.id.encode(), asked)[:_MAC_BYTES]
 
-    async def _record(
+    async def record(
         self, by: Person, detail: dict[str, str | int | bool], sealed: dict[str, object], subject: str | None
     ) -> int:
+        """Record a reading before it is shown; return its index. `subject` is a blind index.
+
+        Raises:
+            LedgerUnavailable: nothing may be shown.
+        """
         draft = self.entries.draft(
             "read", actor=f"person:{by.id}", detail=detail, payload=msgspec.json.encode(sealed), subject=subject
         )

@@ -22,6 +22,7 @@ from wardkeep.model.access import (
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.guard import Guard, PromptApproval
+from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.programme import (
@@ -316,6 +317,8 @@ class Registry:
     data_uses: dict[str, DataUseAgreement] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     identity_providers: dict[str, IdentityProvider] = field(default_factory=dict)
+    disclosures: dict[str, Disclosure] = field(default_factory=dict, repr=False)
+    suspensions: dict[str, Suspension] = field(default_factory=dict, repr=False)
     reviews: dict[str, ReviewCampaign] = field(default_factory=dict)
     review_items: dict[str, ReviewItem] = field(default_factory=dict)
     review_schedules: dict[str, ReviewSchedule] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     RELEASE_PREPARE = "release.prepare"
     RELEASE_SIGN = "release.sign"
     INCIDENT_CHANGE = "incident.change"
+    DISCLOSURE_RECORD = "disclosure.record"
     CONTROL_DECIDE = "control.decide"
     REVIEW_CHANGE = "review.change"
     OWN_ACCOUNT = "own.account"
@@ -53,6 +54,7 @@ _OFFICER: Final = frozenset(
         Permission.WORKSPACE_CHANGE,
         Permission.CARE_TEAM_CHANGE,
         Permission.INCIDENT_CHANGE,
+        Permission.DISCLOSURE_RECORD,
         Permission.CONTROL_DECIDE,
         Permission.REVIEW_CHANGE,
         Permission.RELEASE_PREPARE,

@@ -44,6 +44,7 @@ from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
 from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
+from wardkeep.web.control_reports import REPORT_ROUTES
 from wardkeep.web.control_reviews import REVIEW_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
@@ -446,6 +447,7 @@ ROUTES: Final = (
     *PROGRAMME_ROUTES,
     *REGISTER_ROUTES,
     *RELEASE_ROUTES,
+    *REPORT_ROUTES,
     *REVIEW_ROUTES,
 )
 

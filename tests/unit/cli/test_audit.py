@@ -30,3 +30,33 @@ def test_entries_are_found_from_the_command_line(shell, tmp_path):
         looked = run("text", "--subject", "nobody", "--text", "x", "--reason", "review", "--json").json
         assert (looked["hits"], looked["opened"]) == ([], 0)
         assert "0 records were opened" in run("text", "--subject", "n", "--text", "x", "--reason", "y").out
+
+
+def test_reports_and_disclosures_from_the_command_line(shell, tmp_path):
+    home = tmp_path / "home"
+    make_home(shell, home)
+    (tmp_path / "words.toml").write_text('recipient = "A"\naddress = "B"\nwhat = "C"\npurpose = "D"\n')
+
+    def run(group, command, *words):
+        done = shell(group, command, "--home", home, "--as", "first", *words)
+        assert done.status == 0, done
+        return done
+
+    about = ("--subject", "s-1", "--reason", "asked")
+    with serving(home):
+        more = ("--on", "2026-01-31", "--kind", "law_enforcement", "--file", tmp_path / "words.toml")
+        run("disclosure", "add", "d1", *about, *more)
+        told = run("report", "accounting", *about, "--json").json
+        assert [each["recipient"] for each in told["for_individual"]] == ["A"]
+        run("disclosure", "suspend", "s1", *about, "--agency", "law_enforcement", "--stated", "2026-01-01",
+            "--until", "2099-01-01", "--written")  # fmt: skip
+        assert "NOT FOR THE INDIVIDUAL: 1 disclosures" in run("report", "accounting", *about).out
+        run("disclosure", "lift", "s1", "--reason", "settled")
+        run("disclosure", "withdraw", "d1", "--reason", "another patient's")
+        assert "No disclosure that the rule" in run("report", "accounting", *about).out
+        assert "s1" in run("disclosure", "list").out
+        assert run("disclosure", "list", "--json").json["disclosures"][0]["withdrawn_by"] == "first"
+        assert "person:first" in run("report", "who-saw", *about).out
+        assert "Complete as far as the record goes." in run("report", "who-saw", *about).out
+        assert run("report", "subject", *about, "--json").json["calls"] == 0
+        assert "by_vendor" in run("report", "subject", *about).out
