@@ -228,4 +228,6 @@ def _for_workers(registry: Registry) -> Registry:
         checklists={},
         assets={},
         rights={},
+        disclosures={},
+        suspensions={},
     )
