@@ -38,6 +38,7 @@ from wardkeep.model.access_review import (
 )
 from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
+from wardkeep.model.disclosure import Disclosure, RecipientKind, Suspension
 from wardkeep.model.incident import (
     Conclusion,
     Incident,
@@ -221,6 +222,25 @@ SAMPLES = {
         members={"p": frozenset(Relationship)},
         part2_consents=frozenset({Purpose.TREAT}),
         psychotherapy_authorized=frozenset({"q"}),
+    ),
+    Kind.DISCLOSURES: Disclosure(
+        id="d",
+        subject="ab" * 16,
+        on=date(2027, 1, 1),
+        recipient=RecipientKind.JUDICIAL,
+        recorded_by="p",
+        words=b"sealed",
+        withdrawn_by="q",
+    ),
+    Kind.SUSPENSIONS: Suspension(
+        id="s",
+        subject="ab" * 16,
+        agency=RecipientKind.LAW_ENFORCEMENT,
+        stated_on=date(2027, 1, 1),
+        is_written=True,
+        until=date(2027, 2, 1),
+        recorded_by="p",
+        lifted_by="q",
     ),
     Kind.IDENTITY_PROVIDERS: IdentityProvider(
         id="i", issuer="https://idp.example", audiences=frozenset({"a"}), jwks=b'{"keys":[]}', is_active=True
