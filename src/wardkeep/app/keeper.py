@@ -230,4 +230,5 @@ def _for_workers(registry: Registry) -> Registry:
         rights={},
         disclosures={},
         suspensions={},
+        activity={},
     )

@@ -21,7 +21,7 @@ import msgspec
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.tree import leaf_hash
 from wardkeep.storage.errors import StoreError, StoreUnavailable
-from wardkeep.storage.search_sqlite import UNRESOLVED, Criteria, IndexRow, SearchFile, Words
+from wardkeep.storage.search_sqlite import UNRESOLVED, Busy, Criteria, IndexRow, SearchFile, Words
 
 T = TypeVar("T")
 
@@ -141,9 +141,17 @@ class SearchIndex:
         """Return (words, how many, first and last time) as the index believes; for overviews, not for proof."""
         return await self._run(lambda file: file.tally(criteria, columns))
 
-    async def subjects_of(self, criteria: Criteria) -> list[tuple[str | None, bytes, int, int]]:
-        """Return (actor, subject, calls, first index) as the index believes."""
+    async def subjects_of(self, criteria: Criteria) -> list[tuple[str | None, str | None, bytes, int, int]]:
+        """Return (actor, person, subject, calls, first index) as the index believes."""
         return await self._run(lambda file: file.subjects_of(criteria))
+
+    async def busy(self, criteria: Criteria, offset_us: int) -> list[Busy]:
+        """Return how much was done by who and hour, as the index believes."""
+        return await self._run(lambda file: file.busy(criteria, offset_us))
+
+    async def subjects_a_day(self, criteria: Criteria, offset_us: int) -> list[Busy]:
+        """Return how many subjects by who and day, as the index believes."""
+        return await self._run(lambda file: file.subjects_a_day(criteria, offset_us))
 
     async def leaves(self, indices: Sequence[int], criteria: Criteria) -> list[Leaf]:
         """Return the entries at these indices whose own leaves say that they fit; the others were a lie of the index.

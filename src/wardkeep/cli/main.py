@@ -35,6 +35,7 @@ COMMANDS: Final = (
     "route",
     "audit",
     "report",
+    "activity",
     "disclosure",
     "evidence",
     "incident",

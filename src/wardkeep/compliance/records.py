@@ -19,9 +19,10 @@ import msgspec
 from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
+from wardkeep.model.activity import ActivityReview
 from wardkeep.model.decision import AddressableDecision
-from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.disclosure import Disclosure, Suspension
+from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.programme import (
@@ -88,6 +89,7 @@ class Kind(StrEnum):
     REVIEWS = "reviews"
     DISCLOSURES = "disclosures"
     SUSPENSIONS = "suspensions"
+    ACTIVITY = "activity"
     REVIEW_ITEMS = "review_items"
     REVIEW_SCHEDULES = "review_schedules"
     POLICIES = "policies"
@@ -132,6 +134,7 @@ _TYPES: Final = MappingProxyType(
         Kind.REVIEWS: ReviewCampaign,
         Kind.DISCLOSURES: Disclosure,
         Kind.SUSPENSIONS: Suspension,
+        Kind.ACTIVITY: ActivityReview,
         Kind.REVIEW_ITEMS: ReviewItem,
         Kind.REVIEW_SCHEDULES: ReviewSchedule,
         Kind.POLICIES: PolicyRecord,
@@ -175,6 +178,7 @@ Record = (
     | IdentityProvider
     | Disclosure
     | Suspension
+    | ActivityReview
     | ReviewCampaign
     | ReviewItem
     | ReviewSchedule
@@ -287,6 +291,11 @@ def _pointing(record: Record, pointer: str) -> Record:
         case Asset():
             events = tuple(replace(e, words=pointer) if e.words == SEE_THIS_ENTRY else e for e in record.events)
             return replace(record, events=events)
+        case ActivityReview():
+            items = tuple(
+                replace(each, words=pointer) if each.words == SEE_THIS_ENTRY else each for each in record.items
+            )
+            return replace(record, items=items)
         case Incident():
             return _incident_pointing(record, pointer)
         case ReviewItem(words=words) if words == SEE_THIS_ENTRY:

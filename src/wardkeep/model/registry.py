@@ -20,9 +20,10 @@ from wardkeep.model.access import (
     Workspace,
 )
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
+from wardkeep.model.activity import ActivityReview
 from wardkeep.model.decision import AddressableDecision
-from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.disclosure import Disclosure, Suspension
+from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
 from wardkeep.model.programme import (
@@ -319,6 +320,7 @@ class Registry:
     identity_providers: dict[str, IdentityProvider] = field(default_factory=dict)
     disclosures: dict[str, Disclosure] = field(default_factory=dict, repr=False)
     suspensions: dict[str, Suspension] = field(default_factory=dict, repr=False)
+    activity: dict[str, ActivityReview] = field(default_factory=dict)
     reviews: dict[str, ReviewCampaign] = field(default_factory=dict)
     review_items: dict[str, ReviewItem] = field(default_factory=dict)
     review_schedules: dict[str, ReviewSchedule] = field(default_factory=dict)

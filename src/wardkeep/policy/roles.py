@@ -34,6 +34,7 @@ class Permission(StrEnum):
     RELEASE_SIGN = "release.sign"
     INCIDENT_CHANGE = "incident.change"
     DISCLOSURE_RECORD = "disclosure.record"
+    ACTIVITY_REVIEW = "activity.review"
     CONTROL_DECIDE = "control.decide"
     REVIEW_CHANGE = "review.change"
     OWN_ACCOUNT = "own.account"
@@ -55,6 +56,7 @@ _OFFICER: Final = frozenset(
         Permission.CARE_TEAM_CHANGE,
         Permission.INCIDENT_CHANGE,
         Permission.DISCLOSURE_RECORD,
+        Permission.ACTIVITY_REVIEW,
         Permission.CONTROL_DECIDE,
         Permission.REVIEW_CHANGE,
         Permission.RELEASE_PREPARE,
@@ -72,7 +74,7 @@ GRANTS: Final = MappingProxyType(
         Role.SECURITY_OFFICER: _OFFICER
         | {Permission.KEY_CHANGE, Permission.PERSON_CHANGE, Permission.APPLICATION_CHANGE},
         Role.OPERATOR: _OWN | {Permission.ROUTE_CHANGE, Permission.REGISTRY_READ},
-        Role.AUDITOR: _OWN | {Permission.REGISTRY_READ, Permission.LEDGER_READ},
+        Role.AUDITOR: _OWN | {Permission.REGISTRY_READ, Permission.LEDGER_READ, Permission.ACTIVITY_REVIEW},
         Role.DEVELOPER: _OWN,
         Role.CLINICIAN: _OWN,
         Role.NURSE: _OWN,

@@ -41,6 +41,8 @@ CREATE INDEX found_about ON found(about) WHERE about IS NOT NULL;
 CREATE TABLE state(one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, leaf BLOB NOT NULL);
 INSERT INTO state VALUES(1, 0, X'');
 """
+_HOUR_US: Final = 3_600_000_000
+_NAMES_SUBJECT: Final = " AND subject IS NOT NULL AND subject != X''"
 _AMONG: Final = " IN (SELECT value FROM json_each(?))"
 _CHUNKS: Final = (128, 32, 8, 1)
 _ONE_ROW: Final = f"({','.join('?' * len(_COLUMNS))})"
@@ -58,6 +60,16 @@ class IndexRow(NamedTuple):
     subject: bytes | None
     call: int | None
     about: int | None
+
+
+class Busy(NamedTuple):
+    """How much somebody did in an hour (or on a day that begins with it); `first` is the first such entry."""
+
+    actor: str | None
+    person: str | None
+    hour: int
+    times: int
+    first: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,18 +185,35 @@ class SearchFile:
         width = len(columns)
         return [(tuple(map(self._word, row[:width])), row[width], row[width + 1], row[width + 2]) for row in found]
 
-    def subjects_of(self, criteria: Criteria) -> list[tuple[str | None, bytes, int, int]]:
-        """Return (actor, subject, calls, first index) of the entries that fit and name a subject."""
+    def subjects_of(self, criteria: Criteria) -> list[tuple[str | None, str | None, bytes, int, int]]:
+        """Return (actor, person, subject, calls, first index) of the entries that fit and name a subject."""
+        rows = self._grouped(
+            criteria, "actor, person, subject, count(*), min(idx)", "actor, person, subject", (), _NAMES_SUBJECT
+        )
+        return [
+            (self._word(actor), self._word(person), bytes(subject), count, first)
+            for actor, person, subject, count, first in rows
+        ]
+
+    def busy(self, criteria: Criteria, offset_us: int) -> list[Busy]:
+        """Return how many entries fit by who and hour; hours are counted from 1970 in a zone with this offset."""
+        columns = f"actor, person, (at_us + ?) / {_HOUR_US} AS hour, count(*), min(idx)"
+        rows = self._grouped(criteria, columns, "actor, person, hour", (offset_us,), "")
+        return [Busy(self._word(row[0]), self._word(row[1]), row[2], row[3], row[4]) for row in rows]
+
+    def subjects_a_day(self, criteria: Criteria, offset_us: int) -> list[Busy]:
+        """Return how many different subjects fit by who and day; `hour` is the day's first."""
+        columns = f"actor, person, (at_us + ?) / {24 * _HOUR_US} AS day, count(DISTINCT subject), min(idx)"
+        rows = self._grouped(criteria, columns, "actor, person, day", (offset_us,), _NAMES_SUBJECT)
+        return [Busy(self._word(row[0]), self._word(row[1]), row[2] * 24, row[3], row[4]) for row in rows]
+
+    def _grouped(self, criteria: Criteria, columns: str, groups: str, first: tuple[int, ...], also: str) -> list[Any]:
         where, values = self._where(criteria)
         if where is None:
             return []
-        sql = (
-            f"SELECT actor, subject, count(*), min(idx) FROM found WHERE {where} "  # noqa: S608 - fragments of ours
-            "AND subject IS NOT NULL AND subject != X'' GROUP BY actor, subject"
-        )
+        sql = f"SELECT {columns} FROM found WHERE {where}{also} GROUP BY {groups}"  # noqa: S608 - fragments of ours
         with translated():
-            rows: list[Any] = self._connection.execute(sql, values).fetchall()
-        return [(self._word(actor), bytes(subject), count, first) for actor, subject, count, first in rows]
+            return self._connection.execute(sql, (*first, *values)).fetchall()
 
     def close(self) -> None:
         """Release file and lock. Safe to call twice."""

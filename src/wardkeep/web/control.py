@@ -37,6 +37,7 @@ from wardkeep.policy.roles import Permission
 from wardkeep.storage.errors import StoreError
 from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_route, today
 from wardkeep.web.control_access import ACCESS_ROUTES
+from wardkeep.web.control_activity import ACTIVITY_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
@@ -440,6 +441,7 @@ ROUTES: Final = (
     get_route("ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries, query=("from", "to")),
     post_route("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.ReasonForm, _ledger_open),
     *ACCESS_ROUTES,
+    *ACTIVITY_ROUTES,
     *AUDIT_ROUTES,
     *EVIDENCE_ROUTES,
     *GUARD_ROUTES,

@@ -60,3 +60,28 @@ def test_reports_and_disclosures_from_the_command_line(shell, tmp_path):
         assert "Complete as far as the record goes." in run("report", "who-saw", *about).out
         assert run("report", "subject", *about, "--json").json["calls"] == 0
         assert "by_vendor" in run("report", "subject", *about).out
+
+
+def test_activity_is_reviewed_from_the_command_line(shell, tmp_path):
+    home = tmp_path / "home"
+    make_home(shell, home)
+
+    def run(command, *words, who="second"):
+        done = shell("activity", command, "--home", home, "--as", who, *words)
+        assert done.status == 0, done
+        return done
+
+    with serving(home):
+        assert "No review yet." in run("list").out
+        shell("audit", "search", "--home", home, "--as", "first")
+        opened = run("open", "w1", "--sample", "3", "--reason", "weekly", "--json").json
+        shown = run("show", "w1", "--json").json
+        assert (shown["start"], shown["open"], shown["is_overdue"]) == (0, opened["items"], False)
+        item = next(each["number"] for each in shown["items"] if each["who"] == "person:first")
+        run("sign", "w1", "--item", item, "--verdict", "expected", "--reason", "a look at the record")
+        assert "see ledger entry" in run("show", "w1").out
+        own = shell("activity", "sign", "w1", "--item", item, "--verdict", "expected", "--reason", "x",
+                    "--home", home, "--as", "first", "--json")  # fmt: skip
+        assert own.json["error"]["code"] == "already_exists"
+        assert run("list", "--json").json["reviews"][0]["open"] == opened["items"] - 1
+        assert "w1" in run("list").out

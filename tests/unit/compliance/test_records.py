@@ -36,9 +36,10 @@ from wardkeep.model.access_review import (
     ReviewSchedule,
     Suggestion,
 )
+from wardkeep.model.activity import ActivityItem, ActivityReview, Signal, Thresholds, Verdict
 from wardkeep.model.decision import AddressableDecision, Decision
-from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
 from wardkeep.model.disclosure import Disclosure, RecipientKind, Suspension
+from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
 from wardkeep.model.incident import (
     Conclusion,
     Incident,
@@ -231,6 +232,31 @@ SAMPLES = {
         recorded_by="p",
         words=b"sealed",
         withdrawn_by="q",
+    ),
+    Kind.ACTIVITY: ActivityReview(
+        id="w",
+        start=0,
+        stop=9,
+        ended_at=datetime(2027, 1, 1, tzinfo=UTC),
+        seed="ab" * 32,
+        sample=3,
+        thresholds=Thresholds(volume=7),
+        due=date(2027, 1, 8),
+        opened_by="p",
+        items=(
+            ActivityItem(
+                number=1,
+                signal=Signal.VOLUME,
+                entry=3,
+                who="key:a",
+                measure=9,
+                usual=2,
+                verdict=Verdict.INCIDENT,
+                incident="i",
+                signed_by="q",
+                words="see ledger entry 9",
+            ),
+        ),
     ),
     Kind.SUSPENSIONS: Suspension(
         id="s",
