@@ -78,6 +78,7 @@ def test_roles_add_up() -> None:
         Permission.ROUTE_CHANGE,
         Permission.REGISTRY_READ,
         Permission.LEDGER_READ,
+        Permission.ACTIVITY_REVIEW,
         Permission.OWN_ACCOUNT,
     }
 
