@@ -275,9 +275,7 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, statement=pointer)
         case Agreement(status_reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, status_reason=pointer)
-        case RiskAcceptance(reason=reason) if reason == SEE_THIS_ENTRY:
-            return replace(record, reason=pointer)
-        case AddressableDecision(reason=reason) if reason == SEE_THIS_ENTRY:
+        case RiskAcceptance(reason=reason) | AddressableDecision(reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, reason=pointer)
         case Sanction(words=words) | Risk(words=words) | UseCase(words=words) if words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
