@@ -84,6 +84,16 @@ _NEAR: Final = 3
 """How far from a find words are asked that nothing made suspicious."""
 
 
+_NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
+_GOES_ON: Final = re.compile(
+    r"(?:['\u2019](?!(?:s|d|m|t|ll|ve|re|S|D|LL|VE|RE)\b)[^\W\d_]{1,24}|-(?=[^\W\d_a-z])[^\W\d_]{1,24}){1,3}"
+)
+_BEGAN: Final = re.compile(r"(?<!\w)(?=[^\W\d_a-z])[^\W\d_]{1,24}['\u2019-]\Z")
+_LONGEST_PART: Final = 26
+_NICKNAME: Final = re.compile(r"[ ][\"'(\u2018\u201c][^\W\d_]{1,16}[\"')\u2019\u201d][ ]")
+_LONGEST_NICKNAME: Final = 20
+
+
 class Sureness(NamedTuple):
     """How probable an identifier must be.
 
@@ -246,7 +256,22 @@ def _spans(
         while run and reading.words[words[run[0]]] in _JOINING:
             run.pop(0)
         if run:
-            spans += _span(text, starts[run[0]], ends[run[-1]], _class_of(seen, kinds, run))
+            for span in _span(text, starts[run[0]], ends[run[-1]], _class_of(seen, kinds, run)):
+                spans = _with(spans, span, text)
+    return spans
+
+
+def _with(spans: list[Span], span: Span, text: str) -> list[Span]:
+    """Add a span; a nickname between two parts of one name is of it ("Lemuel "Tip" Garrowby")."""
+    if spans and span.type is IdentifierType.NAME is spans[-1].type:
+        last = spans[-1]
+        if span.start - last.end <= _LONGEST_NICKNAME and _NICKNAME.fullmatch(text, last.end, span.start):
+            spans[-1] = Span(last.start, span.end, span.type, span.rule)
+            return spans
+    if not spans or spans[-1].end <= span.start:
+        spans.append(span)
+    elif span.end > spans[-1].end:  # it grew over the hyphen between them
+        spans[-1] = Span(spans[-1].start, span.end, spans[-1].type, span.rule)
     return spans
 
 
@@ -267,6 +292,12 @@ def _span(text: str, start: int, end: int, kind: int) -> tuple[Span, ...]:
     if not found or (kind == _DATE and len(found) == 4 and found.isdigit() and found.startswith(("19", "20"))):
         return ()
     chosen = _TYPES[kind]
+    if chosen in _NAMED:
+        # "Fa'asavalu", "Nguyen-Roth": one word to a reader, three to `read_words`.
+        if (more := _GOES_ON.match(text, end)) and text[end - 1].isalpha():
+            end = more.end()
+        if (more := _BEGAN.search(text, max(0, start - _LONGEST_PART), start)) and text[start].isalpha():
+            start = more.start()
     if kind in _KEPT and not _is_like_a_date(found):
         chosen = IdentifierType.OTHER
     return (Span(start, end, chosen, CLASSIFIED),)

@@ -56,7 +56,13 @@ def _rest(span: Span, text: str) -> tuple[Span, ...]:
     words = _LETTERS.findall(text[span.start : span.end])
     if not words or _SAYING_NOTHING.issuperset(word.lower() for word in words):
         return ()
-    if any(map(str.isdigit, text[span.start : span.end])) or span.type in _GROWING:
+    start, end = span.start, span.end
+    while not text[start].isalnum():
+        start += 1
+    while not text[end - 1].isalnum():
+        end -= 1
+    span = Span(start, end, span.type, span.rule)
+    if any(map(str.isdigit, text[start:end])) or span.type in _GROWING:
         return (span,)
     return (span,) if span.type is IdentifierType.DATE and any(map(_OF_A_DATE.match, words)) else ()
 
