@@ -18,8 +18,7 @@ def words_of(text: str) -> frozenset[str]:
 
 MARK = re.compile(r"⟦([A-Z]+)\|([^⟦⟧]*)⟧")
 
-# What the classifier tells apart. What numbers one person or thing is ID; ways to reach somebody are CONTACT.
-CLASSES = ("O", "NAME", "LOCATION", "ORG", "ID", "CONTACT", "DATE", "AGE")
+# The classifier's classes. What numbers one person or thing is ID; ways to reach somebody are CONTACT.
 OWN = {
     "NAME": "NAME", "CLINICIAN": "NAME", "LOCATION": "LOCATION", "FACILITY": "ORG", "EMPLOYER": "ORG", "DATE": "DATE",
     "AGE": "AGE", "PHONE": "CONTACT", "FAX": "CONTACT", "EMAIL": "CONTACT", "URL": "CONTACT", "IP": "CONTACT",

@@ -19,11 +19,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from model.augment import Names, variants
-from model.corpus import CLASSES, SHARED, Document, jsonl, own
+from model.corpus import SHARED, Document, jsonl, own
 from model.vectors import word_vectors
 from scipy import sparse
 
 from wardkeep.privacy.classify import words as w
+from wardkeep.privacy.classify.classifier import CLASSES
 from wardkeep.privacy.classify.words import read_words
 from wardkeep.privacy.detect.lexicon import FIRST_COMMON, LAST_COMMON, MEDICAL, WORD, lexicon
 

@@ -10,7 +10,7 @@ INJECTIONS = (
     "' OR '1'='1",
     "'; DROP TABLE sessions; --",
     '" OR ""="',
-    "1; ATTACH DATABASE '/tmp/x' AS x; --",
+    "1; ATTACH DATABASE 'x.db' AS x; --",
     "' UNION SELECT id, person FROM sessions --",
     "\\' OR 1=1 #",
     "admin'/*",

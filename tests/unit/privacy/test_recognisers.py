@@ -240,3 +240,18 @@ def test_without_a_direct_identifier_an_age_is_a_fact(balanced):
     text = "\u00bfQu\u00e9 dosis recomiendas en una mujer de 53 a\u00f1os de Ecuador que no tolera la sal?"
     assert balanced.find(text) == []
     assert [s for s in balanced.find("Name: Ana Perez, a 53-year-old woman") if s.type is T.DEMOGRAPHIC] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "surfaces"),
+    [
+        ('10:04,"25.7903,-80.1389",bath', ["25.7903,-80.1389"]),
+        ("found at 47.60621, -122.33207 by the dog", ["47.60621, -122.33207"]),
+        ("NM1*IL*1~N3*19 SALT ROW~N4*ROCKPORT*MA*01966~DMG*D8", ["19 SALT ROW", "ROCKPORT*MA*01966"]),
+        ("pH 7.3512, 3.1234 and 0.1234, 0.5678", []),
+    ],
+)
+def test_places_by_their_numbers_and_in_claims(text, surfaces):
+    spans = Detector("balanced").recognise(text)
+    found = [text[s.start : s.end] for s in spans if s.rule in {"coordinates", "x12-address"}]
+    assert found == surfaces

@@ -157,7 +157,28 @@ def _zip(reading: Reading, end: int) -> Iterable[Span]:
     return (Span(found.start(1), found.end(1), IdentifierType.LOCATION, "zip"),) if found else ()
 
 
+_COORDINATES: Final = re.compile(r"(?<![\d.])-?\d{2}\.\d{4,}[\"']?[,; \t]{1,3}[\"']?-?\d{2,3}\.\d{4,}(?![\d.])")
+_ELEMENTS: Final = re.compile(r"[^~\n]{2,100}")
+
+
+def _coordinates(reading: Reading, end: int) -> Iterable[Span]:
+    """A latitude and a longitude to four decimals: a house to ten metres."""
+    for found in _COORDINATES.finditer(reading.text, max(0, end - 40), end + 12):
+        if found.start() < end <= found.end():
+            yield Span(found.start(), found.end(), IdentifierType.LOCATION, "coordinates")
+
+
+def _segment(reading: Reading, end: int) -> Iterable[Span]:
+    """The address line (N3) or place (N4) of an X12 transaction: its elements, up to the segment's end."""
+    found = _ELEMENTS.match(reading.text, end)
+    return (Span(end, found.end(), IdentifierType.LOCATION, "x12-address"),) if found else ()
+
+
 NOMINATIONS: Final = (
+    Nomination(
+        rule="coordinates", expression=r"\d\.\d{4,}[\"']?[,; \t]{1,3}[\"']?-?\d{1,3}\.\d{4}", examine=_coordinates
+    ),
+    Nomination(rule="x12-address", expression=r"(?:~|^|\n)N[34]\*", examine=_segment),
     Nomination(rule="address", expression=r"[0-9][A-Za-z]? {1,2}[A-Z0-9]", examine=_street),
     Nomination(
         rule="address-lower",

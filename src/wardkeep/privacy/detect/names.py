@@ -58,12 +58,6 @@ def _is_initial(word: str) -> bool:
     return len(word) < 3 and len(word.rstrip(".")) == 1
 
 
-def _is_safe(reading: Reading, word: str) -> bool:
-    """Whether a word is explained without a person: a dictionary or medical word that is no name of note."""
-    flag = _flag(reading, word)
-    return bool(flag & SAFE) and not flag & (FIRST_COMMON | LAST_COMMON)
-
-
 def _may_open(reading: Reading, first: str, second: str, *, trusted: bool) -> bool:
     """Whether a name can begin with this capitalised word after a cue."""
     if _is_initial(first):

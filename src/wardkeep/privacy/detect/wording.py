@@ -22,11 +22,6 @@ RUN: Final = rf"{NAME_WORD}(?:[ ](?:{PARTICLE}[ ])?{NAME_WORD}){{0,6}}"
 
 APOSTROPHES: Final = frozenset("'\u2019")
 
-# Looser than RUN for speed (possessives stay in): they only select what `PIECE` then takes apart. The look-behind comes
-# after the first letter, because a pattern that opens with an assertion is tried at every character.
-_MORE: Final = rf"(?:(?:(?<=\b\w)\.)?[ ](?:{PARTICLE}[ ])?"
-RUNS: Final = re.compile(rf"{CAPITAL}(?<!\w\w)[\w'-]*{_MORE}{CAPITAL}[\w'-]*)*")
-ASCII_RUNS: Final = re.compile(rf"[A-Z](?<!\w\w)[A-Za-z'-]*{_MORE}[A-Z][A-Za-z'-]*)*")
 PIECE: Final = re.compile(rf"{NAME_WORD}|{LETTER}+")
 
 # What stands after a surname that names a disease, sign, test or device and not a person.

@@ -89,7 +89,6 @@ _DEVICE_NUMBERS: Final = frozenset(
 _PLAN_NUMBERS: Final = frozenset({"subscriberId", "dependent", "policyHolderId"})
 _INSTANTS: Final = frozenset({"lastUpdated", "issued", "effectiveInstant", "timestamp", "recorded", "valueInstant"})
 _REFERRING: Final = frozenset({"assigner", "subject", "patient", "performer", "author", "beneficiary", "subscriber"})
-_ABOUT: Final = frozenset({"subject", "patient", "beneficiary", "subscriber"})
 _YEARS: Final = re.compile(r"(?:a|years?|yrs?|y)\Z", re.IGNORECASE)
 _OLDEST: Final = 89
 _READABLE: Final = re.compile(
