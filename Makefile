@@ -6,6 +6,9 @@ HOME_DIR ?= .wardkeep
 ORGANISATION ?= My organisation
 ZONE ?= America/New_York
 
+# Compiled modules are kept between the hundreds of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid bench-redteam model lock clean
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
