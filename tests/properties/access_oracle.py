@@ -74,6 +74,7 @@ class World:
     teams: dict = field(default_factory=dict)  # (workspace, subject) -> team
     overdue: set | None = None
     unsigned: set | None = None
+    glasses: list = field(default_factory=list)  # person, workspace, subject or None, begins, until, ended
     # the call
     person: str | None = None
     verified: bool = False
@@ -97,6 +98,25 @@ def carried(world: World) -> set | None:
 def purpose_of(world: World) -> str | None:
     stated = world.key_default if world.purpose is None else world.purpose
     return stated if stated in CODES else None
+
+
+def in_emergency(world: World) -> bool:
+    """Whether the person of this call, proven, broke the glass for it: there, now, for this subject, to treat."""
+    known = world.people.get(world.person)
+    return (
+        known is not None
+        and known[0]
+        and world.verified
+        and purpose_of(world) == "ETREAT"
+        and any(
+            glass["person"] == world.person
+            and glass["workspace"] == world.key_workspace
+            and glass["subject"] in {None, world.subject}
+            and glass["begins"] <= world.now < glass["until"]
+            and not glass["ended"]
+            for glass in world.glasses
+        )
+    )
 
 
 def defects(world: World) -> set[str]:
@@ -134,9 +154,14 @@ def _defects(world: World) -> Iterator[str]:
         if age is None or not -60 <= age <= place["factor_seconds"]:
             yield "mfa_stale"
     responsible = {world.key_owner, world.person} | ({world.app["owner"]} if world.app else set())
+    emergency = in_emergency(world)
     for late, word, reason in (
-        (world.overdue, "training", "training_overdue"),
-        (world.unsigned, "acknowledgement", "policy_unsigned"),
+        ()
+        if emergency
+        else (
+            (world.overdue, "training", "training_overdue"),
+            (world.unsigned, "acknowledgement", "policy_unsigned"),
+        )
     ):
         if late is None:
             if word in demands:
@@ -179,7 +204,7 @@ def _defects(world: World) -> Iterator[str]:
     resolved = world.subject is not None and world.subject not in {"unknown", "multiple"}
     team = world.teams.get((world.key_workspace, world.subject)) if resolved and place else None
     relations = team["members"].get(world.person, set()) if team and known else set()
-    if "care_team" in demands and not relations:
+    if "care_team" in demands and not relations and not emergency:
         yield "relationship_missing"
     if "psychotherapy" in classes and not (
         team and known and (world.person in team["authorized"] or ("originator" in relations and purpose == "TREAT"))
@@ -190,7 +215,10 @@ def _defects(world: World) -> Iterator[str]:
 
 
 def sees_originals(world: World) -> bool:
-    """For a case without defects: every holder of roles involved has a row that fits and shows them."""
+    """For a case without defects: every holder of roles involved has a row that fits and shows them.
+
+    In an emergency the person's own role alone counts.
+    """
     return all(any(ROLES[role][3] for role in roles) for roles in _fitting(world))
 
 
@@ -198,6 +226,8 @@ def unmasked(world: World, profile: set | None) -> set:
     """For a case without defects: what the task needs, within what the fitting roles may pass."""
     by_purpose = {"DATE", "AGE", "DEMOGRAPHIC"} if purpose_of(world) in {"TREAT", "ETREAT"} else set()
     wanted = by_purpose if profile is None else set(profile)
+    if in_emergency(world):
+        wanted |= {"DATE", "AGE", "DEMOGRAPHIC"}
     for roles in _fitting(world):
         if all(PASSES[role] is not None for role in roles):
             wanted &= set().union(*(PASSES[role] for role in roles))
@@ -206,7 +236,7 @@ def unmasked(world: World, profile: set | None) -> set:
 
 def _fitting(world: World) -> list[list[str]]:
     known = world.people.get(world.person)
-    holders = ([known[1]] if known else []) + ([world.app["roles"]] if world.app else [])
+    holders = ([known[1]] if known else []) + ([world.app["roles"]] if world.app and not in_emergency(world) else [])
     purpose, classes = purpose_of(world), carried(world)
     return [
         [

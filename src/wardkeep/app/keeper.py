@@ -222,6 +222,7 @@ def _for_workers(registry: Registry) -> Registry:
     return replace(
         registry,
         logins={},
+        offline_codes={},
         reviews={},
         review_items={},
         sanctions={},

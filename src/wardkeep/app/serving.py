@@ -37,6 +37,8 @@ from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable, WitnessD
 from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.witnessing import Publisher
 from wardkeep.compliance.activity import Activity
+from wardkeep.compliance.break_glass import is_unsettled
+from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.review_clock import tend
 from wardkeep.compliance.searching import Searcher
@@ -46,6 +48,7 @@ from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.limits import Limits
 from wardkeep.gateway.record import Recorder
 from wardkeep.identity.last_use import LastUse
+from wardkeep.identity.sessions import Guesses
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import Settings
 from wardkeep.settings import clock as real_clock
@@ -243,6 +246,7 @@ class _Instance:
             clock=self.clock,
             registry=lambda: home.control.registry,
         )
+        guesses = Guesses()
         control = control_app(
             control=home.control,
             searcher=self.searcher,
@@ -252,6 +256,13 @@ class _Instance:
             tenant=home.keyring.tenant,
             last_used=self.desk.sequencer.last_use.at,
             note_used=self._note_used,
+            factors=Factors(
+                keys=home.keys,
+                tenant=home.keyring.tenant,
+                sessions=home.sessions,
+                guesses=guesses,
+                clock=self.clock,
+            ),
         )
         pages = pages_app(
             control=home.control,
@@ -266,6 +277,7 @@ class _Instance:
             ledger=home.ledger,
             activity=Activity(ledger=home.ledger),
             vitals=self._vitals,
+            guesses=guesses,
         )
         self._later(self._count_activity(pages.activity))
         front = FrontPage(control=control, pages=pages, readiness=self._readiness)
@@ -373,6 +385,7 @@ class _Instance:
             clock=self.clock,
             sent=self._sent,
             lag_seconds=self._witness_lag,
+            is_glass_broken=lambda: is_unsettled(self.home.control.registry, self.clock().wall),
             started_at=self.started_at,
         )
         await watch.begin()
@@ -523,6 +536,7 @@ class _Instance:
             "alarm_witness": float(watched.get("alarm_witness", 0)),
             "index_entries": float(index.size if index is not None else 0),
             "index_rebuilt": float(index.rebuilt if index is not None else 0),
+            "alarm_break_glass": float(watched.get("alarm_break_glass", 0)),
             "canary_age_seconds": float(watched.get("canary_age_seconds", 0)),
             "watch_age_seconds": float(watched.get("watch_age_seconds", 0)),
             "witness_lag_seconds": float(publisher.lag_seconds if publisher is not None else 0),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from wardkeep.cli._break_glass import register as register_break_glass
 from wardkeep.cli._client import client
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_table, report
 
@@ -12,11 +13,12 @@ Request = Annotated[str, typer.Argument(metavar="ID", help="The request's id.")]
 
 def register(root: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Requests for access: who asks does not approve.")
+    group = typer.Typer(no_args_is_help=True, help="Requests for access, which others approve, and emergencies.")
     group.command("request")(request)
     group.command("list")(list_requests)
     group.command("approve")(approve)
     group.command("deny")(deny)
+    register_break_glass(group)
     root.add_typer(group, name="access")
 
 

@@ -18,6 +18,8 @@ def leaving(registry: Registry, person: str) -> tuple[Change, ...]:
     changes = [Change(kind=Kind.PEOPLE, id=person, record=record)]
     if person in registry.logins:
         changes.append(Change(kind=Kind.LOGINS, id=person, record=None))
+    if person in registry.offline_codes:
+        changes.append(Change(kind=Kind.OFFLINE_CODES, id=person, record=None))
     changes += [
         Change(kind=Kind.KEYS, id=name, record=replace(key, is_revoked=True))
         for name, key in sorted(registry.keys.items())

@@ -116,10 +116,12 @@ def _without_secrets(payload: Any) -> Any:
     changes = payload.get("changes", []) if isinstance(payload, dict) else []
     for change in changes:
         record = change["record"]
-        if change["kind"] in {Kind.SECRETS, Kind.LOGINS} and record is not None:
+        if change["kind"] in {Kind.SECRETS, Kind.LOGINS, Kind.OFFLINE_CODES} and record is not None:
             change["record"] = _HIDDEN
         elif isinstance(record, dict):
-            record.update({name: _HIDDEN for name in ("mac", "credential_mac") if record.get(name) is not None})
+            record.update(
+                {name: _HIDDEN for name in ("mac", "credential_mac", "ticket_mac") if record.get(name) is not None}
+            )
     return payload
 
 

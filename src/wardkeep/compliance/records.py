@@ -20,6 +20,7 @@ from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
+from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
@@ -105,6 +106,8 @@ class Kind(StrEnum):
     ASSETS = "assets"
     USES = "uses"
     RIGHTS = "rights"
+    BREAK_GLASS = "break_glass"
+    OFFLINE_CODES = "offline_codes"
 
 
 _TYPES: Final = MappingProxyType(
@@ -150,6 +153,8 @@ _TYPES: Final = MappingProxyType(
         Kind.ASSETS: Asset,
         Kind.USES: UseCase,
         Kind.RIGHTS: RightsRequest,
+        Kind.BREAK_GLASS: BreakGlass,
+        Kind.OFFLINE_CODES: OfflineCodes,
     }
 )
 
@@ -195,6 +200,8 @@ Record = (
     | Asset
     | UseCase
     | RightsRequest
+    | BreakGlass
+    | OfflineCodes
 )
 
 
@@ -296,10 +303,8 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, items=items)
         case Incident():
             return _incident_pointing(record, pointer)
-        case ReviewItem(words=words) if words == SEE_THIS_ENTRY:
-            return replace(record, words=pointer)
-        case ReviewCampaign():
-            return _review_pointing(record, pointer)
+        case ReviewItem() | ReviewCampaign() | BreakGlass():
+            return _access_pointing(record, pointer)
         case Vendor(suspended_because=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, suspended_because=pointer)
         case _:
@@ -316,12 +321,18 @@ def _incident_pointing(record: Incident, pointer: str) -> Incident:
     return replace(record, steps=steps, factors=factors)
 
 
-def _review_pointing(record: ReviewCampaign, pointer: str) -> ReviewCampaign:
-    """Return the campaign with what this entry did pointing at it."""
-    notices = tuple(replace(each, words=pointer) if each.words == SEE_THIS_ENTRY else each for each in record.notices)
-    opened = pointer if record.words == SEE_THIS_ENTRY else record.words
-    closed = pointer if record.closed_words == SEE_THIS_ENTRY else record.closed_words
-    return replace(record, notices=notices, words=opened, closed_words=closed)
+def _access_pointing(record: ReviewItem | ReviewCampaign | BreakGlass, pointer: str) -> Record:
+    """Return the record with what this entry did pointing at it."""
+    words = pointer if record.words == SEE_THIS_ENTRY else record.words
+    match record:
+        case ReviewItem():
+            return replace(record, words=words)
+        case BreakGlass(review_words=reviewed):
+            return replace(record, words=words, review_words=pointer if reviewed == SEE_THIS_ENTRY else reviewed)
+        case ReviewCampaign(closed_words=closed):
+            notices = tuple(replace(e, words=pointer) if e.words == SEE_THIS_ENTRY else e for e in record.notices)
+            closed = pointer if closed == SEE_THIS_ENTRY else closed
+            return replace(record, notices=notices, words=words, closed_words=closed)
 
 
 def stored(changes: Sequence[Change]) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str]]]:

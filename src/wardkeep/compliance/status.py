@@ -21,6 +21,7 @@ from wardkeep.audit.tree import leaf_hash
 from wardkeep.compliance.addressable import addressable_ids
 from wardkeep.compliance.catalogue import Catalogue, Control, load_catalogue
 from wardkeep.compliance.incidents import clocks_of, outstanding
+from wardkeep.compliance.watch import Alarm
 from wardkeep.model.access import RequestStatus, Role
 from wardkeep.model.incident import Conclusion, IncidentFactor
 from wardkeep.model.registry import AgreementStatus, Registry
@@ -28,6 +29,8 @@ from wardkeep.model.registry import AgreementStatus, Registry
 FRESH_FOR: Final = timedelta(seconds=60)
 WINDOW: Final = 2000
 _SAMPLES: Final = 3
+# An open emergency says nothing about the record of it.
+_NO_ALARM: Final = frozenset({Alarm.BREAK_GLASS.value})
 
 
 class Standing(StrEnum):
@@ -207,7 +210,10 @@ def _record_is_complete(_: Registry, window: Window, __: date) -> Finding:
     last = {
         str(each.detail["alarm"]): each
         for each in window.headers
-        if each.type == "alarm" and each.detail is not None and "alarm" in each.detail
+        if each.type == "alarm"
+        and each.detail is not None
+        and "alarm" in each.detail
+        and each.detail["alarm"] not in _NO_ALARM
     }
     wrong = [f"alarm {name} in entry {each.index}" for name, each in last.items() if each.decision != "cleared"]
     found = _entries_follow(_, window, __)

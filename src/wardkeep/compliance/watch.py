@@ -33,12 +33,16 @@ _HEAD_BYTES: Final = 200
 
 
 class Alarm(StrEnum):
-    """What can be wrong with the record. Values stand in entries and metrics and are never renamed."""
+    """What can be wrong with the record, and `BREAK_GLASS`: somebody broke the glass, and nobody reviewed it yet.
+
+    Values stand in entries and metrics and are never renamed.
+    """
 
     CANARY = "canary"
     GAP = "gap"
     UNRECORDED_CALL = "unrecorded_call"
     WITNESS = "witness"
+    BREAK_GLASS = "break_glass"
 
 
 class Watched(Protocol):
@@ -75,6 +79,7 @@ class Watch:
     sent: Callable[[], int]
     lag_seconds: Callable[[], float]
     started_at: int
+    is_glass_broken: Callable[[], bool] = lambda: False
     previous: bytes = ZERO_HASH
     seen: int = 0
     requests: int = 0
@@ -102,6 +107,7 @@ class Watch:
         self._set(Alarm.GAP, await self._is_gap())
         self._set(Alarm.UNRECORDED_CALL, self.gap_at is None and sent > self.requests and self._is_caught_up)
         self._set(Alarm.WITNESS, self.lag_seconds() > STALE_SECONDS)
+        self._set(Alarm.BREAK_GLASS, self.is_glass_broken())
         self.turned_at_ns = self.clock().mono_ns
         await self._tell()
         return frozenset(self.raised)

@@ -1,4 +1,6 @@
-"""Credentials of applications and of people on the command line: `wk_live_<id>_<secret><crc>` and `wk_user_...`.
+"""Credentials of applications, of people on the command line, and tickets of a broken glass.
+
+`wk_live_<id>_<secret><crc>`, `wk_user_...` and `wk_glass_...`.
 
 The secret is 32 symbols of base 62 (190 bits), the last six are a CRC-32 of everything before, so that a scanner tells
 a leaked key from noise and a typing error is told from a wrong key. Only an HMAC is stored; the key is shown once.
@@ -14,6 +16,7 @@ from typing import Final
 
 from wardkeep.crypto.mac import is_equal, mac
 from wardkeep.identity.tokens import Proven, Tokens
+from wardkeep.model.access import Application
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry
 from wardkeep.model.sensitive import Secret
@@ -21,7 +24,7 @@ from wardkeep.model.stages import Assurance, Call, Identified
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_SHAPE: Final = re.compile(r"wk_(live|user)_([0-9a-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
+_SHAPE: Final = re.compile(r"wk_(live|user|glass)_([0-9a-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
 _NOBODY: Final = bytes(32)
 
 
@@ -50,7 +53,7 @@ def _checksum(stem: str) -> str:
 
 
 def new_credential(kind: str, mac_key: bytes, randomness: Callable[[int], bytes]) -> NewCredential:
-    """Make a credential of `kind` "live" (application) or "user" (person)."""
+    """Make a credential of `kind` "live" (application), "user" (person) or "glass" (an emergency)."""
     identifier = _base62(int.from_bytes(randomness(10), "big"), 12).lower()
     secret = "".join(_ALPHABET[byte % 62] for byte in randomness(128) if byte < 248)[:32]
     stem = f"wk_{kind}_{identifier}_{secret}"
@@ -88,7 +91,9 @@ def identify(
         return Refused(reason=Reason.OWNER_INACTIVE)
     proven = None
     if call.person_token is not None:
-        proven = tokens.prove(call.person_token, registry, application, now) if tokens is not None else None
+        proven = _of_ticket(call.person_token, registry, application, mac_key, now)
+        if proven is None and tokens is not None:
+            proven = tokens.prove(call.person_token, registry, application, now)
         if proven is None or call.person not in {None, proven.person.id}:
             return Refused(reason=Reason.PERSON_TOKEN_INVALID)
     return Identified(
@@ -100,9 +105,30 @@ def identify(
         assurance=_assurance_of(call, proven),
         second_factor_at=proven.second_factor_at if proven is not None else None,
         subject_tag=subject_tag(mac_key, key.workspace, call.subject)
-        if call.subject is not None and registry.care_teams
+        if call.subject is not None and (registry.care_teams or registry.break_glass)
         else None,
     )
+
+
+def _of_ticket(
+    token: Secret[str], registry: Registry, application: Application | None, mac_key: bytes, now: datetime
+) -> Proven | None:
+    """Return whom the ticket of a broken glass proves, to an application of its workspace and while it lasts.
+
+    It needs no identity provider: that is what it is for. A key without application is nobody to prove anybody to.
+    """
+    presented = token.reveal()
+    parsed = parse_credential(presented)
+    if parsed is None or parsed[0] != "glass":
+        return None
+    glass = registry.break_glass.get(parsed[1])
+    stored = glass.ticket_mac if glass is not None else _NOBODY
+    if not is_equal(credential_mac(mac_key, presented), stored) or glass is None or application is None:
+        return None
+    person = registry.people.get(glass.person)
+    if person is None or not person.is_active or application.workspace != glass.workspace or not glass.is_open(now):
+        return None
+    return Proven(person=person, second_factor_at=glass.began_at)
 
 
 def _person_of(call: Call, registry: Registry, proven: Proven | None) -> Person | None:

@@ -21,6 +21,7 @@ from wardkeep.model.access import (
 )
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
+from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
@@ -337,3 +338,5 @@ class Registry:
     assets: dict[str, Asset] = field(default_factory=dict)
     uses: dict[str, UseCase] = field(default_factory=dict)
     rights: dict[str, RightsRequest] = field(default_factory=dict)
+    break_glass: dict[str, BreakGlass] = field(default_factory=dict, repr=False)
+    offline_codes: dict[str, OfflineCodes] = field(default_factory=dict, repr=False)

@@ -109,6 +109,7 @@ class Permitted:
 
     `subject` is the caller's opaque handle, or None when unresolved. `keeps` names the identifier classes that pass
     unchanged by purpose (dates and ages for treatment) or task profile. Without `reveals` the answer keeps surrogates.
+    `break_glass` is the emergency that widened it, if one did.
     """
 
     identified: Identified
@@ -119,6 +120,7 @@ class Permitted:
     keeps: frozenset[str]
     data_classes: frozenset[DataClass] = frozenset({DataClass.ORDINARY})
     reveals: bool = False
+    break_glass: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from wardkeep.model.access import (
     Role,
     Workspace,
 )
+from wardkeep.model.break_glass import BreakGlass
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry, Route
 from wardkeep.model.stages import Assurance
@@ -34,7 +35,8 @@ class Case(NamedTuple):
     """All that stage 3 looks at, once. What is not known is None, and denies where it is needed.
 
     `person` is on whose behalf the call is, when that person exists and is active; `stated_person` that somebody was
-    named at all. `subject_tag` is the blind index under which the subject's care team is kept.
+    named at all. `subject_tag` is the blind index under which the subject's care team is kept. `glass` is the emergency
+    that this call is in, when its person broke the glass.
     """
 
     registry: Registry
@@ -58,6 +60,7 @@ class Case(NamedTuple):
     route: Route | None
     data_classes: frozenset[DataClass] | None
     team: CareTeam | None
+    glass: BreakGlass | None = None
 
 
 Check = Callable[[Case], Refused | None]
@@ -137,7 +140,12 @@ def _acknowledgement(case: Case) -> Refused | None:
 
 
 def _duty(case: Case, late: frozenset[str] | None, requirement: Requirement, reason: Reason) -> Refused | None:
-    """What is known to be overdue always counts; what nobody knows denies where the workspace demands it."""
+    """What is known to be overdue always counts; what nobody knows denies where the workspace demands it.
+
+    Not in an emergency: a broken glass widens over training and acknowledgement (DESIGN section 5).
+    """
+    if case.glass is not None:
+        return None
     if late is None:
         if case.workspace is not None and requirement not in case.workspace.requires:
             return None
@@ -229,7 +237,12 @@ def _covered(case: Case, rows: list[DataRole]) -> Refused | None:
 
 
 def _relationship(case: Case) -> Refused | None:
-    """The subject's care team, where the workspace keeps them (minimum necessary by relationship)."""
+    """The subject's care team, where the workspace keeps them (minimum necessary by relationship).
+
+    Not in an emergency: a broken glass widens over it.
+    """
+    if case.glass is not None:
+        return None
     workspace = case.workspace
     if workspace is not None and Requirement.CARE_TEAM not in workspace.requires:
         return None

@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Final
 
 from wardkeep.model.access import Application, DataClass, Purpose
+from wardkeep.model.break_glass import BreakGlass
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry
 from wardkeep.model.stages import Assurance, Facts, Identified, Permitted
 from wardkeep.policy.criteria import CHECKS, CRITERIA, UNRESOLVED, Case, covers, rows_of
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 
 # DESIGN 3.6, patient safety: a changed date or dose harms a patient, so on treatment routes they go unchanged.
 _KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE", "DEMOGRAPHIC"})
@@ -73,6 +74,7 @@ def decide(identified: Identified, facts: Facts) -> Permitted | Refused:
         keeps=keeps,
         data_classes=classes,
         reveals=reveals,
+        break_glass=case.glass.id if case.glass is not None else None,
     )
 
 
@@ -109,6 +111,7 @@ def case_of(
     if team is not None and (workspace is None or team.workspace != workspace.id):
         team = None
     assumed = workspace.assumed if workspace is not None else frozenset(DataClass)
+    used_for = key.default_purpose if purpose is None else _PURPOSES.get(purpose)
     return Case(
         registry=registry,
         now=now,
@@ -127,11 +130,45 @@ def case_of(
         training_overdue=training_overdue,
         policies_unsigned=policies_unsigned,
         workspace=workspace,
-        purpose=key.default_purpose if purpose is None else _PURPOSES.get(purpose),
+        purpose=used_for,
         route=registry.routes.get(model) if model is not None else None,
         data_classes=_classes(data_classes, assumed),
         team=team,
+        glass=_glass_of(
+            registry,
+            person=person,
+            assurance=assurance,
+            purpose=used_for,
+            workspace=key.workspace,
+            subject_tag=subject_tag,
+            now=now,
+        )
+        if registry.break_glass
+        else None,
     )
+
+
+def _glass_of(
+    registry: Registry,
+    *,
+    person: Person | None,
+    assurance: Assurance,
+    purpose: Purpose | None,
+    workspace: str,
+    subject_tag: str | None,
+    now: datetime,
+) -> BreakGlass | None:
+    """Return the emergency that this call is in: a proven person's, there, now, for that subject, to treat.
+
+    An application's word is no proof: it could name whoever broke the glass.
+    """
+    if person is None or not person.is_active or assurance is not Assurance.VERIFIED or purpose is not Purpose.ETREAT:
+        return None
+    for _, each in sorted(registry.break_glass.items()):
+        is_theirs = each.person == person.id and each.workspace == workspace and each.is_open(now)
+        if is_theirs and each.subject_tag in {None, subject_tag}:
+            return each
+    return None
 
 
 def granted(case: Case) -> tuple[frozenset[str], bool]:
@@ -139,11 +176,17 @@ def granted(case: Case) -> tuple[frozenset[str], bool]:
 
     A route's task profile states what the task needs; without one, dates and ages for treatment. Every role involved
     must permit either: the person's and the application's. A key without application has its scope and no role.
+
+    In an emergency masking gives way for who treats: originals are shown, and what treatment needs passes, within the
+    person's own role. What the route's privacy policy does to a class stays.
     """
     profile = case.route.passes if case.route is not None else None
     passes = profile if profile is not None else _KEPT_FOR_TREATMENT if case.purpose in _TREATMENT else _NOTHING
     reveals = True
-    for each in (case.person, case.application):
+    holders: tuple[Person | Application | None, ...] = (case.person, case.application)
+    if case.glass is not None:
+        passes, holders = passes | _KEPT_FOR_TREATMENT, (case.person,)
+    for each in holders:
         if each is not None:
             rows = [row for row in rows_of(each.roles) if covers(row, case)]
             passes = passes & _NOTHING.union(*(row.passes for row in rows))

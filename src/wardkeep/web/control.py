@@ -22,6 +22,7 @@ from wardkeep.compliance import deployments, people, two_people, vendors
 from wardkeep.compliance import forms as form
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.errors import EntryShredded, EntryUnopenable, NotAllowed
+from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
@@ -40,6 +41,7 @@ from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_activity import ACTIVITY_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
+from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
@@ -74,6 +76,7 @@ class ControlFace:
     last_used: Callable[[str], datetime | None]
     note_used: Callable[[str], None]
     searcher: Searcher
+    factors: Factors | None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -172,6 +175,7 @@ def control_app(
     searcher: Searcher,
     last_used: Callable[[str], datetime | None] = lambda _: None,
     note_used: Callable[[str], None] = lambda _: None,
+    factors: Factors | None = None,
 ) -> ControlFace:
     """Return the control API. `keys` check personal credentials and seal vendor credentials."""
     return ControlFace(
@@ -183,6 +187,7 @@ def control_app(
         last_used=last_used,
         note_used=note_used,
         searcher=searcher,
+        factors=factors,
     )
 
 
@@ -451,6 +456,7 @@ ROUTES: Final = (
     *RELEASE_ROUTES,
     *REPORT_ROUTES,
     *REVIEW_ROUTES,
+    *GLASS_ROUTES,
 )
 
 

@@ -43,7 +43,8 @@ _OWN: Final = {
 }
 _DATA_CLASS: Final = b"wardkeep-data-class"
 _CLASSES: Final = re.compile(r"[a-z0-9_]{1,32}(?:,[a-z0-9_]{1,32}){0,7}")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+# A token of an identity provider (RFC 7515 section 7.1), or the ticket of a broken glass.
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|wk_glass_[0-9A-Za-z_]{51}")
 _HANDLE: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 _VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

@@ -279,6 +279,7 @@ def pages_app(
     ledger: Explored,
     activity: Activity,
     vitals: Callable[[], Vitals],
+    guesses: Guesses | None = None,
 ) -> PagesFace:
     """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one.
 
@@ -290,7 +291,7 @@ def pages_app(
         tenant=tenant,
         clock=clock,
         sessions=sessions,
-        guesses=Guesses(),
+        guesses=guesses if guesses is not None else Guesses(),
         ceremonies=Ceremonies(keys.api_key_key),
         scheme=scheme,
         breached=breached,

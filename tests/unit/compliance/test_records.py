@@ -37,6 +37,7 @@ from wardkeep.model.access_review import (
     Suggestion,
 )
 from wardkeep.model.activity import ActivityItem, ActivityReview, Signal, Thresholds, Verdict
+from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
 from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.disclosure import Disclosure, RecipientKind, Suspension
 from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
@@ -189,6 +190,21 @@ SAMPLES = {
         grace_until=datetime(2026, 2, 15, tzinfo=UTC),
     ),
     Kind.REVIEW_SCHEDULES: ReviewSchedule(every_days=60, set_by="p"),
+    Kind.BREAK_GLASS: BreakGlass(
+        id="g",
+        person="p",
+        workspace="w",
+        method=GlassMethod.OFFLINE_CODE,
+        began_at=datetime(2026, 1, 1, tzinfo=UTC),
+        until=datetime(2026, 1, 2, tzinfo=UTC),
+        review_by=datetime(2026, 1, 9, tzinfo=UTC),
+        ticket_mac=os.urandom(32),
+        subject_tag="ab" * 16,
+        outcome=GlassOutcome.MISUSED,
+    ),
+    Kind.OFFLINE_CODES: OfflineCodes(
+        id="p", macs=(os.urandom(32),), made_by="q", made_at=datetime(2026, 1, 1, tzinfo=UTC)
+    ),
     Kind.ORGANISATION: registry().organisation,
     Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
     Kind.AGREEMENTS: agreement(expires_on=None),
