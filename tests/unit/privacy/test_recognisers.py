@@ -255,3 +255,33 @@ def test_places_by_their_numbers_and_in_claims(text, surfaces):
     spans = Detector("balanced").recognise(text)
     found = [text[s.start : s.end] for s in spans if s.rule in {"coordinates", "x12-address"}]
     assert found == surfaces
+
+
+@pytest.mark.parametrize(
+    ("text", "surface"),
+    [
+        ("MDT list, Weds 4 Mar 26, item 7", "Weds 4 Mar 26"),
+        ("seen for ninety minutes on the 6th of November at her request", "the 6th of November"),
+        ("around mid-August 2025 and", "mid-August 2025"),
+        ("the Pyxis login used was epapad77 and", "epapad77"),
+        ("[transcribed by jmarsden3; names", "jmarsden3"),
+        ("operator: svc_ltrevino\n", "svc_ltrevino"),
+        ('{"city":"Ely","state":"MN","postalCode":"55731"}', "MN"),
+        ("Joop, ninety-six, has COPD", "ninety-six"),
+    ],
+)
+def test_whole_surfaces(text, surface):
+    assert surface in [text[s.start : s.end] for s in Detector("balanced").recognise(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "45 CFR 164.502(b) says so",
+        "docker -p 127.0.0.1:8080",
+        '{"state":"active","kind":"job"}',
+        "RxNorm CUIs such as 197361.",
+    ],
+)
+def test_law_machines_and_states_of_jobs_are_nobodys(text):
+    assert Detector("balanced").recognise(text) == []

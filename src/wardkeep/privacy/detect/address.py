@@ -168,6 +168,18 @@ def _coordinates(reading: Reading, end: int) -> Iterable[Span]:
             yield Span(found.start(), found.end(), IdentifierType.LOCATION, "coordinates")
 
 
+_STATE_VALUE: Final = re.compile(r'"[ ]?:[ ]?"([^"\n]{2,24})"')
+_ADDRESS_KEY: Final = re.compile(r'"(?:city|line|postalCode|postal_code|zip|street)"', re.IGNORECASE)
+
+
+def _state_key(reading: Reading, end: int) -> Iterable[Span]:
+    """The state in an address of JSON: it stands beside a city or a postal code (FHIR R4 Address)."""
+    found = _STATE_VALUE.match(reading.text, end)
+    if found is None or not _ADDRESS_KEY.search(reading.text, max(0, end - 160), found.end() + 80):
+        return ()
+    return (Span(found.start(1), found.end(1), IdentifierType.LOCATION, "address-state"),)
+
+
 def _segment(reading: Reading, end: int) -> Iterable[Span]:
     """The address line (N3) or place (N4) of an X12 transaction: its elements, up to the segment's end."""
     found = _ELEMENTS.match(reading.text, end)
@@ -178,6 +190,7 @@ NOMINATIONS: Final = (
     Nomination(
         rule="coordinates", expression=r"\d\.\d{4,}[\"']?[,; \t]{1,3}[\"']?-?\d{1,3}\.\d{4}", examine=_coordinates
     ),
+    Nomination(rule="address-state", expression=r"\"state", examine=_state_key),
     Nomination(rule="x12-address", expression=r"(?:~|^|\n)N[34]\*", examine=_segment),
     Nomination(rule="address", expression=r"[0-9][A-Za-z]? {1,2}[A-Z0-9]", examine=_street),
     Nomination(

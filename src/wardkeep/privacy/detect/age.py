@@ -51,12 +51,20 @@ _PERSON: Final = re.compile(
 )
 
 
+# "Joop, ninety-six, has": between commas an exact number of words is an age.
+_ALONE: Final = re.compile(r", ninety-[a-z]+,", re.IGNORECASE)
+
+
 def _spelled(reading: Reading, _end: int) -> Iterable[Span]:
     text = reading.text
     for found in _SPELLED.finditer(text):
         start, end = found.span()
         if _SPELLED_AFTER.match(text, end) or (
-            _SPELLED_BEFORE.search(text, max(0, start - 16), start) and not _NOT_AGE_AFTER.match(text, end)
+            not _NOT_AGE_AFTER.match(text, end)
+            and (
+                _SPELLED_BEFORE.search(text, max(0, start - 16), start)
+                or _ALONE.fullmatch(text, max(0, start - 2), end + 1)
+            )
         ):
             yield Span(start, end, IdentifierType.AGE, "age-spelled")
 

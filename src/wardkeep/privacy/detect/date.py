@@ -51,7 +51,8 @@ _WORDED: Final = re.compile(
     # day before month, also ranges: 14 March, the 14th of March, 5/dic/25, 16 Jun-3 Jul
     rf"(?:(?:{_DAY}[ ]?(?:-|to|al?)[ ]?)?{_DAY}(?:[ ]{{1,2}}|[ ]of[ ]|[ ]de[ ]|-|[ ]?/"
     rf"|\.[ ]?)?(?:{_MONTHS})(?![a-z\xe1-\xfa])\.?"
-    rf"{_ENDING}(?:(?<=\d)(?::\d\d:\d\d:\d\d(?:[ ][+-]\d{{4}})?|{_CLOCK}))?)"
+    rf"(?:[ ]\d\d(?![\w:/%.-]|[ ]?(?:y/?o|mg|f|m|years?|min|days?)\b)|{_ENDING})"
+    rf"(?:(?<=\d)(?::\d\d:\d\d:\d\d(?:[ ][+-]\d{{4}})?|{_CLOCK}))?)"
     # month before day
     rf"|(?:{_MONTHS})(?![a-z\xe1-\xfa])\.?"
     rf"(?:(?:[ ]{{1,2}}(?:the )?|-|/|,[ ]?){_DAY}(?![\d/:%]|\.\d|[ ]?(?:mg|mcg|ml"
@@ -64,6 +65,8 @@ _SPOKEN: Final = re.compile(
     rf"|(?:{_MONTHS})[ ](?:the )?{_SAID})(?![a-z]){_SAID_YEAR}",
     re.IGNORECASE,
 )
+# "the 6th of November", "mid-August 2025": what narrows or leads to a date is read with it.
+_BEFORE: Final = re.compile(r"\b(?:the[ ]|(?:early|mid|late)[ -])\Z")
 _SAID_WORDS: Final = frozenset([*_ORDINAL.split("|"), *spoken.NUMBER.split("|"), "primero"])
 _CODE: Final = re.compile(r"(?:SEP|MAR|DEC|JUN|MAY)[-, ]{1,2}\d")
 _NOT_MONTH: Final = re.compile(r"\s?(?:\d+\s?-\s?FU|criteria|clinic|protocol)", re.IGNORECASE)
@@ -202,7 +205,10 @@ def _worded(reading: Reading, end: int) -> Iterable[Span]:
         if any(map(str.isdigit, run)):
             if _NOT_MONTH.match(text, found.end()) or _CODE.fullmatch(run):
                 return ()
-            return (Span(found.start(), found.end(), IdentifierType.DATE, "date-worded"),)
+            start = found.start()
+            if (said := _BEFORE.search(text, max(0, start - 6), start)) and (run[0].isdigit() or said[0] != "the "):
+                start = said.start()
+            return (Span(start, found.end(), IdentifierType.DATE, "date-worded"),)
         break
     else:
         return ()

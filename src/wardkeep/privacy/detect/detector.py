@@ -27,6 +27,7 @@ from wardkeep.privacy.detect import (
     provider_number,
     record_number,
     ssn,
+    table,
     url,
     vin,
 )
@@ -56,6 +57,7 @@ _NOMINATIONS: Final = (
     *demographic.NOMINATIONS,
     *address.NOMINATIONS,
     *names.NOMINATIONS,
+    *table.NOMINATIONS,
     *image.NOMINATIONS,
     *disguised.NOMINATIONS,
     *(nomination for nomination, _ in hidden.MAKERS),

@@ -48,12 +48,15 @@ _PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
 _MEASURE: Final = re.compile(r"[A-Z]{3}-\d")
 # "ICD" alone is a defibrillator, and what follows it is its serial number.
 _CODE_BEFORE: Final = re.compile(
-    r"\b(?:HCPCS|CPT|ICD-?(?:9|10|11)(?:-CM|-PCS)?|LOINC|DRG|SNOMED(?: CT)?|RxNorm|ATC)\W{1,3}\Z"
+    r"\b(?:HCPCS|CPT|ICD-?(?:9|10|11)(?:-CM|-PCS)?|LOINC|DRG|SNOMED(?: CT)?|RxNorm(?: CUIs?)?|ATC)"
+    r"(?: codes?)?(?: such as| like| is)?\W{1,3}\Z"
 )
 # What numbers of a person stand behind: their cues in capitals are no trial.
 _CUES: Final = word_set(
     "mrn acct acc enc pat pid case csn fin ssn dob room bed ext fax tel cell visit claim auth rx ref"
 )
+_LAW: Final = re.compile(r"\b(?:CFR|USC|U\.S\.C\.)(?: part| section|[ \u00a7])* ?[\d.]{1,12}(?:\(\w{1,3}\)?){0,4}")
+_NOBODYS: Final = frozenset({"127.0.0.1", "0.0.0.0", "localhost", "911", "988"})  # noqa: S104 - read, not bound to
 _LONGEST_CODE: Final = 14
 _UNIT_AFTER: Final = re.compile(
     r"[ ]?(?:(?:copies|iu|cfu|mg|mcg|ug|ml|pg|ng|cells|/u?l|k|cgy|kcal|units?(?! ?#?[\dA-Z]))\b|/mm|x ?10)",
@@ -73,6 +76,8 @@ def is_harmless(reading: Reading, span: Span) -> bool:
     """Whether a find of the classifier is an eponym at its place, a measured value, or the code of a thing."""
     text = reading.text
     if _FORMATS.issuperset(_SPACED.findall(text[span.start : span.end].lower())):
+        return True
+    if text[span.start : span.end] in _NOBODYS or _is_law(text, span):
         return True
     if span.type in _NAMED and (_is_opening_word(reading, span) or _is_asking(text, span)):
         return True
@@ -108,6 +113,11 @@ def _is_generalised(text: str, span: Span) -> bool:
     if span.start < begin:
         return False  # a whole address that ends so
     return text[span.start : span.end] == "000" or _THREE_DIGITS.fullmatch(text, begin, span.end) is not None
+
+
+def _is_law(text: str, span: Span) -> bool:
+    found = _LAW.search(text, max(0, span.start - 28), span.end)
+    return found is not None and span.start <= found.end() and found.end() >= span.end
 
 
 def _is_asking(text: str, span: Span) -> bool:

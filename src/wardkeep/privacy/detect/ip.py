@@ -12,9 +12,14 @@ _V4: Final = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0
 _V6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:\.[0-9.]{1,11})?(?![\w:])")
 _MAC: Final = re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:-])")
 
+# Each machine's own address (RFC 1122, 3.2.1.3) and masks: nobody's.
+_NOBODYS: Final = ("127.", "0.0.0.0", "255.")  # noqa: S104 - read, not bound to
+
 
 def _v4(reading: Reading, _end: int) -> Iterable[Span]:
     for found in _V4.finditer(reading.text):
+        if found[0].startswith(_NOBODYS):
+            continue
         yield Span(found.start(), found.end(), IdentifierType.IP, "ipv4")
 
 

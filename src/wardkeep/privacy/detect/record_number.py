@@ -100,7 +100,8 @@ def _code(reading: Reading, end: int) -> Iterable[Span]:
 
 _HANDLE: Final = re.compile(r"(?<![\w@.])@[A-Za-z][\w.]{2,30}(?<![.])")
 _LOGIN: Final = re.compile(
-    r"[\s:=\"'(]{1,4}(?:is |name |id |= ?)?[\"']?(@?[A-Za-z][A-Za-z0-9]*[\d._-][\w.-]{1,30}(?<![.-])"
+    r"[\s:=\"'(]{1,4}(?:used )?(?:is |was |name |id |by |= ?)?[\"']?"
+    r"(@?[A-Za-z][A-Za-z0-9]*[\d._-][\w.-]{0,30}(?<![._-])"
     r"|@[\w.]{3,30})(?![@\w])"
 )
 
@@ -122,7 +123,7 @@ NOMINATIONS: Final = (
         rule="login",
         expression=(
             r"\b(?:user(?:name|id)?|login|usr|handle|insta(?:gram)?|ig|snap(?:chat)?|tiktok|discord|reddit|venmo"
-            r"|usuario"
+            r"|usuario|operator|uid|sign-?in|logged in as|(?:typed|transcribed|entered|keyed) by"
             r"|account name|screen ?name|portal|mychart|gamertag)\b"
         ),
         examine=_login,
