@@ -129,7 +129,9 @@ def record(instance: Instance, each: Platform, url: str, models: tuple[str, ...]
 
 
 @contextmanager
-def clouds(*, workers: int = 1, only: tuple[str, ...] | None = None) -> Iterator[Clouds]:
+def clouds(
+    *, workers: int = 1, only: tuple[str, ...] | None = None, models: tuple[str, ...] = SIMULATED
+) -> Iterator[Clouds]:
     """Start the clouds and an instance before them."""
     with tempfile.TemporaryDirectory() as directory:
         google, public = service_account(Path(directory))
@@ -140,6 +142,6 @@ def clouds(*, workers: int = 1, only: tuple[str, ...] | None = None) -> Iterator
             with instance:
                 found = {each.name: each for each in platforms(vendor.url, google) if not only or each.name in only}
                 for each in found.values():
-                    record(instance, each, vendor.url)
-                key = create_key(instance, [f"{name}/{model}" for name in found for model in SIMULATED])
+                    record(instance, each, vendor.url, models)
+                key = create_key(instance, [f"{name}/{model}" for name in found for model in models])
                 yield Clouds(House(instance, vendor, key), vendor, found)

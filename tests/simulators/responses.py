@@ -79,6 +79,13 @@ def _items(reply: Reply, stamp: Stamp) -> list[dict[str, Any]]:
     return items
 
 
+def _told(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool as the vendor repeats it, with what was not said filled in."""
+    if tool.get("type") != "function":
+        return tool
+    return {"description": None, "parameters": None, "strict": True, **tool}
+
+
 def _object(body: Any, reply: Reply, prompt: Prompt, stamp: Stamp, *, status: str, items: list[Any]) -> dict[str, Any]:
     used = {
         "input_tokens": prompt.input_tokens, "input_tokens_details": {"cached_tokens": 0},
@@ -91,9 +98,13 @@ def _object(body: Any, reply: Reply, prompt: Prompt, stamp: Stamp, *, status: st
         "max_output_tokens": body.get("max_output_tokens"), "model": prompt.model, "output": items,
         "parallel_tool_calls": True, "previous_response_id": None, "reasoning": {"effort": None, "summary": None},
         "store": body.get("store", True), "temperature": 1.0, "text": body.get("text") or {"format": {"type": "text"}},
-        "tool_choice": body.get("tool_choice", "auto"), "tools": body.get("tools") or [], "top_p": 1.0,
+        "tool_choice": body.get("tool_choice", "auto"), "top_p": 1.0,
+        "tools": [_told(tool) for tool in body.get("tools") or ()],
         "truncation": "disabled", "usage": used if status == "completed" else None, "user": None, "metadata": {},
         "background": False, "service_tier": "default", "completed_at": stamp.created,
+        "presence_penalty": 0.0, "frequency_penalty": 0.0, "top_logprobs": body.get("top_logprobs", 0),
+        "max_tool_calls": body.get("max_tool_calls"), "safety_identifier": body.get("safety_identifier"),
+        "prompt_cache_key": body.get("prompt_cache_key"),
     }  # fmt: skip
 
 

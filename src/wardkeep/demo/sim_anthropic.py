@@ -128,9 +128,15 @@ def message_body(reply: Reply, prompt: Prompt, stamp: Stamp) -> bytes:
     if reply.thinking is not None:
         content.append({"type": "thinking", "thinking": reply.thinking, "signature": sign(reply.thinking)})
     if reply.text is not None:
-        content.append({"type": "text", "text": reply.text})
+        content.append({"type": "text", "text": reply.text, "citations": None})
     content.extend(
-        {"type": "tool_use", "id": _tool_id(stamp, index), "name": call.name, "input": orjson.loads(call.arguments)}
+        {
+            "type": "tool_use",
+            "id": _tool_id(stamp, index),
+            "name": call.name,
+            "input": orjson.loads(call.arguments),
+            "caller": {"type": "direct"},
+        }
         for index, call in enumerate(reply.calls)
     )
     stop = "tool_use" if reply.calls else "end_turn"
@@ -212,9 +218,13 @@ def _streamed_blocks(
         yield start, _thinking_deltas(reply.thinking, behaviour, rng)
     if reply.text is not None:
         texts = pieces(reply.text, behaviour.piece, rng)
-        yield {"type": "text", "text": ""}, ({"type": "text_delta", "text": piece} for piece in texts)
+        yield (
+            {"type": "text", "text": "", "citations": None},
+            ({"type": "text_delta", "text": piece} for piece in texts),
+        )
     for index, call in enumerate(reply.calls):
         opening: dict[str, Any] = {"type": "tool_use", "id": _tool_id(stamp, index), "name": call.name, "input": {}}
+        opening["caller"] = {"type": "direct"}
         yield opening, _argument_deltas(call.arguments, behaviour, rng)
 
 
@@ -242,11 +252,17 @@ def _message(
         "content": content,
         "stop_reason": stop,
         "stop_sequence": None,
+        "stop_details": None,
+        "container": None,
         "usage": {
             "input_tokens": prompt.input_tokens,
+            "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0},
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
+            "inference_geo": None,
             "output_tokens": output_tokens,
+            "output_tokens_details": None,
+            "server_tool_use": None,
             "service_tier": "standard",
         },
     }
