@@ -30,6 +30,7 @@ FAMILIES = {
                 "wardkeep_alarm_unrecorded_call",
                 "wardkeep_alarm_witness",
             ),
+            *("wardkeep_alarm_sink", "wardkeep_sink_lag_entries", "wardkeep_sink_lag_seconds"),
             *("wardkeep_index_entries", "wardkeep_index_rebuilt"),
             *("wardkeep_canary_age_seconds", "wardkeep_watch_age_seconds"),
         ),

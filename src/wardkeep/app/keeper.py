@@ -232,4 +232,5 @@ def _for_workers(registry: Registry) -> Registry:
         disclosures={},
         suspensions={},
         activity={},
+        sinks={},
     )

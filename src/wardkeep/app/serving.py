@@ -31,9 +31,11 @@ from wardkeep.app.indexing import keep_index
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.log import LogLine, open_log
 from wardkeep.app.road import build_road
+from wardkeep.app.sinks import Sinks, keep_sinks
 from wardkeep.app.witnessing import Keeping, Publishing, publisher_for, timestamper_for
 from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable, WitnessDisagrees
+from wardkeep.audit.formats import Producer
 from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.witnessing import Publisher
 from wardkeep.compliance.activity import Activity
@@ -193,6 +195,7 @@ class _Instance:
     pool: Pool | None = None
     watch: Watch | None = None
     searcher: Searcher | None = None
+    sinks: Sinks | None = None
     publisher: Publisher | None = None
     keeping: Keeping | None = None
     disagreement: WitnessDisagrees | None = None
@@ -217,6 +220,8 @@ class _Instance:
         self._later(self._keep_reviews(await _founded_at(self.home)))
         if self.searcher is not None:
             self._later(keep_index(self.searcher.index, self.stopping, self.log))
+        if self.sinks is not None:
+            self._later(keep_sinks(self.sinks, self.stopping))
         running = [asyncio.create_task(server.run()) for server in servers]
         await self._until_ready(servers)
         settle_memory()
@@ -247,9 +252,19 @@ class _Instance:
             registry=lambda: home.control.registry,
         )
         guesses = Guesses()
+        self.sinks = Sinks(
+            ledger=home.ledger,
+            entries=home.entries,
+            registry=lambda: home.control.registry,
+            clock=self.clock,
+            home=self.settings.home,
+            producer=Producer(log=home.ledger.verifier_key.name, version=version("wardkeep")),
+            log=self.log,
+        )
         control = control_app(
             control=home.control,
             searcher=self.searcher,
+            sink_standing=self.sinks.standing,
             reader=reader,
             keys=home.keys,
             clock=self.clock,
@@ -521,6 +536,7 @@ class _Instance:
 
     def _gauges(self) -> dict[str, float]:
         home, publisher = self.home, self.publisher
+        sinks = self.sinks.gauges() if self.sinks is not None else dict[str, float]()
         index = self.searcher.index if self.searcher is not None else None
         watched = self.watch.gauges() if self.watch is not None else dict[str, float]()
         return {
@@ -534,6 +550,9 @@ class _Instance:
             "alarm_gap": float(watched.get("alarm_gap", 0)),
             "alarm_unrecorded_call": float(watched.get("alarm_unrecorded_call", 0)),
             "alarm_witness": float(watched.get("alarm_witness", 0)),
+            "alarm_sink": float(sinks.get("alarm_sink", 0)),
+            "sink_lag_entries": float(sinks.get("sink_lag_entries", 0)),
+            "sink_lag_seconds": float(sinks.get("sink_lag_seconds", 0)),
             "index_entries": float(index.size if index is not None else 0),
             "index_rebuilt": float(index.rebuilt if index is not None else 0),
             "alarm_break_glass": float(watched.get("alarm_break_glass", 0)),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from wardkeep.cli._audit_export import export
 from wardkeep.cli._audit_search import search, text
 from wardkeep.cli._client import client
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table
@@ -19,6 +20,7 @@ def register(root: typer.Typer) -> None:
     group.command("show")(show)
     group.command("search")(search)
     group.command("text")(text)
+    group.command("export")(export)
     root.add_typer(group, name="audit")
 
 

@@ -36,6 +36,7 @@ COMMANDS: Final = (
     "audit",
     "report",
     "activity",
+    "sink",
     "disclosure",
     "evidence",
     "incident",

@@ -50,6 +50,7 @@ from wardkeep.model.registry import (
 )
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.sink import Sink
 
 ORGANISATION_ID: Final = "organisation"
 
@@ -91,6 +92,7 @@ class Kind(StrEnum):
     DISCLOSURES = "disclosures"
     SUSPENSIONS = "suspensions"
     ACTIVITY = "activity"
+    SINKS = "sinks"
     REVIEW_ITEMS = "review_items"
     REVIEW_SCHEDULES = "review_schedules"
     POLICIES = "policies"
@@ -138,6 +140,7 @@ _TYPES: Final = MappingProxyType(
         Kind.DISCLOSURES: Disclosure,
         Kind.SUSPENSIONS: Suspension,
         Kind.ACTIVITY: ActivityReview,
+        Kind.SINKS: Sink,
         Kind.REVIEW_ITEMS: ReviewItem,
         Kind.REVIEW_SCHEDULES: ReviewSchedule,
         Kind.POLICIES: PolicyRecord,
@@ -184,6 +187,7 @@ Record = (
     | Disclosure
     | Suspension
     | ActivityReview
+    | Sink
     | ReviewCampaign
     | ReviewItem
     | ReviewSchedule

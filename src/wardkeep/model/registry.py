@@ -39,6 +39,7 @@ from wardkeep.model.programme import (
 from wardkeep.model.registers import Asset, RightsRequest, Risk, UseCase
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.sink import Sink
 
 # What stands in `model.access` for its length is the registry's all the same.
 __all__ = ["Purpose", "Role"]
@@ -322,6 +323,7 @@ class Registry:
     disclosures: dict[str, Disclosure] = field(default_factory=dict, repr=False)
     suspensions: dict[str, Suspension] = field(default_factory=dict, repr=False)
     activity: dict[str, ActivityReview] = field(default_factory=dict)
+    sinks: dict[str, Sink] = field(default_factory=dict)
     reviews: dict[str, ReviewCampaign] = field(default_factory=dict)
     review_items: dict[str, ReviewItem] = field(default_factory=dict)
     review_schedules: dict[str, ReviewSchedule] = field(default_factory=dict)

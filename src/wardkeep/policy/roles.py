@@ -35,6 +35,7 @@ class Permission(StrEnum):
     INCIDENT_CHANGE = "incident.change"
     DISCLOSURE_RECORD = "disclosure.record"
     ACTIVITY_REVIEW = "activity.review"
+    SINK_CHANGE = "sink.change"
     CONTROL_DECIDE = "control.decide"
     REVIEW_CHANGE = "review.change"
     OWN_ACCOUNT = "own.account"
@@ -57,6 +58,7 @@ _OFFICER: Final = frozenset(
         Permission.INCIDENT_CHANGE,
         Permission.DISCLOSURE_RECORD,
         Permission.ACTIVITY_REVIEW,
+        Permission.SINK_CHANGE,
         Permission.CONTROL_DECIDE,
         Permission.REVIEW_CHANGE,
         Permission.RELEASE_PREPARE,

@@ -9,6 +9,7 @@
     +-- AnswerTooLarge           connected, and the answer is larger than we hold
     +-- KeeperLost               the keeper's socket closed with calls in flight
     +-- KeeperFailed             the keeper raised instead of answering
+    +-- SinkFailed               a receiver of the record did not take all that was sent
     +-- FrameTooLargeError       a message to or from the keeper is larger than a frame may be
 
 Nothing is retried here: after a byte was sent the vendor may have acted on it (`may_have_sent`).
@@ -61,6 +62,10 @@ class KeeperFailed(TransportError):  # noqa: N818
 
 class FrameTooLargeError(TransportError):
     """A message exceeds the frame limit. A bug of ours, or a stranger on the socket."""
+
+
+class SinkFailed(TransportError):  # noqa: N818
+    """A receiver of the record did not take all that was sent. It is sent again; the operator looks at the receiver."""
 
 
 class ObjectRefused(TransportError):  # noqa: N818

@@ -18,10 +18,12 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from wardkeep.audit.errors import ControlNotApplied, LedgerTimeout, LedgerUnavailable, StaleFacts
+from wardkeep.audit.formats import Producer
 from wardkeep.compliance import deployments, people, two_people, vendors
 from wardkeep.compliance import forms as form
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.errors import EntryShredded, EntryUnopenable, NotAllowed
+from wardkeep.compliance.exporting import Exporter
 from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.compliance.reading import AuditReader
@@ -49,6 +51,7 @@ from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_reports import REPORT_ROUTES
 from wardkeep.web.control_reviews import REVIEW_ROUTES
+from wardkeep.web.control_sinks import SINK_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
 from wardkeep.web.openapi import openapi_document
@@ -76,6 +79,8 @@ class ControlFace:
     last_used: Callable[[str], datetime | None]
     note_used: Callable[[str], None]
     searcher: Searcher
+    exporter: Exporter
+    sink_standing: Callable[[str], dict[str, object]]
     factors: Factors | None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -173,6 +178,7 @@ def control_app(
     tenant: str,
     clock: Callable[[], Instant],
     searcher: Searcher,
+    sink_standing: Callable[[str], dict[str, object]] = lambda _: {},
     last_used: Callable[[str], datetime | None] = lambda _: None,
     note_used: Callable[[str], None] = lambda _: None,
     factors: Factors | None = None,
@@ -187,6 +193,14 @@ def control_app(
         last_used=last_used,
         note_used=note_used,
         searcher=searcher,
+        exporter=Exporter(
+            ledger=searcher.index.ledger,
+            entries=searcher.entries,
+            mac_key=keys.blind_index_key,
+            clock=clock,
+            producer=Producer(log=searcher.index.ledger.verifier_key.name, version=version("wardkeep")),
+        ),
+        sink_standing=sink_standing,
         factors=factors,
     )
 
@@ -414,6 +428,7 @@ ROUTES: Final = (
     post_route(
         "agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", form.ReasonForm, _terminate
     ),
+    *SINK_ROUTES,
     *TERMS_ROUTES,
     get_route("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
     post_route("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),

@@ -85,3 +85,30 @@ def test_activity_is_reviewed_from_the_command_line(shell, tmp_path):
         assert own.json["error"]["code"] == "already_exists"
         assert run("list", "--json").json["reviews"][0]["open"] == opened["items"] - 1
         assert "w1" in run("list").out
+
+
+def test_the_record_is_handed_over_from_the_command_line(shell, tmp_path):
+    home = tmp_path / "home"
+    make_home(shell, home)
+
+    def run(*words):
+        return shell(*words, "--home", home, "--as", "first")
+
+    with serving(home):
+        out = tmp_path / "entries.ndjson"
+        done = run("audit", "export", "--format", "fhir", "--out", out, "--reason", "asked", "--json").json
+        lines = out.read_text().splitlines()
+        assert (done["entries"], len(lines)) == (1, 1)
+        assert '"resourceType":"AuditEvent"' in lines[0]
+        again = run("audit", "export", "--format", "cef", "--out", out, "--reason", "asked", "--json")
+        assert (again.status, again.json["error"]["code"]) == (1, "file_exists")
+        printed = run("audit", "export", "--format", "cef", "--reason", "asked", "--to", "1")
+        assert printed.out.startswith("CEF:0|Wardkeep|")
+        assert "1 entries were exported; this export is ledger entry" in printed.err
+        assert "There is no sink." in run("sink", "list").out
+        refused = run("sink", "add", "siem", "--format", "atna", "--host", "siem.example", "--port", "6514",
+                      "--agreement", "none", "--region", "us", "--reason", "x", "--json")  # fmt: skip
+        assert (refused.status, refused.json["error"]["code"]) == (1, "sink_uncovered")
+        absent = run("sink", "remove", "siem", "--reason", "x", "--json")
+        assert absent.json["error"]["code"] == "not_found"
+        assert run("sink", "list", "--json").json == []

@@ -84,6 +84,7 @@ from wardkeep.model.registers import (
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Release, ReleaseBasis
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.sink import ExportFormat, Sink
 
 KEY = ApiKey(
     id="k" * 12,
@@ -273,6 +274,19 @@ SAMPLES = {
                 words="see ledger entry 9",
             ),
         ),
+    ),
+    Kind.SINKS: Sink(
+        id="s",
+        format=ExportFormat.ATNA,
+        host="siem.example",
+        port=6514,
+        agreement="baa-1",
+        region="us",
+        start=3,
+        authority="ca.pem",
+        may_end_plainly=True,
+        added_by="p",
+        removed_by="q",
     ),
     Kind.SUSPENSIONS: Suspension(
         id="s",

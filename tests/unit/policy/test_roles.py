@@ -21,6 +21,7 @@ TABLE: dict[Permission, set[Role]] = {
         Role.SECURITY_OFFICER,
         Role.AUDITOR,
     },
+    Permission.SINK_CHANGE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
     Permission.ROUTE_CHANGE: {Role.ADMINISTRATOR, Role.OPERATOR},
     Permission.KEY_CHANGE: {Role.ADMINISTRATOR, Role.SECURITY_OFFICER},
     Permission.PERSON_CHANGE: {Role.ADMINISTRATOR, Role.SECURITY_OFFICER},
