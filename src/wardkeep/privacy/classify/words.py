@@ -79,7 +79,8 @@ def read_words(text: str) -> Words:
     if len(low) != len(text):  # a few capitals become two characters
         low = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     low = low.translate(_DIGITS)
-    words = [low[start:end][:_LONGEST] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    reach = np.minimum(ends, starts + _LONGEST)
+    words = [low[start:end] for start, end in zip(starts.tolist(), reach.tolist(), strict=True)]
     return Words(words, starts, ends, _looks(kind, starts, ends))
 
 
