@@ -19,7 +19,9 @@ failure (`gateway.attempts`), it takes the whole road from stage 1, and has an e
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
@@ -45,6 +47,8 @@ from wardkeep.routing.regions import agrees
 from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, TransportError, VendorTimeout
 
 _STALE: Final = 3
+_LARGE_BYTES: Final = 8 * 1024
+"""About twenty milliseconds of detection."""
 _PASSED_HEADERS: Final = frozenset({b"content-type", b"request-id", b"x-request-id", b"retry-after", b"x-should-retry"})
 
 
@@ -65,6 +69,8 @@ class Road:
     tokens: Tokens
     health: Health = field(default_factory=Health)
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    reader: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="wardkeep-reader"))
+    """Reads large bodies, one after the other: more at once would only take turns on one interpreter."""
 
 
 class Pieces:
@@ -131,7 +137,7 @@ async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turne
     A further attempt with nowhere left to go is not worth an entry: what the last vendor said says more.
     """
     for _ in range(_STALE):
-        decided = _decide(road, call, attempts)
+        decided = await _decide(road, call, attempts)
         if not isinstance(decided, Routed):
             if last is not None and decided[2] is not None:
                 return last
@@ -159,7 +165,7 @@ async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turne
 _Turn = tuple[Refused, Identified | None, Permitted | None]
 
 
-def _decide(road: Road, call: Call, attempts: Attempts) -> Routed | _Turn:
+async def _decide(road: Road, call: Call, attempts: Attempts) -> Routed | _Turn:
     """Run stages 1 to 5, which only compute."""
     registry = road.registry()
     identified = identify(call, registry, road.credential_mac_key.reveal(), call.received.wall, road.tokens)  # 1
@@ -171,13 +177,21 @@ def _decide(road: Road, call: Call, attempts: Attempts) -> Routed | _Turn:
     permitted = decide(identified, facts)  # 3
     if isinstance(permitted, Refused):
         return permitted, identified, None
-    safe = make_safe(permitted, road.detector, road.surrogate_key, road.strict_detector)  # 4
+    safe = await _made_safe(road, permitted)  # 4
     if isinstance(safe, Refused):
         return safe, identified, permitted
     routed = choose(safe, road.health.standing(attempts.failed, road.recorder.clock().mono_ns))  # 5
     if isinstance(routed, Refused):
         return routed, identified, permitted
     return routed
+
+
+async def _made_safe(road: Road, permitted: Permitted) -> Safe | Refused:
+    """Run stage 4; a large body in a thread, or every other call of this process would wait until it is read."""
+    read = partial(make_safe, permitted, road.detector, road.surrogate_key, road.strict_detector)
+    if len(permitted.identified.call.document.raw) < _LARGE_BYTES:
+        return read()
+    return await asyncio.get_running_loop().run_in_executor(road.reader, read)
 
 
 async def _turn_away(
