@@ -31,6 +31,9 @@ class Terms:
         self._words = words
         self._terms: dict[str, IdentifierType] = {}
         self._capitalised: set[str] = set()
+        # First word of a term -> each (length, offset) of the terms that it opens; terms not yet in it.
+        self._index: dict[str, set[tuple[int, int]]] = {}
+        self._unindexed: list[str] = []
         for term in known:
             self._learn_known(term)
 
@@ -43,7 +46,7 @@ class Terms:
         else:
             kind = IdentifierType.OTHER if any(map(str.isdigit, plain)) else IdentifierType.NAME
         low = lowered(plain)
-        self._terms.setdefault(low, kind)
+        self._add(low, kind)
         if kind is IdentifierType.NAME:
             self._learn_parts(low)
 
@@ -58,12 +61,19 @@ class Terms:
                 continue
             if kind is IdentifierType.NAME:
                 if " " in low:
-                    terms[low] = kind
+                    self._add(low, kind, is_better=True)
                     self._learn_parts(low)
                 elif self._is_telling(low):
-                    terms[low] = kind
+                    self._add(low, kind, is_better=True)
             elif len(low) > 3 and not (kind in _PLACES and low.isalpha() and self._words.get(low, 0) & _EXPLAINED):
-                terms[low] = kind
+                self._add(low, kind, is_better=True)
+
+    def _add(self, term: str, kind: IdentifierType, *, is_better: bool = False) -> None:
+        if term not in self._terms:
+            self._unindexed.append(term)
+        elif not is_better:
+            return
+        self._terms[term] = kind
 
     def kind_of(self, surface: str) -> IdentifierType | None:
         """Return the type under which a surface was learned, if it was."""
@@ -81,9 +91,9 @@ class Terms:
     def _learn_parts(self, low: str) -> None:
         for part in _PARTS.findall(low):
             if self._is_telling(part):
-                self._terms.setdefault(part, IdentifierType.NAME)
+                self._add(part, IdentifierType.NAME)
             elif len(part) > 3 and part not in _SKIPPED and part not in self._terms:
-                self._terms[part] = IdentifierType.NAME
+                self._add(part, IdentifierType.NAME)
                 self._capitalised.add(part)
 
     def find(self, text: str, spans: Sequence[Span] = ()) -> list[Span]:
@@ -116,12 +126,13 @@ class Terms:
     def _many(self, low: str) -> Iterator[tuple[int, int, IdentifierType]]:
         """Look words up instead: with many terms a search for each would cost terms x text."""
         # A first word is tried with each distinct (length, offset) of its terms, which stay few.
-        index: dict[str, set[tuple[int, int]]] = {}
+        index = self._index
         size = len(low)
-        for term in self._terms:
+        for term in self._unindexed:
             opening = _WORDS.search(term)
             if opening is not None:
                 index.setdefault(opening[0], set()).add((len(term), opening.start()))
+        self._unindexed.clear()
         for word in _WORDS.finditer(low):
             for length, before in index.get(word[0], ()):
                 at = word.start() - before

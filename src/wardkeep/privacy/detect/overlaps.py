@@ -1,6 +1,7 @@
 """What stays when finds overlap: a form before a guess, the longest before the shorter, and nothing found uncovered."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,10 +38,13 @@ _OF_A_DATE: Final = re.compile(
 def beside_rules(probable: Sequence[Span], certain: Sequence[Span], text: str) -> list[Span]:
     """Return what the classifier found outside what rules found: a form says more exactly what something is."""
     taken = sorted((s.start, s.end, s.type) for s in certain)
+    starts = [start for start, _, _ in taken]
+    longest = max((end - start for start, end, _ in taken), default=0)
     left: list[Span] = []
     for span in probable:
         at = span.start
-        for start, end, kind in taken:
+        for number in range(bisect_left(starts, span.start - longest), len(taken)):
+            start, end, kind = taken[number]
             if start >= span.end:
                 break
             if end <= at or (kind is span.type and kind in _GROWING):
