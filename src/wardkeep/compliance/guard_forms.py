@@ -10,10 +10,22 @@ class GuardForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     route: str | None = None
     workspace: str | None = None
     injection: GuardAction = GuardAction.FLAG
+    links: GuardAction = GuardAction.BLOCK
+    payloads: GuardAction = GuardAction.FLAG
+    leak: GuardAction = GuardAction.FLAG
+    marked: bool = False
+    hosts: frozenset[str] = frozenset()
 
     def terms(self) -> GuardTerms:
         """Return the terms."""
-        return GuardTerms(injection=self.injection)
+        return GuardTerms(
+            injection=self.injection,
+            links=self.links,
+            payloads=self.payloads,
+            leak=self.leak,
+            marked=self.marked,
+            hosts=self.hosts,
+        )
 
 
 class PromptApprovalForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):

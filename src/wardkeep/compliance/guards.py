@@ -5,20 +5,33 @@ road that is opened. An approval is for one request of one key, by somebody who 
 owner, and ends by itself.
 """
 
+import re
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_id, invalid, require, unknown
 from wardkeep.compliance.two_people import second_person
-from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
+from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval, Watch
 from wardkeep.model.registry import Person, Registry
 from wardkeep.policy.guard import DEFAULT, in_force, is_weaker, route_guard, workspace_guard
 from wardkeep.policy.roles import Permission
 
 LONGEST_APPROVAL_HOURS: Final = 72
+_HOST: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63}){1,8}")
+_PASSIVE: Final = frozenset({GuardAction.OFF, GuardAction.FLAG})
+_POSSIBLE: Final = MappingProxyType(
+    {
+        Watch.INJECTION: frozenset(GuardAction),
+        Watch.LINKS: _PASSIVE | {GuardAction.MASK, GuardAction.BLOCK},
+        Watch.PAYLOADS: _PASSIVE | {GuardAction.MASK, GuardAction.BLOCK},
+        # A repeated prompt cannot be taken out of a stream that has begun to repeat it.
+        Watch.LEAK: _PASSIVE | {GuardAction.BLOCK},
+    }
+)
 
 
 def set_guard(registry: Registry, by: Person, *, guard: str, terms: GuardTerms) -> tuple[Change, ...]:
@@ -28,6 +41,7 @@ def set_guard(registry: Registry, by: Person, *, guard: str, terms: GuardTerms) 
     """
     require(by, Permission.AGREEMENT_ADD)
     _check_about(registry, guard)
+    check_terms(terms)
     held = registry.guards.get(guard)
     if not is_weaker(terms, in_force(held)):
         record = Guard(id=guard, terms=terms, set_by=by.id)
@@ -88,14 +102,18 @@ def guard_view(guard: Guard) -> dict[str, object]:
 
 def terms_view(terms: GuardTerms) -> dict[str, object]:
     """Return terms as they are shown."""
-    return {"injection": terms.injection.value}
+    actions: dict[str, object] = {watch.value: terms.action(watch).value for watch in Watch}
+    return {**actions, "marked": terms.marked, "hosts": sorted(terms.hosts)}
 
 
-def check_action(watch: str, action: GuardAction, allowed: frozenset[GuardAction]) -> None:
-    """Return when an action makes sense on a watch. Raises NotAllowed."""
-    if action not in allowed:
-        names = ", ".join(each.value for each in GuardAction if each in allowed)
-        raise invalid(f"action on {watch}", f"one of {names}")
+def check_terms(terms: GuardTerms) -> None:
+    """Return when each action makes sense on its watch, and hosts are names. Raises NotAllowed."""
+    for watch, allowed in _POSSIBLE.items():
+        if terms.action(watch) not in allowed:
+            names = ", ".join(each.value for each in GuardAction if each in allowed)
+            raise invalid(f"action on {watch.value}", f"one of {names}")
+    if not all(_HOST.fullmatch(host) for host in terms.hosts):
+        raise invalid("host", "a host name in small letters, like ehr.clinic.example")
 
 
 def _check_about(registry: Registry, guard: str) -> None:

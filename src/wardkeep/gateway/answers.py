@@ -14,6 +14,9 @@ from wardkeep.gateway.safe import wrap_signature
 from wardkeep.model.document import Document, parse
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.sensitive import Secret
+from wardkeep.model.stages import Safe
+from wardkeep.privacy.prompt.answer import AnswerWatch
+from wardkeep.privacy.prompt.links import carried
 from wardkeep.privacy.reidentify import restore_dated
 from wardkeep.privacy.shift import DateShift
 from wardkeep.routing.regions import normalised
@@ -32,6 +35,7 @@ class _Walk:
     shift: DateShift | None = None
     is_input: bool = False
     ordinal: int = 0
+    watch: AnswerWatch | None = None
 
     def value(self, value: object, key: str | None) -> None:
         if isinstance(value, dict):
@@ -50,7 +54,7 @@ class _Walk:
             for item in value:
                 self.value(item, key)
         elif isinstance(value, str):
-            if "[" in value or self.shift is not None:
+            if "[" in value or self.shift is not None or self.watch is not None:
                 new = self.json_text(value) if key == "arguments" else self.text(value, key)
                 if new != value:
                     self.changes[self.ordinal] = new
@@ -69,25 +73,51 @@ class _Walk:
 
     def text(self, value: str, key: str | None) -> str:
         shift = self.shift if self.is_input or key in _WORDS else None
-        return restore_dated(value, self.restore, shift, is_json=self.is_input)
+        restored = restore_dated(value, self.restore, shift, is_json=self.is_input)
+        if self.watch is None or not (self.is_input or key in _WORDS):
+            return restored
+        # An answer's echo of the instructions is no leak: it goes to whoever wrote them.
+        return self.watch.unmarked(restored) if key == "instructions" else self.watch.text(restored)
 
     def json_text(self, value: str) -> str:
         try:
             inner = parse(value.encode())
         except RefusalError:
             return self.text(value, "arguments")
-        below = _Walk(self.restore, self.wrap, {}, self.shift, is_input=True)
+        below = _Walk(self.restore, self.wrap, {}, self.shift, is_input=True, watch=self.watch)
         below.value(inner.value, None)
         return inner.replaced(below.changes).decode()
 
 
 def restore_answer(
-    document: Document, restore: dict[str, str], conversation_key: Secret[bytes], shift: DateShift | None = None
+    document: Document,
+    restore: dict[str, str],
+    conversation_key: Secret[bytes],
+    shift: DateShift | None = None,
+    watch: AnswerWatch | None = None,
 ) -> bytes:
-    """Return the answer's bytes with originals restored, dates moved back and signatures wrapped."""
-    walk = _Walk(restore, lambda text, signature: wrap_signature(text, signature, conversation_key), {}, shift)
+    """Return the answer's bytes with originals restored, dates moved back, signatures wrapped, and links watched.
+
+    Raises:
+        RefusalError: the guard's terms block what the answer holds.
+    """
+    walk = _Walk(
+        restore, lambda text, signature: wrap_signature(text, signature, conversation_key), {}, shift, watch=watch
+    )
     walk.value(document.value, None)
     return document.replaced(walk.changes)
+
+
+def watch_of(safe: Safe) -> AnswerWatch:
+    """Return the watch of a call's answer: what it must not tell others is what the call held."""
+    return AnswerWatch(
+        terms=safe.guard,
+        known=lambda: carried(
+            safe.restore.values(), safe.permitted.identified.call.document.raw.decode(), safe.guard.hosts
+        ),
+        system=safe.system,
+        canary=safe.canary,
+    )
 
 
 def usage_of(value: dict[str, object]) -> tuple[int | None, int | None]:

@@ -25,7 +25,7 @@ from functools import partial
 from typing import Final
 
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
-from wardkeep.gateway.answers import reported_region, restore_answer, usage_of
+from wardkeep.gateway.answers import reported_region, restore_answer, usage_of, watch_of
 from wardkeep.gateway.attempts import Attempts, Failure, of_error, of_refusal, of_status
 from wardkeep.gateway.health import Health
 from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
@@ -40,6 +40,7 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Routed, Safe
 from wardkeep.policy.decide import decide
 from wardkeep.privacy.detect.detector import Detector
+from wardkeep.privacy.prompt.answer import AnswerWatch
 from wardkeep.privacy.shift import DateShift, shift_of
 from wardkeep.providers.contract import Provider, VendorAnswer
 from wardkeep.routing.choose import choose
@@ -231,7 +232,8 @@ async def _call(road: Road, opened: Opened) -> Ended:
     except TransportError as error:
         return Ended(said=await _fail(road, opened, _reason_of(error)), failure=failure or of_error(place, error))
     except RefusalError as error:
-        said_no = await _fail(road, opened, error.refused.reason)
+        said_no = await _fail(road, opened, error.refused.reason, error.refused.signals)
+        is_well = bool(error.refused.signals)  # the vendor answered; the guard refused what it said
         return Ended(said=said_no, failure=failure or of_refusal(place, error.refused))
     except LedgerUnavailable as error:
         is_well = None
@@ -271,8 +273,8 @@ def _reason_of(error: TransportError) -> Reason:
             return Reason.VENDOR_UNREACHABLE
 
 
-async def _fail(road: Road, opened: Opened, reason: Reason) -> Turned:
-    await _abort(road, opened, Outcome(decision=reason.value, is_aborted=True, released_bytes=0))
+async def _fail(road: Road, opened: Opened, reason: Reason, signals: tuple[str, ...] = ()) -> Turned:
+    await _abort(road, opened, Outcome(decision=reason.value, is_aborted=True, released_bytes=0, signals=signals))
     return Turned(refused=Refused(reason=reason), index=opened.index)
 
 
@@ -298,7 +300,8 @@ async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
     except RefusalError:
         # Also an error page of something in front of the vendor: SDKs get an error in the shape they read.
         raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
-    body = restore_answer(document, _shown(safe), safe.conversation_key, _shift(safe))
+    watch = watch_of(safe) if upstream.status < 400 else None
+    body = restore_answer(document, _shown(safe), safe.conversation_key, _shift(safe), watch)
     tokens_in, tokens_out = usage_of(document.value)
     region, is_right = _where(opened, upstream, document.value.get("usage"))
     outcome = Outcome(
@@ -309,9 +312,15 @@ async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
         tokens_out=tokens_out,
         region_reported=region,
         region_agrees=is_right,
+        signals=_signals(watch),
     )
     await road.recorder.close(opened, outcome)
-    return Answer(status=upstream.status, headers=_headers(opened, upstream), body=body)
+    headers = _headers(opened, upstream, signals=outcome.signals)
+    return Answer(status=upstream.status, headers=headers, body=body)
+
+
+def _signals(watch: AnswerWatch | None) -> tuple[str, ...]:
+    return () if watch is None else tuple(sorted(watch.signals))
 
 
 def _where(opened: Opened, upstream: VendorAnswer, usage: object) -> tuple[str | None, bool]:
@@ -328,13 +337,14 @@ def _shown(safe: Safe) -> dict[str, str]:
     return safe.restore if safe.permitted.reveals else {}
 
 
-def _headers(opened: Opened, upstream: VendorAnswer) -> list[tuple[bytes, bytes]]:
+def _headers(opened: Opened, upstream: VendorAnswer, *, signals: tuple[str, ...] = ()) -> list[tuple[bytes, bytes]]:
     """Return the vendor's headers that pass, and ours: where the proof is and what was hidden."""
     headers = [(name, value) for name, value in upstream.headers if name in _PASSED_HEADERS]
     headers.append((b"wardkeep-ledger-index", b"%d" % opened.index))
     headers.append((b"wardkeep-hidden", opened.routed.safe.hidden.encode() or b"none"))
-    if opened.routed.safe.signals:
-        headers.append((b"wardkeep-signals", ",".join(opened.routed.safe.signals).encode()))
+    signals = (*opened.routed.safe.signals, *signals)
+    if signals:
+        headers.append((b"wardkeep-signals", ",".join(signals).encode()))
     if opened.routed.safe.dates is not None:
         headers.append((b"wardkeep-dates", b"shifted"))
     return headers
@@ -361,6 +371,7 @@ async def _streamed(road: Road, opened: Opened, upstream: VendorAnswer) -> Answe
         is_anthropic=safe.permitted.identified.call.surface.is_anthropic,
         is_responses=safe.permitted.identified.call.surface is Surface.OPENAI_RESPONSES,
         shift=_shift(safe),
+        watch=watch_of(safe),
     )
     headers = [(n, v) for n, v in _headers(opened, upstream) if n != b"content-type"]
     headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
@@ -402,6 +413,7 @@ async def _released(
             released_bytes=released + len(last),
             region_reported=region,
             region_agrees=is_right,
+            signals=_signals(events.watch),
         )
         await road.recorder.close(opened, outcome)
         outcome = Outcome(decision="closed")
@@ -410,13 +422,19 @@ async def _released(
         outcome = Outcome(decision=_reason_of(error).value, is_aborted=True)
         raise RefusalError(Refused(reason=_reason_of(error))) from None
     except RefusalError as error:
-        outcome = Outcome(decision=error.refused.reason.value, is_aborted=True)
+        outcome = Outcome(decision=error.refused.reason.value, is_aborted=True, signals=error.refused.signals)
         raise
     except LedgerUnavailable:
         outcome = Outcome(decision=Reason.LEDGER_UNAVAILABLE.value, is_aborted=True)
         raise RefusalError(Refused(reason=Reason.LEDGER_UNAVAILABLE)) from None
     finally:
         if outcome.is_aborted:
-            ended = Outcome(decision=outcome.decision, sequence=sequence, is_aborted=True, released_bytes=released)
+            ended = Outcome(
+                decision=outcome.decision,
+                sequence=sequence,
+                is_aborted=True,
+                released_bytes=released,
+                signals=outcome.signals,
+            )
             await asyncio.shield(_abort(road, opened, ended))
         await upstream.close()

@@ -171,6 +171,9 @@ class Recorder:
             # The vendor's word, labelled as such; nothing here can prove where a call was processed.
             told = {"region_reported": outcome.region_reported, "region_agrees": outcome.region_agrees}
             header["detail"] = {**told, **detail} if isinstance(detail := header.get("detail"), dict) else told
+        if outcome.signals:
+            detail = header.get("detail")
+            header["detail"] = {**(detail if isinstance(detail, dict) else {}), **_signalled(outcome.signals)}
         kind: Kind = "aborted" if outcome.is_aborted else "response"
         try:
             draft = self._draft(kind, self.new_id(), header, outcome.body, key_of.key, closes=call_id)
@@ -279,6 +282,7 @@ class Outcome:
     released_bytes: int | None = None
     region_reported: str | None = None
     region_agrees: bool = True
+    signals: tuple[str, ...] = ()
 
 
 def ledger_reason(error: LedgerUnavailable) -> Reason:

@@ -28,6 +28,7 @@ from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
 from wardkeep.privacy.installed import installed_screen
 from wardkeep.privacy.policies.policy import Action, PrivacyPolicy, interactive
+from wardkeep.privacy.prompt.answer import mark_of
 from wardkeep.privacy.shift import days_from
 from wardkeep.privacy.surrogates import Surrogates
 from wardkeep.privacy.treatment import Treated, Treatment, allowed_by, treat
@@ -61,7 +62,8 @@ def make_safe(
         guard = terms_for(
             permitted.facts.registry, workspace=permitted.identified.key.workspace, model=permitted.route.model
         )
-        signals, masked = _screened(permitted, reading, guard, surrogate_key)
+        by_ordinal = origins(call.document.value)
+        signals, masked = _screened(permitted, reading, guard, surrogate_key, by_ordinal)
         signed = {block.signature_ordinal: unwrap_signature(block, conversation_key) for block in reading.thinking}
         policy = interactive(permitted.route.policy, permitted.route.actions)
         if policy.detector == "strict":
@@ -86,9 +88,16 @@ def make_safe(
     if dates is not None and "thinking" in reading.features:
         # A signed block leaves byte-equal, so its dates would be shown to the reader unmoved and unmarked.
         return Refused(reason=Reason.THINKING_DATES_SHIFTED, field="thinking")
+    body = _body(call, reading, found, masked | signed)
+    system = {n: body.changes.get(n, leaf.text) for n, leaf in reading.leaves if by_ordinal.get(n) is Origin.SYSTEM}
+    canary = None
+    if guard.marked and system and call.surface is not Surface.ANTHROPIC_COUNT_TOKENS:
+        canary = "wkc-" + mac(surrogate_key.reveal(), b"canary", call.id)[:8].hex()
+        last = max(system)
+        body.changes[last] = system[last] + mark_of(canary)
     return Safe(
         permitted=permitted,
-        body=_body(call, reading, found, masked | signed),
+        body=body,
         features=_features(call, reading),
         geography=_geography(reading),
         traits=frozenset(reading.traits) | {f"beta.{beta}" for beta in call.betas},
@@ -98,11 +107,17 @@ def make_safe(
         dates=dates,
         signals=signals,
         guard=guard,
+        canary=canary,
+        system=tuple(system.values()),
     )
 
 
 def _screened(
-    permitted: Permitted, reading: Reading, guard: GuardTerms, surrogate_key: Secret[bytes]
+    permitted: Permitted,
+    reading: Reading,
+    guard: GuardTerms,
+    surrogate_key: Secret[bytes],
+    by_ordinal: dict[int, Origin],
 ) -> tuple[tuple[str, ...], dict[int, str]]:
     """Return the signals of injected instructions, and by ordinal the texts from which these were taken out.
 
@@ -112,8 +127,6 @@ def _screened(
     """
     if guard.injection is GuardAction.OFF:
         return (), {}
-    call = permitted.identified.call
-    by_ordinal = origins(call.document.value)
     texts = [
         (number, by_ordinal.get(ordinal, Origin.USER), leaf.text)
         for number, (ordinal, leaf) in enumerate(reading.leaves)

@@ -14,6 +14,7 @@ from wardkeep.gateway.safe import wrap_signature
 from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
+from wardkeep.privacy.prompt.answer import AnswerWatch, TextStream, WatchedStream
 from wardkeep.privacy.reidentify import StreamRestorer
 from wardkeep.privacy.shift import DateShift
 
@@ -36,6 +37,7 @@ class EventStream:
     conversation_key: Secret[bytes]
     is_anthropic: bool
     shift: DateShift | None = None
+    watch: AnswerWatch | None = None
     is_responses: bool = False
     tokens_in: int | None = None
     tokens_out: int | None = None
@@ -44,7 +46,7 @@ class EventStream:
     _is_complete: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
     _held: list[bytes] = field(default_factory=list)
-    _restorers: dict[tuple[object, ...], StreamRestorer] = field(default_factory=dict)
+    _restorers: dict[tuple[object, ...], TextStream] = field(default_factory=dict)
     _thinking: dict[int, list[str]] = field(default_factory=dict)
     _inserted: int = 0
 
@@ -102,7 +104,7 @@ class EventStream:
     def _openai(self, event: bytes, payload: bytes, value: dict[str, object]) -> bytes:
         if value.get("usage") is not None:
             self.tokens_in, self.tokens_out = usage_of(value)
-        if not self.restore and self.shift is None:
+        if not self.restore and self.shift is None and self.watch is None:
             return event + b"\n\n"
         before = b""
         changed = False
@@ -220,12 +222,13 @@ class EventStream:
 
     def _whole(self, payload: bytes) -> bytes:
         """Restore an event that carries whole texts: items, parts, and the response itself."""
-        if not self.restore and self.shift is None and b"encrypted_content" not in payload:
+        if not self.restore and self.shift is None and self.watch is None and b"encrypted_content" not in payload:
             return payload
         try:
-            return restore_answer(parse(payload), self.restore, self.conversation_key, self.shift)
+            document = parse(payload)
         except RefusalError:
             raise _invalid() from None
+        return restore_answer(document, self.restore, self.conversation_key, self.shift, self.watch)
 
     def _flush_response(self, kind: str, value: dict[str, object]) -> bytes:
         """Release what the restorer of one text still holds, as one more delta before its end."""
@@ -256,16 +259,22 @@ class EventStream:
     def _edit(self, holder: dict[str, object], name: str, key: tuple[object, ...], *, is_json: bool) -> bool:
         """Restore one streamed text in place; return whether it changed."""
         text = holder.get(name)
-        if not isinstance(text, str) or not text or not (self.restore or self.shift is not None):
+        is_plain = not self.restore and self.shift is None
+        if not isinstance(text, str) or not text or (is_plain and self.watch is None):
             return False
         restorer = self._restorers.get(key)
         if restorer is None:
-            if self.shift is None and "[" not in text and not (is_json and "\\" in text):
+            if self.watch is None and self.shift is None and "[" not in text and not (is_json and "\\" in text):
                 return False
-            restorer = StreamRestorer(self.restore, 1 if is_json else 0, self.shift)
+            below = None if is_plain else StreamRestorer(self.restore, 1 if is_json else 0, self.shift)
+            restorer = below if self.watch is None and below is not None else self._watched(below)
             self._restorers[key] = restorer
         holder[name] = restorer.feed(text)
         return holder[name] != text
+
+    def _watched(self, below: StreamRestorer | None) -> TextStream:
+        watch = self.watch
+        return WatchedStream(watch, below) if watch is not None else StreamRestorer(self.restore)
 
 
 _RESPONSE_JSON: Final = frozenset({"response.function_call_arguments.delta"})

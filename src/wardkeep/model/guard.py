@@ -23,6 +23,9 @@ class Watch(StrEnum):
     """What is watched for. The values stand in records and are never renamed."""
 
     INJECTION = "injection"
+    LINKS = "links"
+    PAYLOADS = "payloads"
+    LEAK = "leak"
 
 
 class GuardAction(StrEnum):
@@ -40,9 +43,20 @@ STRICTNESS: Final = {action: rank for rank, action in enumerate(GuardAction)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardTerms:
-    """What is done on each watch's find."""
+    """What is done on each watch's find.
+
+    `links` are answers' links with identifiers of the call in them, `payloads` those that could carry something
+    (encoded runs, long queries, remote images), `leak` the system prompt in an answer. `marked` plants a mark in the
+    system prompt that shows such a leak surely, at the price of the vendor's prompt cache. `hosts` may be told
+    anything.
+    """
 
     injection: GuardAction = GuardAction.FLAG
+    links: GuardAction = GuardAction.BLOCK
+    payloads: GuardAction = GuardAction.FLAG
+    leak: GuardAction = GuardAction.FLAG
+    marked: bool = False
+    hosts: frozenset[str] = frozenset()
 
     def action(self, watch: Watch) -> GuardAction:
         """Return what is done on a find of this watch."""

@@ -86,6 +86,8 @@ class Reason(StrEnum):
     # prompt security
     PROMPT_SUSPECT = "prompt_suspect"
     PROMPT_HELD = "prompt_held"
+    ANSWER_CARRIES_DATA = "answer_carries_data"
+    ANSWER_LEAKS_PROMPT = "answer_leaks_prompt"
     # where it may go
     MODEL_UNKNOWN = "model_unknown"
     SURFACE_MISMATCH = "surface_mismatch"
@@ -529,6 +531,21 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "Text from documents, tools or strangers may try to give the model other orders than yours.",
             "An officer reads the entry and approves it with `wardkeep route guard approve INDEX`; then send the same "
             "request again with the same key.",
+        ),
+        Reason.ANSWER_CARRIES_DATA: _row(
+            403,
+            "The model's answer has a link that would carry data of this call to a host outside.",
+            "A client that shows or fetches the link tells that host what stands in it; injected instructions ask for "
+            "such links.",
+            "Look for the instruction in the documents and tool results of the call. If the host is yours, an officer "
+            "adds it with `wardkeep route guard set` (`--host`).",
+        ),
+        Reason.ANSWER_LEAKS_PROMPT: _row(
+            403,
+            "The model's answer repeats the application's own instructions, and this route blocks that.",
+            "Whoever reads the instructions learns how to write around them.",
+            "Look for what asked for them in the call. If it is a false alarm, an officer changes what happens with "
+            "`wardkeep route guard set` (`--leak`).",
         ),
         Reason.MODEL_UNKNOWN: _row(
             404,

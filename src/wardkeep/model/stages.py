@@ -141,7 +141,7 @@ class Safe:
     held against the scope and the platform's terms, `traits` (what single fields turn on) against the terms alone.
     `restore` maps surrogate to original and lives in this call alone; `dates` is None where none were moved. `body`
     carries the client's model name until the route is chosen. `signals` are codes of prompt security, `guard` what is
-    done on the answer's.
+    done on the answer's, `canary` the mark planted in the system prompt, `system` that prompt as the vendor sees it.
     """
 
     permitted: Permitted
@@ -155,6 +155,8 @@ class Safe:
     dates: ShiftedDates | None = None
     signals: tuple[str, ...] = ()
     guard: GuardTerms = field(default_factory=GuardTerms)
+    canary: str | None = None
+    system: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def hidden(self) -> str:

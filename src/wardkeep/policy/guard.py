@@ -3,14 +3,12 @@
 Pure. A workspace cannot weaken what a route demands, nor a route what its workspace does.
 """
 
-from dataclasses import fields
 from typing import Final
 
-from wardkeep.model.guard import STRICTNESS, Guard, GuardAction, GuardTerms
+from wardkeep.model.guard import STRICTNESS, Guard, GuardAction, GuardTerms, Watch
 from wardkeep.model.registry import Registry
 
 DEFAULT: Final = GuardTerms()
-_WATCHED: Final = tuple(each.name for each in fields(GuardTerms) if each.type in {GuardAction, "GuardAction"})
 
 
 def terms_for(registry: Registry, *, workspace: str, model: str) -> GuardTerms:
@@ -36,12 +34,21 @@ def workspace_guard(workspace: str) -> str:
 
 def stricter(one: GuardTerms, other: GuardTerms) -> GuardTerms:
     """Return terms that are as strict as either in everything."""
-    return GuardTerms(**{name: _strictest(getattr(one, name), getattr(other, name)) for name in _WATCHED})
+    return GuardTerms(
+        injection=_strictest(one.injection, other.injection),
+        links=_strictest(one.links, other.links),
+        payloads=_strictest(one.payloads, other.payloads),
+        leak=_strictest(one.leak, other.leak),
+        marked=one.marked or other.marked,
+        hosts=one.hosts & other.hosts,
+    )
 
 
 def is_weaker(new: GuardTerms, old: GuardTerms) -> bool:
     """Whether anything is let through under the new terms that the old ones stop, or goes unrecorded."""
-    return any(STRICTNESS[getattr(new, name)] < STRICTNESS[getattr(old, name)] for name in _WATCHED)
+    if not new.hosts <= old.hosts or (old.marked and not new.marked):
+        return True
+    return any(STRICTNESS[new.action(watch)] < STRICTNESS[old.action(watch)] for watch in Watch)
 
 
 def in_force(guard: Guard | None) -> GuardTerms:
