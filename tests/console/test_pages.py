@@ -216,6 +216,7 @@ def test_one_call_is_found_followed_checked_and_opened(house, officer):
 
     before = house.api("GET", "ledger/head")["size"]
     page.get_by_label("Reason").fill("patient's complaint <b>12</b>")
+    page.get_by_label("Reveal originals for").select_option("HOPERAT")
     page.get_by_role("button", name="Open", exact=True).click()
     asked, sent = page.locator("pre").nth(0).inner_text(), page.locator("pre").nth(1).inner_text()
     assert "Rosalind Okafor" in asked

@@ -69,7 +69,8 @@ class House:
         return found
 
     def open_entry(self, index: int) -> Any:
-        return self.officer("POST", f"ledger/entries/{index}/open", {"reason": "review"})["content"]
+        form = {"reason": "review", "purpose": "HOPERAT"}
+        return self.officer("POST", f"ledger/entries/{index}/open", form)["content"]
 
     def size(self) -> int:
         return int(self.officer("GET", "ledger/head")["size"])

@@ -60,7 +60,7 @@ async def test_calls_before_and_after_a_restart(instance, vendor):
     second = await call(instance, key)
     assert second > first
     # What was sealed before the restart can be read after it: the same root opened the same keys.
-    opened = instance.api(FIRST, "POST", f"ledger/entries/{first}/open", {"reason": "review"})
+    opened = instance.api(FIRST, "POST", f"ledger/entries/{first}/open", {"reason": "review", "purpose": "HOPERAT"})
     assert NAME in json.dumps(opened["content"])
     assert instance.stop() == 0
     assert check_ledger(instance.home) > second

@@ -117,6 +117,10 @@ class Ledger(Protocol):
         """Return one entry."""
         ...
 
+    async def indices_of(self, ids: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the index of each entry id that is stored."""
+        ...
+
     def scan(self, start: int, stop: int) -> AsyncIterator[Entry]:
         """Yield entries with start <= index < stop, in order."""
         ...

@@ -8,6 +8,7 @@ from wardkeep.cli._audit_export import export
 from wardkeep.cli._audit_search import search, text
 from wardkeep.cli._client import client
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table
+from wardkeep.model.access import Purpose
 
 _PAGE = 50
 
@@ -70,11 +71,15 @@ def show(
     home: Home,
     index: Annotated[int, typer.Argument(metavar="INDEX", min=0, help="The entry's index.")],
     reason: Reason,
+    reveal: Annotated[
+        Purpose | None, typer.Option("--reveal", help="Show originals, not surrogates, for this purpose of use.")
+    ] = None,
     acting: As = None,
     json: Json = False,
 ) -> None:
-    """Open one entry's sealed content; who, which and why are recorded first."""
-    told = client(home, acting).post("ledger", "entries", str(index), "open", reason=reason)
+    """Open one entry's sealed content; who, which and why are recorded first. Without --reveal surrogates stay."""
+    purpose = None if reveal is None else reveal.value
+    told = client(home, acting).post("ledger", "entries", str(index), "open", reason=reason, purpose=purpose)
     if json:
         print_json(told)
         return

@@ -51,6 +51,7 @@ class EntryMaker:
         facts_epoch: int | None = None,
         decision: str | None = None,
         subject: str | None = None,
+        purpose: str | None = None,
     ) -> Draft:
         """Return an entry that is ready to append, its payload sealed. `subject` is a blind index."""
         now = self.clock()
@@ -72,6 +73,7 @@ class EntryMaker:
             boot=now.boot,
             actor=actor,
             subject=subject,
+            purpose=purpose,
             policy=POLICY_VERSION,
             epoch=facts_epoch,
             decision=decision,

@@ -51,6 +51,13 @@ class ReasonForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     reason: str
 
 
+class OpeningForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An entry to open. `purpose` null keeps the surrogates; one reveals originals, for what it says."""
+
+    reason: str
+    purpose: Purpose | None = None
+
+
 class VendorForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A vendor to record."""
 

@@ -1,7 +1,8 @@
 """Reading the audit is audited (45 CFR 164.312(b), 164.308(a)(1)(ii)(D)).
 
 The `read` entry is durable before anything is shown. Headers hold no prompts but count as PHI; opening a sealed payload
-is a disclosure inside the organisation and needs a reason in words, which is sealed.
+is a disclosure inside the organisation and needs a reason in words, which is sealed. Without a purpose surrogates
+stay; with one, and the permission, originals are seen, and the entry says that they were revealed and for what.
 """
 
 import base64
@@ -11,17 +12,18 @@ from typing import Any, Final
 
 import msgspec
 
-from wardkeep.audit.ledger import Head, Ledger
+from wardkeep.audit.entry import decode
+from wardkeep.audit.ledger import Entry, Head, Ledger
 from wardkeep.compliance.entries import EntryMaker, peek
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Kind
+from wardkeep.compliance.revealing import HIDDEN, MASKED, masked_answer, masked_request, withheld
 from wardkeep.compliance.terms import clean_reason, invalid, require
+from wardkeep.model.access import Purpose
 from wardkeep.model.registry import Person
 from wardkeep.policy.roles import Permission
 
 MOST_HEADERS: Final = 500
-
-_HIDDEN: Final = "<hidden>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,8 @@ class AuditReader:
         index = await self._record(by, {"action": "headers", "from": start, "to": stop}, b"{}")
         return Headers(headers=[entry.header async for entry in self.ledger.scan(start, stop)], read_index=index)
 
-    async def open(self, *, by: Person, index: int, reason: str) -> Content:
-        """Return one entry's content.
+    async def open(self, *, by: Person, index: int, reason: str, purpose: Purpose | None = None) -> Content:
+        """Return one entry's content: with a `purpose` the originals of a call, without one the surrogates.
 
         Raises:
             NotAllowed: no permission, no reason, no such entry or nothing sealed in it.
@@ -75,6 +77,8 @@ class AuditReader:
             EntryUnopenable: the payload does not open; the attempt stands recorded.
         """
         require(by, Permission.LEDGER_OPEN)
+        if purpose is not None:
+            require(by, Permission.IDENTITY_REVEAL)
         words = clean_reason(reason)
         entry = await self.ledger.read(index) if index >= 0 else None
         if entry is None or entry.payload is None:
@@ -86,14 +90,40 @@ class AuditReader:
                 status=404,
             )
         sealed_reason = msgspec.json.encode({"reason": words})
-        read_index = await self._record(by, {"action": "open", "entry": index}, sealed_reason)
+        detail: dict[str, str | int | bool] = {"action": "open", "entry": index}
+        if purpose is not None:
+            detail["reveals"] = True
+        read_index = await self._record(by, detail, sealed_reason, purpose)
         plaintext = await self.entries.content(entry.header, entry.payload)
-        return Content(
-            header=entry.header, content=presented(peek(entry.header).type, plaintext), read_index=read_index
-        )
+        kind = peek(entry.header).type
+        if purpose is not None or kind not in MASKED:
+            return Content(header=entry.header, content=presented(kind, plaintext), read_index=read_index)
+        return Content(header=entry.header, content=await self._masked(entry, plaintext), read_index=read_index)
 
-    async def _record(self, by: Person, detail: dict[str, str | int | bool], payload: bytes) -> int:
-        draft = self.entries.draft("read", actor=f"person:{by.id}", detail=detail, payload=payload)
+    async def _masked(self, entry: Entry, plaintext: bytes) -> object:
+        """Return what of a call is seen without re-identifying anybody."""
+        header = decode(entry.header)
+        if header.type == "request":
+            return masked_request(plaintext)
+        if header.type != "response" or header.parent is None or header.seq:
+            return withheld(plaintext)
+        call = bytes.fromhex(header.parent)
+        at = (await self.ledger.indices_of([call])).get(call)
+        request = await self.ledger.read(at) if at is not None else None
+        if request is None or request.payload is None:
+            return withheld(plaintext)
+        return masked_answer(plaintext, await self.entries.content(request.header, request.payload))
+
+    async def _record(
+        self, by: Person, detail: dict[str, str | int | bool], payload: bytes, purpose: Purpose | None = None
+    ) -> int:
+        draft = self.entries.draft(
+            "read",
+            actor=f"person:{by.id}",
+            detail=detail,
+            payload=payload,
+            purpose=None if purpose is None else purpose.value,
+        )
         return (await self.ledger.append([draft]))[0].index
 
 
@@ -117,10 +147,10 @@ def _without_secrets(payload: Any) -> Any:
     for change in changes:
         record = change["record"]
         if change["kind"] in {Kind.SECRETS, Kind.LOGINS, Kind.OFFLINE_CODES} and record is not None:
-            change["record"] = _HIDDEN
+            change["record"] = HIDDEN
         elif isinstance(record, dict):
             record.update(
-                {name: _HIDDEN for name in ("mac", "credential_mac", "ticket_mac") if record.get(name) is not None}
+                {name: HIDDEN for name in ("mac", "credential_mac", "ticket_mac") if record.get(name) is not None}
             )
     return payload
 

@@ -147,6 +147,8 @@ class Searcher:
             StoreError: the index cannot be read now.
         """
         require(by, Permission.LEDGER_OPEN)
+        # What is found is shown with the words around it, originals as they are.
+        require(by, Permission.IDENTITY_REVEAL)
         words = clean_reason(reason)
         wanted = clean_text(text, "text", longest=_LONGEST_TEXT)
         if not 1 <= most <= MOST_OPENED:

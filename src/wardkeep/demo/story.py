@@ -157,9 +157,10 @@ def _governed_call(story: Story, instance: Instance, vendor: SimulatorProcess, k
         "the entry holds no identifier (prompts are sealed beside it)",
         not any(identifier in json.dumps(entry) for identifier in IDENTIFIERS),
     )
-    opened = instance.api(SECOND, "POST", f"ledger/entries/{index}/open", {"reason": "demonstration of reading"})
+    form = {"reason": "demonstration of reading", "purpose": "HOPERAT"}
+    opened = instance.api(SECOND, "POST", f"ledger/entries/{index}/open", form)
     story.claim(
-        "an officer can open it with a reason, and that reading is itself an entry",
+        "an officer can reveal it with a reason and a purpose, and that reading is itself an entry",
         "Rosalind Okafor" in json.dumps(opened["content"]) and opened["read_index"] > index,
     )
 

@@ -89,6 +89,7 @@ class Recorder:
             "detail": {
                 "owner": permitted.identified.owner.id,
                 **_behalf(permitted.identified),
+                **({"reveals": True} if permitted.reveals else {}),
                 **({} if permitted.break_glass is None else {"break_glass": permitted.break_glass}),
                 "hidden": routed.safe.hidden,
                 "features": ",".join(sorted(routed.safe.features)),

@@ -27,6 +27,7 @@ class Permission(StrEnum):
     REGISTRY_READ = "registry.read"
     LEDGER_READ = "ledger.read"
     LEDGER_OPEN = "ledger.open"
+    IDENTITY_REVEAL = "identity.reveal"
     WORKSPACE_CHANGE = "workspace.change"
     APPLICATION_CHANGE = "application.change"
     CARE_TEAM_CHANGE = "care_team.change"
@@ -53,6 +54,7 @@ _OFFICER: Final = frozenset(
         Permission.REGISTRY_READ,
         Permission.LEDGER_READ,
         Permission.LEDGER_OPEN,
+        Permission.IDENTITY_REVEAL,
         Permission.WORKSPACE_CHANGE,
         Permission.CARE_TEAM_CHANGE,
         Permission.INCIDENT_CHANGE,
@@ -71,7 +73,7 @@ _OWN: Final = frozenset({Permission.OWN_ACCOUNT})
 
 GRANTS: Final = MappingProxyType(
     {
-        Role.ADMINISTRATOR: frozenset(Permission) - {Permission.LEDGER_OPEN},
+        Role.ADMINISTRATOR: frozenset(Permission) - {Permission.LEDGER_OPEN, Permission.IDENTITY_REVEAL},
         Role.PRIVACY_OFFICER: _OFFICER,
         Role.SECURITY_OFFICER: _OFFICER
         | {Permission.KEY_CHANGE, Permission.PERSON_CHANGE, Permission.APPLICATION_CHANGE},

@@ -278,8 +278,9 @@ async def _ledger_entries(asked: Asked) -> object:
     return {"entries": [msgspec.Raw(header) for header in shown.headers], "read_index": shown.read_index}
 
 
-async def _ledger_open(asked: Asked, filled: form.ReasonForm) -> object:
-    shown = await asked.app.reader.open(by=asked.by, index=_whole(asked.words[0]), reason=filled.reason)
+async def _ledger_open(asked: Asked, filled: form.OpeningForm) -> object:
+    index = _whole(asked.words[0])
+    shown = await asked.app.reader.open(by=asked.by, index=index, reason=filled.reason, purpose=filled.purpose)
     return {"header": msgspec.Raw(shown.header), "content": shown.content, "read_index": shown.read_index}
 
 
@@ -459,7 +460,7 @@ ROUTES: Final = (
     post_route("keys/{}/revoke", Permission.KEY_CHANGE, "key.revoke", form.ReasonForm, _revoke_key),
     get_route("ledger/head", Permission.LEDGER_READ, "ledger.head", _ledger_head),
     get_route("ledger/entries", Permission.LEDGER_READ, "ledger.entries", _ledger_entries, query=("from", "to")),
-    post_route("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.ReasonForm, _ledger_open),
+    post_route("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.OpeningForm, _ledger_open),
     *ACCESS_ROUTES,
     *ACTIVITY_ROUTES,
     *AUDIT_ROUTES,

@@ -94,5 +94,5 @@ def _page_view(page: Page) -> object:
 AUDIT_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("audit/search", Permission.LEDGER_READ, "audit.search", _search, optional=(*_NAMES, "most", "cursor")),
     post_route("audit/search", Permission.LEDGER_READ, "audit.find", SearchForm, _search_form),
-    post_route("audit/text", Permission.LEDGER_OPEN, "audit.text", TextSearchForm, _search_text),
+    post_route("audit/text", Permission.IDENTITY_REVEAL, "audit.text", TextSearchForm, _search_text),
 )

@@ -19,6 +19,7 @@ from wardkeep.audit.errors import DraftMalformed
 from wardkeep.compliance.entries import peek
 from wardkeep.compliance.exploring import FIELDS, Found, Life, Wanted, find, life_of, prove, record_export
 from wardkeep.compliance.terms import invalid
+from wardkeep.model.access import Purpose
 from wardkeep.model.document import apply
 from wardkeep.model.reasons import EXPLANATIONS, Reason
 from wardkeep.policy.roles import Permission
@@ -139,6 +140,7 @@ async def _entry(visit: Visit) -> Page:
     values = {
         **_told(visit, life),
         "proof": proof,
+        "purposes": [each.value for each in Purpose] if may(visit, Permission.IDENTITY_REVEAL) else [],
         "may_open": may(visit, Permission.LEDGER_OPEN) and life.payload_bytes is not None,
         "opened": None,
     }
@@ -208,7 +210,9 @@ async def _open(visit: Visit) -> Page:
     """Show what is sealed: a disclosure inside the organisation, with a reason, after a fresh second factor."""
     person = stepped_up(visit)
     index, reader = _whole(visit.words[0]), visit.app.api.reader
-    shown = await reader.open(by=person, index=index, reason=visit.form.get("reason", ""))
+    stated = visit.form.get("purpose", "")
+    purpose = next((each for each in Purpose if each.value == stated), None)
+    shown = await reader.open(by=person, index=index, reason=visit.form.get("reason", ""), purpose=purpose)
     life = await life_of(visit.app.ledger, reader, by=person, index=index)
     values = {
         **_told(visit, life),
