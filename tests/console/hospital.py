@@ -106,6 +106,13 @@ def happen(house: Hospital):
     )  # fmt: skip
     house.api("POST", "people", {"id": "nia", "roles": ["nurse"], "reason": reason})
     house.api("POST", "people", {"id": "dr-amari", "roles": ["clinician"], "reason": "joined"}, officer=SECOND)
+    house.api("POST", "workspaces/default/members", {"add": ["dr-amari"], "reason": "clinic"}, officer=SECOND)
+    application = {"id": "assistant", "name": "Assistant", "owner": SECOND, "workspace": "default",
+                   "roles": ["clinician", "nurse"], "reason": "chat for the clinic"}  # fmt: skip
+    house.api("POST", "applications", application, officer=SECOND)
+    key = {"name": "assistant", "owner": SECOND, "models": [MODEL], "purposes": ["TREAT"], "default_purpose": "TREAT",
+           "application": "assistant", "reason": "chat for the clinic"}  # fmt: skip
+    house.api("POST", "keys", key, officer=SECOND)
     house.api("POST", "people", {"id": "ana", "roles": ["auditor"], "reason": "outside auditor"})
     house.api(
         "POST",

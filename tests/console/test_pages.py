@@ -14,7 +14,7 @@ from tests.console.browser import chromium, enrol, needs_chromium, origin
 from tests.console.hospital import happen, hospital
 
 from wardkeep.audit.verify import verify_proof
-from wardkeep.demo.instance import FIRST
+from wardkeep.demo.instance import FIRST, SECOND
 
 MOST_BYTES = 150_000
 # path -> heading
@@ -29,6 +29,18 @@ PAGES = {
     "/approvals": "Approvals",
     "/account": "Your account",
     "/step-up": "Confirm that it is you",
+    "/setup": "Set-up",
+    "/vendors": "Vendors and agreements",
+    "/vendors/record": "Record an agreement",
+    "/vendors/forecast?on=2031-01-01": "What breaks on 2031-01-01",
+    "/routes": "Routes",
+    "/people": "People",
+    "/keys": "Applications and keys",
+    "/incidents": "Incidents",
+    "/incidents/inc-1": "Incident inc-1",
+    "/report": "Report an incident",
+    "/controls": "Controls",
+    "/assistant": "Assistant",
 }
 
 
@@ -270,3 +282,154 @@ def test_an_auditor_sees_headers_and_opens_nothing(house, browser):
     assert page.get_by_role("heading", name="The life of this call").is_visible()
     assert page.get_by_role("heading", name="Open what is sealed").count() == 0
     context.close()
+
+
+def enrolled(house, browser, person, **settings):
+    """A context in which a person who joined is signed in."""
+    made = house.api("POST", f"people/{person}/credential", {"reason": "first one lost"}, officer=SECOND)
+    (house.instance.home / "credentials" / person).write_text(made["credential"])
+    context = browser.new_context(**settings)
+    enrol(context.new_page(), house.instance, person)
+    return context
+
+
+NOTE = "Patient Rosalind Okafor (MRN 40718265) seen 03/14/2026 for Parkinson disease; phone 415-201-7788."
+
+
+@pytest.fixture(scope="module")
+def clinician(house, browser):
+    return enrolled(house, browser, "dr-amari")
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["streamed", "whole"])
+def test_a_clinician_sees_what_the_model_sees_and_then_sends(house, browser, clinician, has_script):
+    context = clinician
+    if not has_script:
+        context = browser.new_context(java_script_enabled=False, storage_state=clinician.storage_state())
+    house.vendor.reset()
+    page = context.new_page()
+    seen = Seen(page)
+    page.goto(origin(house.instance) + "/home")
+    assert page.get_by_role("heading", level=1).inner_text() == "Assistant"
+    page.get_by_label("What is it for?").select_option("TREAT")
+    page.locator("#subject").fill("pat-77")
+    page.get_by_label("Your question or note").fill(NOTE + " <b>bold</b>")
+    page.get_by_role("button", name="See what the model will see").click()
+    yours, sees = page.locator(".note").nth(0), page.locator(".note").nth(1)
+    assert "Rosalind Okafor" in yours.inner_text()
+    assert yours.locator("mark", has_text="40718265").get_attribute("title").startswith("medical record number")
+    assert "Okafor" not in sees.inner_text()
+    assert "40718265" not in sees.inner_text()
+    assert "03/14/2026" in sees.inner_text()
+    assert "Parkinson" in sees.inner_text()
+    assert not has_script or violations(page) == []
+    assert house.vendor.seen() == []
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/assistant/*")
+    assert "Rosalind Okafor" in page.locator(".assistant .note").inner_text()
+    assert not has_script or violations(page) == []
+
+    # the conversation goes on, and the same person keeps the surrogate
+    page.get_by_label("Go on").fill("What did Ms. Okafor come for?")
+    page.get_by_role("button", name="Send").click()
+    page.locator(".talk > li").nth(3).wait_for()
+    assert "Ms. Okafor" in page.locator(".talk > li").nth(3).inner_text()
+    assert all(b"Okafor" not in each.body for each in house.vendor.seen())
+    assert [each.json().get("stream") for each in house.vendor.seen()] == [None, True if has_script else None]
+    entry = newest(house, "request")
+    assert (entry["detail"]["person"], entry["detail"]["assurance"]) == ("dr-amari", "verified")
+    assert page.locator("main b").count() == 0
+    assert seen.errors == []
+    page.get_by_role("button", name="End this conversation").click()
+    assert page.get_by_role("heading", name="Your conversations").count() == 0
+    page.close()
+
+
+def test_the_assistant_says_what_to_do_when_the_road_is_closed(house, officer):
+    """An officer has no role over data: the refusal is shown with its fix, and the vendor hears nothing."""
+    house.vendor.reset()
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/assistant")
+    page.get_by_label("Your question or note").fill(NOTE)
+    page.get_by_role("button", name="See what the model will see").click()
+    assert page.get_by_role("alert").inner_text().strip()
+    assert page.get_by_label("Your question or note").input_value() == NOTE
+    assert house.vendor.seen() == []
+    page.close()
+
+
+def test_nobody_opens_the_conversation_of_another(house, clinician, officer):
+    page = clinician.new_page()
+    page.goto(origin(house.instance) + "/assistant")
+    page.get_by_label("Your question or note").fill("How are potassium and creatinine related?")
+    page.get_by_role("button", name="See what the model will see").click()
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/assistant/*")
+    other = officer.new_page()
+    other.goto(page.url)
+    assert other.get_by_role("heading", level=1).inner_text() == "Assistant"
+    assert "potassium" not in other.content()
+    other.close()
+    page.close()
+
+
+def test_a_suspension_takes_a_reason_and_another_person_ends_it(house, officer):
+    """Two people, real forms: suspend a vendor, see the call refused, and be refused to resume it oneself."""
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/vendors")
+    card = page.get_by_role("region", name="Northwind Models, Inc.")
+    card.get_by_text("Suspend the vendor", exact=False).first.click()
+    card.get_by_label("Reason").last.fill("an audit of theirs <i>failed</i>")
+    card.get_by_role("button", name="Suspend the vendor").click()
+    assert "recorded as" in page.get_by_role("status").inner_text()
+    assert house.call()[0] == 403
+    assert newest(house, "refusal")["decision"] == "vendor_suspended"
+    card.get_by_text("Resume the vendor", exact=False).first.click()
+    card.get_by_label("Reason").last.fill("it was a mistake")
+    card.get_by_role("button", name="Resume the vendor").click()
+    assert "another person" in page.locator("main").inner_text()
+    house.api("POST", "vendors/northwind/resume", {"reason": "cleared"}, officer=SECOND)
+    page.close()
+
+
+def test_a_key_is_shown_once_with_lines_to_copy(house, officer):
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/keys")
+    page.get_by_text("Make a key").first.click()
+    form = page.locator("form", has=page.locator("input[value='key.create']"))
+    form.get_by_label("Name").fill("first application")
+    form.get_by_label("Reason").fill("first application")
+    form.get_by_role("button", name="Make a key").click()
+    key = page.locator("code.secret").inner_text()
+    assert key.startswith("wk_live_")
+    assert f'api_key="{key}"' in page.locator("pre").first.inner_text()
+    assert violations(page) == []
+    page.goto(origin(house.instance) + "/keys")
+    assert key not in page.content()
+    page.close()
+
+
+def test_an_incident_is_judged_and_signed_by_two(house, officer, browser):
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/report")
+    page.get_by_label("Short name").fill("inc-2")
+    page.get_by_label("What happened").fill("A print-out was left in a lift.")
+    page.get_by_role("button", name="Report").click()
+    page.goto(origin(house.instance) + "/incidents/inc-2")
+    for number in range(4):
+        factor = page.locator("#factors").locator("..").locator("ol > li").nth(number)
+        factor.locator("summary").click()
+        factor.get_by_label("low").check()
+        factor.get_by_label("Why this level").fill("found again within the hour")
+        factor.get_by_role("button", name="Judge").click()
+    page.get_by_text("Sign", exact=False).locator("xpath=self::summary").first.click()
+    page.get_by_label("Conclusion").first.select_option("low_probability")
+    page.locator("form", has=page.locator("input[value='incident.sign']")).get_by_label("Reason").fill("all low")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    assert "a second person is needed" in page.locator("main").inner_text()
+    assert page.get_by_role("button", name="Countersign").count() == 0
+    conclusion = {"conclusion": "low_probability", "reason": "agreed"}
+    house.api("POST", "incidents/inc-2/countersign", conclusion, officer=SECOND)
+    page.reload()
+    assert "No clock runs" in page.locator("main").inner_text()
+    page.close()

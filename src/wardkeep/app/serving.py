@@ -48,6 +48,7 @@ from wardkeep.compliance.watch import Alarm, Watch
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.limits import Limits
+from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Recorder
 from wardkeep.identity.last_use import LastUse
 from wardkeep.identity.sessions import Guesses
@@ -192,6 +193,8 @@ class _Instance:
     workers: int = 1
     pending: set[asyncio.Task[object]] = field(default_factory=set)
     recorder: Recorder | None = None
+    road: Road | None = None
+    building: asyncio.Lock = field(default_factory=asyncio.Lock)
     pool: Pool | None = None
     watch: Watch | None = None
     searcher: Searcher | None = None
@@ -293,9 +296,11 @@ class _Instance:
             activity=Activity(ledger=home.ledger),
             vitals=self._vitals,
             guesses=guesses,
+            road=self._console_road,
+            missing=lambda: self._readiness().missing,
         )
         self._later(self._count_activity(pages.activity))
-        front = FrontPage(control=control, pages=pages, readiness=self._readiness)
+        front = FrontPage(control=control, pages=pages)
         operations = OperationsFace(readiness=self._readiness, counts=self._counts, gauges=self._gauges)
         return [
             make_server(front, sockets=[self.sockets.console], guard=guard, tls=tls),
@@ -315,8 +320,21 @@ class _Instance:
         self.home.control.on_change(lambda _: frames.push(desk.facts_message()))
         return frames
 
+    async def _console_road(self) -> Road:
+        """Return the road of this process, for the assistant; with workers it is built when the first one asks."""
+        async with self.building:
+            if self.road is None:
+                self.road = self._build_road(await asyncio.to_thread(Detector, POLICY))
+            return self.road
+
     def _data_server(self) -> Server:
         """Return the data face in this process."""
+        road = self.road = self._build_road(Detector(POLICY))
+        face = data_face(self.settings, road, self.clock, self.metrics)
+        guard = guard_for(self.settings, self.metrics, self.log)
+        return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls_files(self.settings))
+
+    def _build_road(self, detector: Detector) -> Road:
         control = self.home.control
         pool = self.pool = Pool([])
         take_origins(pool, control.registry, self.log)
@@ -334,13 +352,11 @@ class _Instance:
             registry=lambda: control.registry,
             refresh=refresh,
             newest_entry_us=self.desk.last_wall_us,
-            detector=Detector(POLICY),
+            detector=detector,
             pool=pool,
         )
         self.recorder = road.recorder
-        face = data_face(self.settings, road, self.clock, self.metrics)
-        guard = guard_for(self.settings, self.metrics, self.log)
-        return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls_files(self.settings))
+        return road
 
     async def _keep_worker(self, listener: Listener) -> None:
         """Keep one worker running: a dead one is replaced; what it left open is closed when its line breaks."""
@@ -525,6 +541,7 @@ class _Instance:
         return Vitals(
             is_writable=self.home.ledger.writable,
             workers=self.workers,
+            data_address=self._addresses().data,
             alarms=tuple(sorted(alarm.value for alarm in watch.raised)) if watch is not None else (),
             canary_age_seconds=watch.gauges()["canary_age_seconds"] if watch is not None else 0.0,
             published=publisher.published if publisher is not None else None,

@@ -78,9 +78,7 @@ def identify(
     call: Call, registry: Registry, mac_key: bytes, now: datetime, tokens: Tokens | None = None
 ) -> Identified | Refused:
     """Stage 1: who is asking, and for whom. An unknown id costs the same comparison as a wrong secret."""
-    if call.credential is None:
-        return Refused(reason=Reason.CREDENTIAL_MISSING)
-    key = find_key(call.credential, registry, mac_key, now)
+    key = _key_of(call, registry, mac_key, now)
     if isinstance(key, Refused):
         return key
     owner = registry.people.get(key.owner)
@@ -90,7 +88,12 @@ def identify(
     if application is not None and not is_active(registry, application.owner):
         return Refused(reason=Reason.OWNER_INACTIVE)
     proven = None
-    if call.person_token is not None:
+    if call.signed_in is not None:
+        person = registry.people.get(call.signed_in.person)
+        if person is None or not person.is_active:
+            return Refused(reason=Reason.PERSON_NOT_ACCEPTED)
+        proven = Proven(person=person, second_factor_at=call.signed_in.factor_at)
+    elif call.person_token is not None:
         proven = _of_ticket(call.person_token, registry, application, mac_key, now)
         if proven is None and tokens is not None:
             proven = tokens.prove(call.person_token, registry, application, now)
@@ -129,6 +132,19 @@ def _of_ticket(
     if person is None or not person.is_active or application.workspace != glass.workspace or not glass.is_open(now):
         return None
     return Proven(person=person, second_factor_at=glass.began_at)
+
+
+def _key_of(call: Call, registry: Registry, mac_key: bytes, now: datetime) -> ApiKey | Refused:
+    """Return the key behind the credential; who is signed in to the console acts in the scope of the key named."""
+    if call.signed_in is not None:
+        key = registry.keys.get(call.signed_in.key)
+        if key is None or key.application is None:
+            return Refused(reason=Reason.CREDENTIAL_INVALID)
+        ended = _ended(key, now)
+        return key if ended is None else ended
+    if call.credential is None:
+        return Refused(reason=Reason.CREDENTIAL_MISSING)
+    return find_key(call.credential, registry, mac_key, now)
 
 
 def _person_of(call: Call, registry: Registry, proven: Proven | None) -> Person | None:

@@ -21,6 +21,18 @@ from wardkeep.model.terms import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A person in front of the console, proven by their live session, and the key whose scope they act in.
+
+    Made by the console's assistant only, from the session it found: made elsewhere, it would stand for a credential.
+    """
+
+    key: str
+    person: str
+    factor_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One request as it arrived, framed and parsed but not believed.
 
@@ -41,6 +53,7 @@ class Call:
     person: str | None = None
     person_token: Secret[str] | None = None
     data_classes: tuple[str, ...] = ()
+    signed_in: SignedIn | None = None
 
     @property
     def model(self) -> str | None:

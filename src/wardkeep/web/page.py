@@ -5,7 +5,7 @@ only: `Sec-Fetch-Site`, or `Origin` where a browser does not send it (W3C Fetch 
 are unreadable to scripts, and never sent from elsewhere. Every value is escaped by the template engine.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -84,13 +84,14 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """An answer: a template with its values, a JSON text, a file, or the place to go to (303)."""
+    """An answer: a template with its values, a JSON text, a file, a stream of events, or the place to go to (303)."""
 
     template: str | None = None
     values: Mapping[str, object] = field(default_factory=dict, repr=False)
     json: str | None = None
     to: str | None = None
     download: Download | None = None
+    stream: AsyncIterator[bytes] | None = field(default=None, repr=False)
     status: int = 200
     cookies: tuple[Cookie, ...] = ()
     retry_after_seconds: int | None = None
@@ -151,6 +152,7 @@ def static_files() -> dict[str, tuple[bytes, bytes]]:
         for name, kind in (
             ("style.css", b"text/css; charset=utf-8"),
             ("passkey.js", b"text/javascript; charset=utf-8"),
+            ("assistant.js", b"text/javascript; charset=utf-8"),
             ("mark.svg", b"image/svg+xml"),
         )
     }
@@ -202,6 +204,9 @@ async def send_page(
     """Write one answer; `shell` is what stands around a page of somebody who is signed in."""
     headers = [*_SECURITY, (b"cache-control", b"no-store")]
     body = b""
+    if page.stream is not None:
+        await _send_stream(send, page.stream, headers)
+        return
     if page.to is not None:
         headers.append((b"location", page.to.encode("ascii")))
     elif page.json is not None:
@@ -222,6 +227,15 @@ async def send_page(
         {"type": "http.response.start", "status": 303 if page.to is not None else page.status, "headers": headers}
     )
     await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+async def _send_stream(send: Send, stream: AsyncIterator[bytes], headers: list[tuple[bytes, bytes]]) -> None:
+    """Write server-sent events as they come (WHATWG HTML "server-sent events")."""
+    headers = [*headers, (b"content-type", b"text/event-stream; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async for piece in stream:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def send_file(send: Send, body: bytes, kind: bytes, *, is_head: bool) -> None:

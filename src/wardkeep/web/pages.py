@@ -7,7 +7,7 @@ denied, and every page that is not open to everybody needs a live session of an 
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,13 +24,20 @@ from wardkeep.compliance.terms import require
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import mac
 from wardkeep.crypto.randomness import Randomness
+from wardkeep.gateway.pipeline import Road
 from wardkeep.identity.sessions import Guesses, Sessions
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
 from wardkeep.storage.errors import StoreError
 from wardkeep.web.asgi import Receive, Scope, Send
+from wardkeep.web.console.assistant import ASSISTANT_ROUTES
+from wardkeep.web.console.chats import Chats
+from wardkeep.web.console.deeds import DEED_ROUTES
+from wardkeep.web.console.incidents import INCIDENT_PAGES
 from wardkeep.web.console.ledger import LEDGER_ROUTES
+from wardkeep.web.console.places import PLACE_ROUTES
+from wardkeep.web.console.setting_up import SET_UP_ROUTES
 from wardkeep.web.console.shell import shell_of
 from wardkeep.web.console.today import TODAY_ROUTES
 from wardkeep.web.console.vitals import Vitals
@@ -54,7 +61,17 @@ from wardkeep.web.pages_sign_in import SIGN_IN_ROUTES
 
 T = TypeVar("T")
 
-ROUTES: Final = (*SIGN_IN_ROUTES, *ACCOUNT_ROUTES, *TODAY_ROUTES, *LEDGER_ROUTES)
+ROUTES: Final = (
+    *SIGN_IN_ROUTES,
+    *ACCOUNT_ROUTES,
+    *TODAY_ROUTES,
+    *LEDGER_ROUTES,
+    *DEED_ROUTES,
+    *PLACE_ROUTES,
+    *INCIDENT_PAGES,
+    *ASSISTANT_ROUTES,
+    *SET_UP_ROUTES,
+)
 SESSION_COOKIE: Final = "wardkeep-session"
 PENDING_COOKIE: Final = "wardkeep-pending"
 
@@ -146,6 +163,9 @@ class PagesFace:
     ledger: Explored
     activity: Activity
     vitals: Callable[[], Vitals]
+    road: Callable[[], Awaitable[Road]]
+    missing: Callable[[], tuple[str, ...]]
+    chats: Chats = field(default_factory=Chats)
     catalogue: Catalogue = field(default_factory=load_catalogue)
     engine: Environment = field(default_factory=templates)
     static: dict[str, tuple[bytes, bytes]] = field(default_factory=static_files)
@@ -280,6 +300,8 @@ def pages_app(
     activity: Activity,
     vitals: Callable[[], Vitals],
     guesses: Guesses | None = None,
+    road: Callable[[], Awaitable[Road]],
+    missing: Callable[[], tuple[str, ...]],
 ) -> PagesFace:
     """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one.
 
@@ -300,6 +322,8 @@ def pages_app(
         ledger=ledger,
         activity=activity,
         vitals=vitals,
+        road=road,
+        missing=missing,
     )
 
 

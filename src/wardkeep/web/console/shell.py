@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from wardkeep.identity.sessions import STEP_UP_SECONDS
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Person
+from wardkeep.policy.data_roles import DATA_ROLES
 from wardkeep.policy.roles import Permission, permit
 from wardkeep.storage.sessions_sqlite import SessionRow
 from wardkeep.web.page import Visit
@@ -30,15 +31,28 @@ class Place:
 
 PLACES: Final = (
     Place(path="/today", label="Today", group="Work", permission=Permission.LEDGER_READ),
+    Place(path="/assistant", label="Assistant", group="Work", permission=Permission.OWN_ACCOUNT),
     Place(path="/approvals", label="Approvals", group="Work", permission=Permission.AGREEMENT_ACTIVATE),
+    Place(path="/incidents", label="Incidents", group="Work", permission=Permission.LEDGER_READ),
+    Place(path="/report", label="Report an incident", group="Work", permission=Permission.OWN_ACCOUNT),
     Place(path="/ledger", label="Ledger", group="Record", permission=Permission.LEDGER_READ),
+    Place(path="/controls", label="Controls", group="Record", permission=Permission.LEDGER_READ),
+    Place(path="/setup", label="Set-up guide", group="Set-up", permission=Permission.VENDOR_CHANGE),
+    Place(path="/vendors", label="Vendors and BAAs", group="Set-up", permission=Permission.REGISTRY_READ),
+    Place(path="/routes", label="Routes", group="Set-up", permission=Permission.REGISTRY_READ),
+    Place(path="/keys", label="Applications and keys", group="Set-up", permission=Permission.REGISTRY_READ),
+    Place(path="/people", label="People", group="Set-up", permission=Permission.REGISTRY_READ),
     Place(path="/account", label="Your account", group="You"),
 )
 
 
 def home_of(person: Person) -> str:
     """Return the page on which a person begins."""
-    return "/today" if permit(person, Permission.LEDGER_READ) is None else "/account"
+    if permit(person, Permission.LEDGER_READ) is None:
+        return "/today"
+    if any(role in DATA_ROLES for role in person.roles):
+        return "/assistant"
+    return "/routes" if permit(person, Permission.REGISTRY_READ) is None else "/account"
 
 
 def who(visit: Visit) -> tuple[Person, SessionRow]:

@@ -18,7 +18,7 @@ from wardkeep.model.registry import AgreementStatus
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read
 from wardkeep.web.console.chart import columns, share, spark
-from wardkeep.web.console.shell import here_of, home_of, local, may, own_path, who, zone_of
+from wardkeep.web.console.shell import here_of, local, may, own_path, zone_of
 from wardkeep.web.page import Page, PageRoute, Visit
 
 EXPIRY_DAYS: Final = 60
@@ -226,11 +226,4 @@ def _at(header: bytes) -> datetime | None:
         return None
 
 
-async def _home(visit: Visit) -> Page:
-    return Page(to=home_of(who(visit)[0]))
-
-
-TODAY_ROUTES: Final = (
-    PageRoute(method="GET", path="/home", handler=_home),
-    PageRoute(method="GET", path="/today", handler=_today, permission=Permission.LEDGER_READ),
-)
+TODAY_ROUTES: Final = (PageRoute(method="GET", path="/today", handler=_today, permission=Permission.LEDGER_READ),)

@@ -9,6 +9,7 @@ class Vitals:
 
     is_writable: bool
     workers: int
+    data_address: str
     alarms: tuple[str, ...]
     canary_age_seconds: float
     published: int | None

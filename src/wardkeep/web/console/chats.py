@@ -1,0 +1,77 @@
+"""Conversations of the assistant while they last: in memory, each for its person alone, and bounded.
+
+The record is the ledger, where every turn is sealed. What is here ends when its person is idle, or the instance stops:
+nothing of it is written anywhere else.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+from markupsafe import Markup
+
+MOST_CHATS: Final = 500
+MOST_TURNS: Final = 40
+IDLE_US: Final = 3600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One message. `sent` is what the model saw of it, `shown` the text with what was found marked."""
+
+    role: str
+    text: str = field(repr=False)
+    shown: Markup = field(repr=False)
+    sent: str | None = field(default=None, repr=False)
+    index: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Chat:
+    """One conversation: purpose and patient are chosen once."""
+
+    id: str
+    person: str
+    key: str
+    model: str
+    purpose: str
+    subject: str | None
+    hide: tuple[str, ...] = field(repr=False)
+    turns: list[Turn] = field(default_factory=list, repr=False)
+    used_us: int = 0
+
+
+class Chats:
+    """All conversations of an instance. The oldest is forgotten when there are too many."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[str, Chat] = OrderedDict()
+
+    def keep(self, chat: Chat, now_us: int) -> None:
+        """Keep a conversation, newest last."""
+        chat.used_us = now_us
+        self._held.pop(chat.id, None)
+        self._held[chat.id] = chat
+        while len(self._held) > MOST_CHATS:
+            self._held.popitem(last=False)
+
+    def of(self, person: str, now_us: int) -> list[Chat]:
+        """Return a person's conversations, newest first."""
+        self._forget(now_us)
+        return [chat for chat in reversed(self._held.values()) if chat.person == person]
+
+    def find(self, identifier: str, person: str, now_us: int) -> Chat | None:
+        """Return one of the person's own; somebody else's is as unknown as none."""
+        self._forget(now_us)
+        chat = self._held.get(identifier)
+        return chat if chat is not None and chat.person == person else None
+
+    def end(self, identifier: str, person: str) -> None:
+        """Forget one of the person's own."""
+        chat = self._held.get(identifier)
+        if chat is not None and chat.person == person:
+            del self._held[identifier]
+
+    def _forget(self, now_us: int) -> None:
+        for name in [name for name, chat in self._held.items() if now_us - chat.used_us > IDLE_US]:
+            del self._held[name]

@@ -1,0 +1,66 @@
+"""Doing something from a page: one form, one change of the control API, one ledger entry, back to the page.
+
+What may be done is the API's own list, its permissions and its forms; here is only how a browser sends it. Every deed
+asks for a second factor of the last minutes. A credential that is shown once is shown here and stands in no address.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from wardkeep.audit.errors import StaleFacts
+from wardkeep.model.reasons import Reason, RefusalError, Refused
+from wardkeep.policy.roles import Permission
+from wardkeep.web.console.asking import body_of, change, route_named
+from wardkeep.web.console.shell import may, own_path, stepped_up
+from wardkeep.web.page import Page, PageRoute, Visit
+
+_OWN: Final = frozenset({"deed", "on", "back"})
+
+
+@dataclass(frozen=True, slots=True)
+class Doable:
+    """Asks for a template whether the visitor may do something; that it is shown protects nothing."""
+
+    visit: Visit
+
+    def __call__(self, deed: str) -> bool:
+        """Whether the API would let this person try."""
+        return may(self.visit, route_named(deed, "POST").permission)
+
+
+async def _do(visit: Visit) -> Page:
+    stepped_up(visit)
+    deed, on = visit.form.get("deed", ""), visit.form.get("on", "")
+    back = own_path(visit.form.get("back"), visit.app.page_paths) or "/home"
+    route = route_named(deed, "POST")
+    sent = {name: value for name, value in visit.form.items() if name not in _OWN}
+    words = (on,) if "{}" in route.parts else ()
+    try:
+        answer = await change(visit, deed, words, body_of(route.form, sent))
+    except StaleFacts:
+        raise RefusalError(Refused(reason=Reason.FACTS_CHANGING)) from None
+    index = answer.get("ledger_index")
+    if isinstance(answer.get("credential"), str):
+        values = {
+            "deed": deed,
+            "id": answer.get("id", on),
+            "credential": answer["credential"],
+            "index": index,
+            "back": back,
+            "data": visit.app.vitals().data_address,
+            "model": next(iter(sorted(visit.registry.routes)), "MODEL"),
+        }
+        return Page(template="console/shown_once.html", values=values)
+    if isinstance(answer.get("letter"), str):
+        return Page(template="console/letter.html", values={**answer, "index": index, "back": back})
+    return Page(to=_with(back, index))
+
+
+def _with(back: str, index: object) -> str:
+    if not isinstance(index, int):
+        return back
+    return f"{back}{'&' if urlsplit(back).query else '?'}done={index}"
+
+
+DEED_ROUTES: Final = (PageRoute(method="POST", path="/deeds", handler=_do, permission=Permission.OWN_ACCOUNT),)
