@@ -34,9 +34,11 @@ from wardkeep.web.asgi import Receive, Scope, Send
 from wardkeep.web.console.assistant import ASSISTANT_ROUTES
 from wardkeep.web.console.chats import Chats
 from wardkeep.web.console.deeds import DEED_ROUTES
+from wardkeep.web.console.duties import DUTY_ROUTES
 from wardkeep.web.console.incidents import INCIDENT_PAGES
 from wardkeep.web.console.ledger import LEDGER_ROUTES
 from wardkeep.web.console.places import PLACE_ROUTES
+from wardkeep.web.console.programme import PROGRAMME_PAGES
 from wardkeep.web.console.setting_up import SET_UP_ROUTES
 from wardkeep.web.console.shell import shell_of
 from wardkeep.web.console.today import TODAY_ROUTES
@@ -71,6 +73,8 @@ ROUTES: Final = (
     *INCIDENT_PAGES,
     *ASSISTANT_ROUTES,
     *SET_UP_ROUTES,
+    *PROGRAMME_PAGES,
+    *DUTY_ROUTES,
 )
 SESSION_COOKIE: Final = "wardkeep-session"
 PENDING_COOKIE: Final = "wardkeep-pending"
