@@ -9,7 +9,7 @@ ZONE ?= America/New_York
 # Compiled modules are kept between the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid bench-redteam model lock clean
+.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid bench-redteam model lock clean screenshots
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,9 @@ bench-deid: $(VENV)/run.stamp  ## de-identification engines side by side
 
 bench-redteam: $(VENV)/run.stamp  ## attacks that pass the prompt screen, and its false alarms
 	$(BIN)/python bench/redteam_screen.py
+
+screenshots: $(VENV)/dev.stamp  ## pictures of the console's pages, into docs/console (needs the Debian package chromium)
+	PYTHONPATH=. $(BIN)/python -m tests.console.screenshots docs/console
 
 DEVELOPMENT ?= ../shared/deid/dev
 

@@ -59,14 +59,17 @@ def chromium():
             browser.close()
 
 
-def enrol(page, instance, person: str) -> tuple[str, str]:
-    """Enrol by password and authenticator through the pages; return the authenticator's key and the spent code."""
+def enrol(page, instance, person: str, *, days_ahead: int = 0) -> tuple[str, str]:
+    """Enrol by password and authenticator through the pages; return the authenticator's key and the spent code.
+
+    `days_ahead` is how far the instance's clock is set ahead.
+    """
     page.goto(origin(instance) + "/enrol")
     page.get_by_label("Personal credential").fill(instance.credential(person))
     page.get_by_role("button", name="Continue").click()
     page.wait_for_url("**/enrol/factors")
     secret = page.locator("code.secret").inner_text()
-    spent = code(secret, -1)
+    spent = code(secret, days_ahead * 2880 - 1)
     page.get_by_label(re.compile("^Password")).fill(PASSWORD)
     page.get_by_label("The same password again").fill(PASSWORD)
     page.get_by_label("Code that the authenticator shows now").fill(spent)

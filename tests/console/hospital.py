@@ -78,19 +78,27 @@ def hospital():
         yield Hospital(instance=instance, vendor=vendor, key=key)
 
 
-def happen(house: Hospital):
-    """Let a morning happen: calls for several purposes, refusals, a draft agreement, an incident, hostile words."""
-    today = today_there()
-    for purpose, times in (("TREAT", 5), ("HPAYMT", 2), ("HOPERAT", 3)):
-        for _ in range(times):
+def call_around(house: Hospital, times: int = 1):
+    """Let applications call, for several purposes, and be refused now and then."""
+    for purpose, often in (("TREAT", 5), ("HPAYMT", 2), ("HOPERAT", 3)):
+        for _ in range(often * times):
             house.call(headers={"wardkeep-purpose": purpose, "wardkeep-subject": "pat-1"})
     house.call(stream=True)
     house.call(headers={"wardkeep-purpose": "HRESCH"})
     house.call(headers={"wardkeep-purpose": "HRESCH"})
     house.call(store=True)
-    house.call(HOSTILE[0] + " and " + HOSTILE[1])
-    reason = " ".join(HOSTILE)[:480]
-    house.api("POST", "vendors", {"id": "castor", "party": HOSTILE[1], "reason": reason})
+
+
+def happen(house: Hospital, words=HOSTILE):
+    """Let a morning happen: calls, refusals, a draft agreement, people, an incident, the programme.
+
+    `words` are what people type: hostile ones for the tests, a hospital's own for its pictures.
+    """
+    today = today_there()
+    call_around(house)
+    house.call(words[0] + " and " + words[1])
+    reason = " ".join(words)[:480]
+    house.api("POST", "vendors", {"id": "castor", "party": words[1], "reason": reason})
     scope = {
         "platform": "direct", "projects": ["demo"], "endpoints": ["/v1/chat/completions"], "features": ["stream"],
         "models": ["m-1"], "regions": ["us-test-1"], "purposes": ["TREAT"], "retention": "zero",
@@ -100,7 +108,7 @@ def happen(house: Hospital):
         "POST",
         "agreements",
         {
-            "id": "baa-castor", "kind": "baa", "vendor": "castor", "party": HOSTILE[2], "document_sha256": "0" * 64,
+            "id": "baa-castor", "kind": "baa", "vendor": "castor", "party": words[1], "document_sha256": "0" * 64,
             "effective_on": today.isoformat(), "expires_on": None, "scopes": [scope], "reason": reason,
         },
     )  # fmt: skip
@@ -119,13 +127,54 @@ def happen(house: Hospital):
         "incidents",
         {
             "id": "inc-1", "source": "report", "known_on": (today - timedelta(days=50)).isoformat(),
-            "reason": "A laptop with the console open was left on a train. " + HOSTILE[3],
+            "reason": "A laptop with the console open was left on a train. " + words[3],
         },
     )  # fmt: skip
-    house.api("POST", "incidents/inc-1/note", {"reason": HOSTILE[0]})
+    house.api("POST", "incidents/inc-1/note", {"reason": words[0]})
     house.api(
         "POST",
         "incidents/inc-1/judge",
-        {"factor": "nature_and_extent", "level": "moderate", "reason": HOSTILE[4]},
+        {"factor": "nature_and_extent", "level": "moderate", "reason": words[4]},
         officer=SECOND,
     )
+    teach(house, words)
+
+
+def teach(house: Hospital, words=HOSTILE):
+    """Put a policy in force, assign a course, open a review, record a risk, an asset, a use and a request."""
+    today = today_there()
+    later = (today + timedelta(days=300)).isoformat()
+    house.api("POST", "policies/ai-acceptable-use/propose", {"review_on": later, "reason": words[5]})
+    told = house.api("GET", "policies/ai-acceptable-use")
+    approval = {"sha256": told["proposed"]["sha256"], "reason": "read"}
+    house.api("POST", "policies/ai-acceptable-use/approve", approval, officer=SECOND)
+    roles = ["clinician", "nurse", "privacy_officer", "security_officer"]
+    due = (today + timedelta(days=30)).isoformat()
+    house.api("POST", "courses/hipaa-basics/assign", {"roles": roles, "due_on": due, "reason": words[6]})
+    house.api("POST", "reviews", {"id": "autumn", "reason": words[7]})
+    risk = {
+        "id": "lost-device", "about": "organisation", "threat": "phishing", "likelihood": 3, "impact": 4,
+        "residual_likelihood": 2, "residual_impact": 3, "treatment": "reduce", "owner": FIRST, "until": later,
+        "reason": words[9],
+    }  # fmt: skip
+    house.api("POST", "risks", risk)
+    clinic = {"id": "eye-clinic", "kind": "facility", "owner": SECOND, "holds_phi": False, "is_encrypted": False}
+    house.api("POST", "assets", {**clinic, "reason": words[3]})
+    house.api(
+        "POST",
+        "assets",
+        {"id": "ward-laptops", "place": "eye-clinic", "kind": "device", "owner": SECOND, "holds_phi": True, "is_encrypted": True,
+         "reason": words[0]},
+    )  # fmt: skip
+    house.api(
+        "POST",
+        "uses",
+        {"id": "visit-summaries", "owner": FIRST, "routes": [MODEL], "purposes": ["TREAT"],
+         "human_review": "every_answer", "is_patient_facing": False, "review_on": later, "reason": words[1]},
+    )  # fmt: skip
+    house.api(
+        "POST",
+        "rights",
+        {"id": "request-1", "right": "access", "subject": "pat-1", "received_on": today.isoformat(),
+         "reason": words[2]},
+    )  # fmt: skip

@@ -77,6 +77,12 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
         if name and not any(each.startswith(prefix) for each in sent):
             return _MISSING
         values = {field.encode_name: _value(field.type, sent, prefix + field.encode_name) for field in kind.fields}
+        # A browser sends nothing for a box that is not ticked.
+        values |= {
+            field.encode_name: False
+            for field in kind.fields
+            if field.required and isinstance(field.type, inspect.BoolType) and values[field.encode_name] is _MISSING
+        }
         return {each: value for each, value in values.items() if value is not _MISSING}
     if isinstance(kind, inspect.UnionType):
         own = next((each for each in kind.types if not isinstance(each, inspect.NoneType)), kind.types[0])

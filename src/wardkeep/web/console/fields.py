@@ -86,6 +86,8 @@ def _shape(name: str, kind: inspect.Type, registry: Registry) -> tuple[str | Non
         ):
             if isinstance(item, inspect.EnumType):
                 return "choices", [str(each.value) for each in item.cls]
+            if name in {"routes", "models"}:
+                return "choices", sorted(registry.routes)
             return (None, []) if isinstance(item, inspect.StructType) else ("lines", [])
         case inspect.DictType():
             return "lines", []

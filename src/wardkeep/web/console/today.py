@@ -131,9 +131,13 @@ def _item(  # noqa: PLR0917 - read like a sentence where it is used
     rank: int, kind: str, words: str, to: str, label: str, days: int | None = None
 ) -> dict[str, Any]:
     urgency = ("Now", "Soon", "When there is time")[rank]
-    left = None if days is None else f"{days} days left" if days >= 0 else f"{-days} days late"
+    left = None if days is None else f"{_days(days)} left" if days >= 0 else f"{_days(-days)} late"
     return {"rank": rank, "days": days if days is not None else 9999, "urgency": urgency, "kind": kind,
             "words": words, "to": to, "label": label, "left": left}  # fmt: skip
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 # ---- controls, calls, ledger -----------------------------------------------------------------------------------------
