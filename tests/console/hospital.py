@@ -163,8 +163,8 @@ def teach(house: Hospital, words=HOSTILE):
     house.api(
         "POST",
         "assets",
-        {"id": "ward-laptops", "place": "eye-clinic", "kind": "device", "owner": SECOND, "holds_phi": True, "is_encrypted": True,
-         "reason": words[0]},
+        {"id": "ward-laptops", "place": "eye-clinic", "kind": "device", "owner": SECOND, "holds_phi": True,
+         "is_encrypted": True, "reason": words[0]},
     )  # fmt: skip
     house.api(
         "POST",

@@ -70,7 +70,7 @@ def officer(house, browser, out: Path) -> None:
     base = origin(house.instance)
     for name, path in PAGES.items():
         page.goto(base + path.replace("{after}", "2031-01-01"))
-        page.screenshot(path=out / f"{name}.png", full_page=name not in {"ledger", "training"})
+        page.screenshot(path=out / f"{name}.png", full_page=name in {"today", "incident"})
     page.goto(base + "/ledger?type=request")
     page.locator("tbody tr").first.get_by_role("link").click()
     index = page.url.rpartition("/")[2]
@@ -81,7 +81,7 @@ def officer(house, browser, out: Path) -> None:
     page.screenshot(path=out / "opened.png", full_page=True)
     page.emulate_media(color_scheme="dark")
     page.goto(base + "/today")
-    page.screenshot(path=out / "today-dark.png", full_page=True)
+    page.screenshot(path=out / "today-dark.png")
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(PHONE)
     page.screenshot(path=out / "today-phone.png")

@@ -1,0 +1,161 @@
+"""What the console's pages are made of: forms from types, marks from what leaves, counts by day, cells, addresses."""
+
+import ast
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import wardkeep
+from wardkeep.compliance.access_forms import WorkspaceForm
+from wardkeep.compliance.activity import Activity
+from wardkeep.compliance.forms import AgreementForm, read_form
+from wardkeep.compliance.incident_forms import CountForm
+from wardkeep.compliance.register_forms import AssetForm
+from wardkeep.model.registry import Registry
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.web.console.asking import body_of
+from wardkeep.web.console.fields import facts_of, fields_of
+from wardkeep.web.console.ledger import cell
+from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
+from wardkeep.web.console.shell import own_path
+from wardkeep.web.control import ROUTES
+
+SRC = Path(wardkeep.__file__).parent
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_browser_sends_becomes_the_form_of_the_api():
+    sent = {
+        "id": "baa-1", "kind": "baa", "vendor": "v", "party": " V, Inc. ", "document_sha256": "0" * 64,
+        "effective_on": "2026-11-23", "expires_on": "", "reason": "signed",
+        "scopes.0.platform": "direct", "scopes.0.projects": "a, b", "scopes.0.endpoints": "",
+        "scopes.0.endpoints./v1/messages": "on", "scopes.0.features": "", "scopes.0.models": "m-1\nm-2",
+        "scopes.0.regions": "us", "scopes.0.purposes": "", "scopes.0.purposes.TREAT": "on",
+        "scopes.0.retention": "days_under_baa", "scopes.0.retention_days": "30", "scopes.0.training_prohibited": "on",
+    }  # fmt: skip
+    form = read_form(AgreementForm, body_of(AgreementForm, sent))
+    (scope,) = form.scopes
+    assert (form.expires_on, form.party) == (None, "V, Inc.")
+    assert (scope.projects, scope.models) == (frozenset({"a", "b"}), frozenset({"m-1", "m-2"}))
+    assert (scope.endpoints, scope.features) == (frozenset({"/v1/messages"}), frozenset())
+    assert (scope.retention_days, scope.training_prohibited) == (30, True)
+
+
+def test_a_box_that_is_not_ticked_is_no():
+    sent = {"id": "a", "kind": "device", "owner": "o", "is_encrypted": "on", "place": "", "reason": "r"}
+    form = read_form(AssetForm, body_of(AssetForm, sent))
+    assert (form.holds_phi, form.is_encrypted, form.place) == (False, True, None)
+
+
+def test_counts_by_state_and_a_reach_that_was_left_out():
+    form = read_form(CountForm, body_of(CountForm, {"individuals": "12", "residents": "NY=7\nNJ=5", "reason": "r"}))
+    assert (form.residents, form.reach) == ({"NY": 7, "NJ": 5}, None)
+
+
+def test_what_is_not_sent_keeps_the_form_s_own_default():
+    """An omitted restriction must not become an empty one."""
+    body = body_of(WorkspaceForm, {"id": "w", "name": "W", "owner": "o", "reason": "r"})
+    assert "requires" not in body
+    assert "models" not in body
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.form is not None], ids=lambda each: each.name)
+def test_every_form_of_the_api_can_be_asked_by_a_page(route):
+    """A duty has its page as soon as it has its route: no type stops the page from being made."""
+    fields = fields_of(route.form, Registry(epoch=0))
+    assert len({each.name for each in fields}) == len(fields)
+    assert all(each.name != "reason" for each in fields)
+
+
+def test_records_are_told_in_words():
+    told = facts_of({"id": "x", "is_open": True, "roles": ["a", "b"], "none": None, "by": {"x": 1}}, without=("id",))
+    assert told == [("Is open", "yes"), ("Roles", "a, b"), ("By", "x: 1")]
+
+
+# --- marks ------------------------------------------------------------------------------------------------------------
+
+ORIGINAL = "Rosalind Okafor <b>called</b>. ROSALIND OKAFOR again, 415-201-7788"
+SENT = "[NAME-aaaaaaaa] <b>called</b>. [NAME-aaaaaaaa] again, [PHONE-bbbbbbbb]"
+RESTORE = {"[NAME-aaaaaaaa]": "Rosalind Okafor", "[PHONE-bbbbbbbb]": "415-201-7788"}
+
+
+def test_what_left_is_laid_over_what_was_typed():
+    hidden = hidden_in(ORIGINAL, SENT, RESTORE)
+    assert [ORIGINAL[a:b] for a, b, _ in hidden] == ["Rosalind Okafor", "ROSALIND OKAFOR", "415-201-7788"]
+
+
+def test_another_writing_of_the_same_value_ends_where_the_text_goes_on():
+    sent = "[PHONE-bbbbbbbb], then [PHONE-bbbbbbbb]"
+    hidden = hidden_in("(415) 201-7788, then 415.201.7788", sent, RESTORE)
+    assert [(a, b) for a, b, _ in hidden] == [(0, 14), (21, 33)]
+
+
+def test_marks_escape_what_they_mark():
+    shown = str(marked(ORIGINAL, hidden_in(ORIGINAL, SENT, RESTORE), [Span(0, 15, IdentifierType.NAME, "<rule>")]))
+    assert "<b>" not in shown
+    assert "&lt;b&gt;called&lt;/b&gt;" in shown
+    assert "&lt;rule&gt;" in shown
+    assert shown.count("<mark ") == 3
+
+
+def test_an_answer_shows_which_surrogate_the_model_wrote():
+    shown = str(restored_marked("<i>Rosalind Okafor</i>", RESTORE))
+    assert shown == '&lt;i&gt;<mark title="The model wrote [NAME-aaaaaaaa]">Rosalind Okafor</mark>&lt;/i&gt;'
+    assert str(restored_marked("<i>", {})) == "&lt;i&gt;"
+    assert str(tokens_marked("<i>[NAME-a]")) == "&lt;i&gt;<mark>[NAME-a]</mark>"
+
+
+# --- counts, cells, addresses -----------------------------------------------------------------------------------------
+
+
+def test_a_day_is_the_organisation_s():
+    """Three in the morning UTC is the evening before in New York."""
+    activity = Activity(ledger=None)
+    activity.hours["2026-11-23T03"] = Counter({("vendor", "n"): 2, ("refused", "baa_expired"): 1})
+    activity.hours["2026-11-23T12"] = Counter({("vendor", "m"): 5})
+    days = activity.by_day(now=datetime(2026, 11, 23, 20, tzinfo=UTC), zone="America/New_York", days=3)
+    assert days.days == ["2026-11-21", "2026-11-22", "2026-11-23"]
+    assert days.of("vendor") == [("m", [0, 0, 5]), ("n", [0, 2, 0])]
+    assert (days.total("vendor"), days.total("refused"), days.total("route")) == ([0, 2, 5], [0, 1, 0], [0, 0, 0])
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd", "@x", "\tx", "=HYPERLINK(1)"])
+def test_no_cell_is_a_formula(text):
+    assert cell(text) == f"'{text}"
+
+
+def test_plain_cells_stay_as_they_are():
+    assert [cell(each) for each in (None, 12, -3, "a-b", "")] == ["", "12", "-3", "a-b", ""]
+
+
+PATHS = frozenset({"/ledger", "/ledger/{}", "/vendors/forecast"})
+
+
+@pytest.mark.parametrize("place", ["/ledger", "/ledger?type=request&day=2026-11-23", "/ledger/12?check=1"])
+def test_own_pages_may_be_gone_on_to(place):
+    assert own_path(place, PATHS) == place
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        None, "", "//evil.example/ledger", "https://evil.example/ledger", "/\\evil.example", "javascript:alert(1)",
+        "/ledger#x", "/deeds", "/ledger/1/open", "ledger", "/ledger\n", '/ledger?x="', "/ledger?x=<", "/lédger",
+    ],
+)  # fmt: skip
+def test_nothing_else_is(place):
+    assert own_path(place, PATHS) is None
+
+
+def test_only_the_assistant_s_page_makes_a_session_stand_for_a_credential():
+    makers = {
+        path.relative_to(SRC).as_posix()
+        for path in SRC.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "SignedIn"
+    }
+    assert makers == {"web/console/assistant.py"}
