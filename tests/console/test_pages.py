@@ -445,3 +445,39 @@ def test_an_incident_is_judged_and_signed_by_two(house, officer, browser):
     page.reload()
     assert "No clock runs" in page.locator("main").inner_text()
     page.close()
+
+
+def test_a_course_is_taken_and_a_policy_signed(house, officer):
+    """Wrong answers are told why; the policy's text is what is signed."""
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/training/hipaa-basics")
+    for question in page.locator("fieldset").all():
+        question.get_by_role("radio").first.check()
+    page.get_by_role("button", name="Answer").click()
+    assert "Not passed" in page.get_by_role("alert").inner_text()
+    assert page.locator("#wrong").is_visible()
+    page.goto(origin(house.instance) + "/policies/ai-acceptable-use")
+    form = page.locator("form", has=page.locator("input[value='policy.sign']"))
+    form.get_by_label("In your words").fill("read")
+    form.get_by_role("button").click()
+    assert "You signed this version." in page.locator("main").inner_text()
+    entry = newest(house, "control")
+    assert entry["detail"]["action"] == "policy.sign"
+    page.close()
+
+
+def test_a_duty_is_done_with_the_form_of_its_type(house, officer):
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/assets")
+    page.get_by_text("Record an asset").first.click()
+    form = page.locator("form", has=page.locator("input[value='asset.add']"))
+    form.get_by_label("Id", exact=True).fill("scanner-3")
+    form.get_by_label("Kind").select_option("device")
+    form.get_by_label("Owner").select_option(FIRST)
+    form.get_by_label("Is encrypted").check()
+    form.get_by_label("Place").fill("eye-clinic")
+    form.get_by_label("Reason").fill("bought")
+    form.get_by_role("button", name="Record an asset").click()
+    assert "recorded as" in page.get_by_role("status").inner_text()
+    assert page.get_by_role("heading", name="scanner-3").is_visible()
+    page.close()

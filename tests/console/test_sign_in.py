@@ -31,7 +31,8 @@ def test_everything_but_passkeys_works_without_javascript(console):
     codes = page.locator(".codes code").all_inner_texts()
     assert len(codes) == len(set(codes)) == 10
     page.get_by_role("link", name="I have them safe").click()
-    assert heading(page) == "Your account"
+    assert heading(page) == "Set-up"
+    assert "0 of 7 steps are done" in page.content()
     page.get_by_role("button", name="Sign out").click()
     assert heading(page) == "Sign in"
     page.goto(origin(instance) + "/account")

@@ -5,7 +5,7 @@ only: `Sec-Fetch-Site`, or `Origin` where a browser does not send it (W3C Fetch 
 are unreadable to scripts, and never sent from elsewhere. Every value is escaped by the template engine.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -91,7 +91,7 @@ class Page:
     json: str | None = None
     to: str | None = None
     download: Download | None = None
-    stream: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    stream: AsyncGenerator[bytes, None] | None = field(default=None, repr=False)
     status: int = 200
     cookies: tuple[Cookie, ...] = ()
     retry_after_seconds: int | None = None
@@ -229,12 +229,16 @@ async def send_page(
     await send({"type": "http.response.body", "body": b"" if is_head else body})
 
 
-async def _send_stream(send: Send, stream: AsyncIterator[bytes], headers: list[tuple[bytes, bytes]]) -> None:
+async def _send_stream(send: Send, stream: AsyncGenerator[bytes, None], headers: list[tuple[bytes, bytes]]) -> None:
     """Write server-sent events as they come (WHATWG HTML "server-sent events")."""
     headers = [*headers, (b"content-type", b"text/event-stream; charset=utf-8")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    async for piece in stream:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    try:
+        async for piece in stream:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        # Who leaves ends the call: upstream is cut, and the entry says what was released.
+        await stream.aclose()
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -63,6 +63,7 @@ async def _account(visit: Visit) -> Page:
 async def _sign_out(visit: Visit) -> Page:
     person, session = who(visit)
     visit.app.sessions.end(session.id)
+    visit.app.chats.end_all(person.id)
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-out", method=session.method)
     return Page(to="/sign-in", cookies=(Cookie(name=_SESSION, value=Secret("")),))
 

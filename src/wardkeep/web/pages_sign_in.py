@@ -248,7 +248,7 @@ async def _factors(visit: Visit) -> Page:
     visit.app.ceremonies.take(token, "enrol", visit.now_us)
     return Page(
         template="recovery.html",
-        values={"codes": shown, "next": "/account"},
+        values={"codes": shown, "next": "/home"},
         cookies=await signed_in(visit, person, "password+totp"),
     )
 

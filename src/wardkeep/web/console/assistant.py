@@ -5,8 +5,9 @@ workspace who may use them, its roles the rest. The person is proven by their se
 does, and its refusal is shown with what to do. Every turn is a ledger entry.
 """
 
+import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from markupsafe import Markup, escape
 
+from wardkeep.compliance.terms import invalid
 from wardkeep.gateway.pipeline import Answer, Pieces, Road, Turned, handle, look
 from wardkeep.model.dialects import serves
 from wardkeep.model.document import parse
@@ -22,7 +24,7 @@ from wardkeep.model.registry import ApiKey, Registry, Surface
 from wardkeep.model.stages import Call, Routed, SignedIn
 from wardkeep.policy.data_roles import DATA_ROLES
 from wardkeep.policy.roles import Permission
-from wardkeep.web.console.chats import MOST_TURNS, Chat, Turn
+from wardkeep.web.console.chats import Chat, Turn
 from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
 from wardkeep.web.console.shell import may, who
 from wardkeep.web.page import Page, PageRoute, Visit
@@ -30,6 +32,7 @@ from wardkeep.web.page import Page, PageRoute, Visit
 APPLICATION: Final = "assistant"
 _MOST_TEXT: Final = 24_000
 _MOST_TOKENS: Final = 2048
+_HANDLE: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,64}")
 _PURPOSES: Final = {
     "TREAT": "Treatment",
     "HPAYMT": "Payment",
@@ -99,6 +102,8 @@ async def _look(visit: Visit) -> Page:
     person, _ = who(visit)
     form = {name: visit.form.get(name, "").strip() for name in ("model", "purpose", "subject", "hide", "text")}
     key = key_of(visit.registry, visit)
+    if form["subject"] and _HANDLE.fullmatch(form["subject"]) is None:
+        raise invalid("patient", "a handle of up to 64 letters, digits and _ . : @ - that says nothing of who it is")
     if key is None or not form["text"]:
         return Page(template="console/assistant.html", values=_opening(visit, form=form))
     chat = Chat(
@@ -136,7 +141,7 @@ async def _go_on(visit: Visit) -> Page:
     if visit.form.get("deed") == "end":
         visit.app.chats.end(chat.id, person.id)
         return Page(to="/assistant")
-    if not text:
+    if not text or chat.is_full:
         return Page(to=f"/assistant/{chat.id}")
     road = await visit.app.road()
     if visit.form.get("deed") == "send":
@@ -153,7 +158,7 @@ def _chat(visit: Visit, chat: Chat) -> dict[str, Any]:
     return {
         "chat": chat,
         "purpose": _PURPOSES.get(chat.purpose, chat.purpose),
-        "is_full": len(chat.turns) >= MOST_TURNS,
+        "is_full": chat.is_full,
         "may_read": may(visit, Permission.LEDGER_READ),
         "refused": None,
         "index": None,
@@ -260,12 +265,12 @@ def _keep(visit: Visit, chat: Chat, looked: Looked, *, text: str, answer: str, i
 async def _stream(visit: Visit) -> Page:
     """Send, streamed: the same as `_sent` for a browser with a script. Each piece was durable before it came here."""
     chat, text = _own(visit), visit.form.get("text", "").strip()[:_MOST_TEXT]
-    if chat is None or not text:
+    if chat is None or chat.is_full or not text:
         return Page(to="/assistant")
     return Page(stream=_pieces(visit, await visit.app.road(), chat, text))
 
 
-async def _pieces(visit: Visit, road: Road, chat: Chat, text: str) -> AsyncIterator[bytes]:
+async def _pieces(visit: Visit, road: Road, chat: Chat, text: str) -> AsyncGenerator[bytes, None]:
     looked = _looked(road, visit, chat, text)
     call = _call(road, visit, chat, text, stream=True)
     result: Answer | Turned | Refused = call if isinstance(call, Refused) else await handle(road, call)

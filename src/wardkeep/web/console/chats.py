@@ -10,8 +10,9 @@ from typing import Final
 
 from markupsafe import Markup
 
-MOST_CHATS: Final = 500
+MOST_CHATS: Final = 300
 MOST_TURNS: Final = 40
+MOST_TEXT: Final = 100_000
 IDLE_US: Final = 3600 * 1_000_000
 
 
@@ -39,6 +40,11 @@ class Chat:
     hide: tuple[str, ...] = field(repr=False)
     turns: list[Turn] = field(default_factory=list, repr=False)
     used_us: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it may not grow: each turn sends all before it again."""
+        return len(self.turns) >= MOST_TURNS or sum(len(turn.text) for turn in self.turns) >= MOST_TEXT
 
 
 class Chats:
@@ -71,6 +77,11 @@ class Chats:
         chat = self._held.get(identifier)
         if chat is not None and chat.person == person:
             del self._held[identifier]
+
+    def end_all(self, person: str) -> None:
+        """Forget all of a person's: they signed out."""
+        for name in [name for name, chat in self._held.items() if chat.person == person]:
+            del self._held[name]
 
     def _forget(self, now_us: int) -> None:
         for name in [name for name, chat in self._held.items() if now_us - chat.used_us > IDLE_US]:
