@@ -163,9 +163,9 @@ async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turne
     return await _turn_away(road, call, Refused(reason=Reason.FACTS_CHANGING), None, None)
 
 
-def look(road: Road, call: Call) -> Routed | Refused:
+async def look(road: Road, call: Call) -> Routed | Refused:
     """Return what a call would send and where, or why it would be refused. Nothing is recorded and nothing leaves."""
-    decided = _decide(road, call, Attempts(call=call))
+    decided = await _decide(road, call, Attempts(call=call))
     return decided if isinstance(decided, Routed) else decided[0]
 
 

@@ -5,6 +5,7 @@ workspace who may use them, its roles the rest. The person is proven by their se
 does, and its refusal is shown with what to do. Every turn is a ledger entry.
 """
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncGenerator
@@ -116,7 +117,7 @@ async def _look(visit: Visit) -> Page:
         hide=tuple(line.strip() for line in form["hide"].replace(",", "\n").splitlines() if line.strip())[:20],
     )
     road = await visit.app.road()
-    looked = _looked(road, visit, chat, form["text"][:_MOST_TEXT])
+    looked = await _looked(road, visit, chat, form["text"][:_MOST_TEXT])
     if isinstance(looked, Refused):
         return Page(template="console/assistant.html", values=_opening(visit, form=form, refused=looked.explanation),
                     status=looked.explanation.status)  # fmt: skip
@@ -146,7 +147,7 @@ async def _go_on(visit: Visit) -> Page:
     road = await visit.app.road()
     if visit.form.get("deed") == "send":
         return await _sent(visit, road, chat, text)
-    looked = _looked(road, visit, chat, text)
+    looked = await _looked(road, visit, chat, text)
     if isinstance(looked, Refused):
         values = {**_chat(visit, chat), "refused": looked.explanation, "text": text}
         return Page(template="console/chat.html", values=values, status=looked.explanation.status)
@@ -174,15 +175,15 @@ def _own(visit: Visit) -> Chat | None:
 # ---- the road --------------------------------------------------------------------------------------------------------
 
 
-def _looked(road: Road, visit: Visit, chat: Chat, text: str) -> Looked | Refused:
+async def _looked(road: Road, visit: Visit, chat: Chat, text: str) -> Looked | Refused:
     call = _call(road, visit, chat, text, stream=False)
     if isinstance(call, Refused):
         return call
-    routed = look(road, call)
+    routed = await look(road, call)
     if isinstance(routed, Refused):
         return routed
     sent = _last_text(routed.safe.body.document.replaced(routed.safe.body.changes))
-    spans = road.detector.find(text)
+    spans = await asyncio.to_thread(road.detector.find, text)
     return Looked(
         routed=routed,
         shown=marked(text, hidden_in(text, sent, routed.safe.restore), spans),
@@ -240,7 +241,7 @@ def _last_text(body: bytes) -> str:
 
 async def _sent(visit: Visit, road: Road, chat: Chat, text: str) -> Page:
     """Send, whole: what works without a script."""
-    looked = _looked(road, visit, chat, text)
+    looked = await _looked(road, visit, chat, text)
     call = _call(road, visit, chat, text, stream=False)
     result: Answer | Turned | Refused = call if isinstance(call, Refused) else await handle(road, call)
     if isinstance(looked, Refused) or not isinstance(result, Answer):
@@ -271,7 +272,7 @@ async def _stream(visit: Visit) -> Page:
 
 
 async def _pieces(visit: Visit, road: Road, chat: Chat, text: str) -> AsyncGenerator[bytes, None]:
-    looked = _looked(road, visit, chat, text)
+    looked = await _looked(road, visit, chat, text)
     call = _call(road, visit, chat, text, stream=True)
     result: Answer | Turned | Refused = call if isinstance(call, Refused) else await handle(road, call)
     if isinstance(looked, Refused) or not isinstance(result, Answer):
