@@ -48,6 +48,8 @@ _CHECKPOINT_ENTRIES: Final = 1000
 _CHECKPOINT_SECONDS: Final = 1.0
 _SCAN_CHUNK: Final = 256
 _LEAVES_CHUNK: Final = 1024
+# Entries far apart are a page each, maybe from a cold disk: while they are read nothing is committed.
+_SCATTERED_CHUNK: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,8 +306,8 @@ class SqliteLedger:
     async def leaves_at(self, indices: Sequence[int]) -> list[tuple[int, bytes, bytes]]:
         """Return (index, header, leaf hash) of those entries that exist, in order; no payload is touched."""
         found: list[tuple[int, bytes, bytes]] = []
-        for at in range(0, len(indices), _LEAVES_CHUNK):
-            some = indices[at : at + _LEAVES_CHUNK]
+        for at in range(0, len(indices), _SCATTERED_CHUNK):
+            some = indices[at : at + _SCATTERED_CHUNK]
             found += await self._call(partial(self._leaves_at, some))
         return found
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 # What a header says where a call named no subject (`gateway.record`).
 UNRESOLVED_SUBJECT: Final = "unresolved"
 
-_PORTION: Final = 512
+_PORTION: Final = 256
 _END_SECONDS: Final = 2.0
 _FOLLOWERS: Final = frozenset({"response", "segment", "aborted"})
 _LAST: Final = frozenset({"response", "aborted"})
