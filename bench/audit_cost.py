@@ -38,8 +38,9 @@ import procfs
 import upstream
 from peers.contract import Unavailable
 from peers.process import NotReadyError, Spawned, free_port, spawn, stop, wait_until
-from wardkeep.app.faces import POLICY, data_face, guard_for, log_of, owner_name, take_origins
+from wardkeep.app.faces import POLICY, data_face, guard_for, owner_name, take_origins
 from wardkeep.app.home import open_home
+from wardkeep.app.log import open_log
 from wardkeep.app.road import build_road
 from wardkeep.audit.entry import Draft
 from wardkeep.gateway.pipeline import Road
@@ -102,7 +103,8 @@ async def serve_without(variant: str, home: Path) -> None:
     pool = Pool([])
     try:
         registry = opened.control.registry
-        take_origins(pool, registry, log_of(settings))
+        log = open_log(settings.log.format)
+        take_origins(pool, registry, log)
 
         async def refresh() -> None:
             """Nothing changes here."""
@@ -121,7 +123,7 @@ async def serve_without(variant: str, home: Path) -> None:
         metrics = Metrics()
         face = data_face(settings, road if variant == NO_LEDGER else _unrecorded(road), clock, metrics)
         listener = bind(settings.listen.host, settings.listen.data_port)
-        server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics))
+        server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics, log))
         running = asyncio.create_task(server.run())
         await stopping.wait()
         server.stop(_GRACE_SECONDS)
