@@ -10,6 +10,8 @@ from wardkeep.audit.search import SearchIndex
 from wardkeep.storage.errors import StoreError
 
 _EVERY_SECONDS: Final = 2.0
+# Comparing all that is old reads the whole ledger beside calls: a portion, then a rest.
+_BETWEEN_SECONDS: Final = 0.05
 
 
 async def keep_index(index: SearchIndex, stopping: asyncio.Event, log: LogLine) -> None:
@@ -21,7 +23,7 @@ async def keep_index(index: SearchIndex, stopping: asyncio.Event, log: LogLine) 
         try:
             await index.follow()
             while not stopping.is_set() and await index.check():
-                continue
+                await _pause(stopping, _BETWEEN_SECONDS)
         except (StoreError, LedgerError):
             is_failing = True
         if is_failing != was_failing:
@@ -29,5 +31,9 @@ async def keep_index(index: SearchIndex, stopping: asyncio.Event, log: LogLine) 
         if index.rebuilt != rebuilt:
             log("index_rebuilt")
         was_failing, rebuilt = is_failing, index.rebuilt
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _EVERY_SECONDS)
+        await _pause(stopping, _EVERY_SECONDS)
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
