@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 _SYMBOLS: Final = string.ascii_letters + string.digits + "+/_-"
+_IN_RUN: Final = frozenset(_SYMBOLS)
 _RUN: Final = re.compile(
     r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{6,}(?:[ \t]*\r?\n[ \t>]*[A-Za-z0-9+/_-]{16,})*"
     r"(?:[ \t]*\r?\n[ \t>]*[A-Za-z0-9+/_-]{2,}(?==))?={0,2}(?![A-Za-z0-9+/_=-])"
@@ -33,13 +34,14 @@ def runs(text: str, ends: Iterable[int]) -> Iterator[tuple[int, int, str]]:
         stop = after
         while stop > at and text[stop - 1] not in _SYMBOLS:
             stop -= 1
-        if stop <= at:
-            continue
+        if stop <= at or text[stop : stop + 1] in _IN_RUN:
+            continue  # within a run whose end is among `ends` as well
         start = at + len(text[at:stop].rstrip(_SYMBOLS))
         word = text[start:stop]
         # ASCII text in base64 mixes cases; a long word, a number, and a name in camel case do not look like it.
         plain_word = word.islower() or word.isdigit() or word.istitle() or word.isupper()
         if plain_word and text[stop : stop + 1] != "=" and not _is_hex(word) and not _BASE32.fullmatch(word):
+            at = stop
             continue
         for form in (_RUN, _SHORT):
             found = form.match(text, start)

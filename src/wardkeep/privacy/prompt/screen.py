@@ -7,7 +7,7 @@ review, never proof: whoever knows the rules can write around them. Pure after c
 
 import codecs
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
@@ -176,7 +176,8 @@ class Screen:
         for index, (signal, weight, _, _) in enumerate(NATIVE):
             firsts, seconds = places.get(2 * index, ()), places.get(2 * index + 1, ())
             for end in firsts:
-                if any(abs(end - other) <= _NEAR_BYTES for other in seconds):
+                nearest = bisect_left(seconds, end - _NEAR_BYTES)
+                if nearest < len(seconds) and seconds[nearest] <= end + _NEAR_BYTES:
                     yield index, signal, weight, len(raw[:end].decode("utf-8", "ignore"))
                     break
 
@@ -206,20 +207,22 @@ def _spans(
 ) -> dict[int, tuple[tuple[int, int], ...]]:
     """Return the sentences in which something was found, by the number of their text."""
     found: dict[int, list[tuple[int, int]]] = {}
+    ends: dict[int, list[int]] = {}
     for _, _, _, start, end in hits:
         place = bisect_right(begins, max(0, end - 1)) - 1
         number, text = texts[place]
         low, high = max(0, start - begins[place]), min(len(text), end - begins[place])
-        found.setdefault(number, []).append(_sentence(text, low, high))
+        if number not in ends:
+            ends[number] = [sign.end() for sign in _ENDS.finditer(text)]
+        found.setdefault(number, []).append(_sentence(text, ends[number], low, high))
     return {number: _merged(spans) for number, spans in found.items()}
 
 
-def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
-    begin = 0
-    for sign in _ENDS.finditer(text, 0, max(0, start - 1)):
-        begin = sign.end()
-    after = _ENDS.search(text, end)
-    return begin, len(text) if after is None else after.end()
+def _sentence(text: str, ends: Sequence[int], start: int, end: int) -> tuple[int, int]:
+    """Return the sentence around a hit; `ends` are where the text's sentences end."""
+    before = bisect_right(ends, max(0, start - 1))
+    after = bisect_right(ends, end)
+    return ends[before - 1] if before else 0, ends[after] if after < len(ends) else len(text)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
