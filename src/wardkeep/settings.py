@@ -25,7 +25,7 @@ FILE_NAME: Final = "wardkeep.toml"
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _SECRET_KEY: Final = re.compile(r"(?i)passw|passphrase$|secret|token|credential|api_?key|private")
-_SECRET_VALUE: Final = re.compile(r"wk_(live|user|glass)_|\bsk-|PRIVATE KEY|\bAKIA")
+_SECRET_VALUE: Final = re.compile(r"wk_(live|user|glass|scim)_|\bsk-|PRIVATE KEY|\bAKIA")
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
 _LARGEST_PORT: Final = 65_535
 _LARGEST_BODY: Final = 32 * 1024 * 1024

@@ -65,6 +65,7 @@ from wardkeep.web.front import FrontPage
 from wardkeep.web.metrics import SENT, Counts, Metrics, total
 from wardkeep.web.ops import OperationsFace, Readiness
 from wardkeep.web.pages import pages_app
+from wardkeep.web.scim import scim_app
 from wardkeep.web.serving import Server, make_server
 
 _TEND_SECONDS: Final = 1.0
@@ -300,7 +301,14 @@ class _Instance:
             missing=lambda: self._readiness().missing,
         )
         self._later(self._count_activity(pages.activity))
-        front = FrontPage(control=control, pages=pages)
+        scim = scim_app(
+            control=home.control,
+            keys=home.keys,
+            sessions=home.sessions,
+            clock=self.clock,
+            scheme="https" if self.settings.is_tls_on else "http",
+        )
+        front = FrontPage(control=control, pages=pages, scim=scim)
         operations = OperationsFace(readiness=self._readiness, counts=self._counts, gauges=self._gauges)
         return [
             make_server(front, sockets=[self.sockets.console], guard=guard, tls=tls),

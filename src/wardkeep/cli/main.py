@@ -49,6 +49,7 @@ COMMANDS: Final = (
     "policy",
     "provider",
     "review",
+    "scim",
     "policies",
     "duties",
     "training",

@@ -50,6 +50,7 @@ from wardkeep.model.registry import (
 )
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import Sink
 
 ORGANISATION_ID: Final = "organisation"
@@ -110,6 +111,9 @@ class Kind(StrEnum):
     RIGHTS = "rights"
     BREAK_GLASS = "break_glass"
     OFFLINE_CODES = "offline_codes"
+    SCIM_CLIENTS = "scim_clients"
+    SCIM_USERS = "scim_users"
+    SCIM_GROUPS = "scim_groups"
 
 
 _TYPES: Final = MappingProxyType(
@@ -158,6 +162,9 @@ _TYPES: Final = MappingProxyType(
         Kind.RIGHTS: RightsRequest,
         Kind.BREAK_GLASS: BreakGlass,
         Kind.OFFLINE_CODES: OfflineCodes,
+        Kind.SCIM_CLIENTS: ScimClient,
+        Kind.SCIM_USERS: ScimUser,
+        Kind.SCIM_GROUPS: ScimGroup,
     }
 )
 
@@ -206,6 +213,9 @@ Record = (
     | RightsRequest
     | BreakGlass
     | OfflineCodes
+    | ScimClient
+    | ScimUser
+    | ScimGroup
 )
 
 

@@ -19,12 +19,13 @@ from wardkeep.identity.tokens import Proven, Tokens
 from wardkeep.model.access import Application
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry
+from wardkeep.model.scim import ScimClient
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Assurance, Call, Identified
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_SHAPE: Final = re.compile(r"wk_(live|user|glass)_([0-9a-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
+_SHAPE: Final = re.compile(r"wk_(live|user|glass|scim)_([0-9a-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
 _NOBODY: Final = bytes(32)
 
 
@@ -53,7 +54,7 @@ def _checksum(stem: str) -> str:
 
 
 def new_credential(kind: str, mac_key: bytes, randomness: Callable[[int], bytes]) -> NewCredential:
-    """Make a credential of `kind` "live" (application), "user" (person) or "glass" (an emergency)."""
+    """Make a credential of `kind` "live" (application), "user" (person), "glass" (emergency), "scim" (provider)."""
     identifier = _base62(int.from_bytes(randomness(10), "big"), 12).lower()
     secret = "".join(_ALPHABET[byte % 62] for byte in randomness(128) if byte < 248)[:32]
     stem = f"wk_{kind}_{identifier}_{secret}"
@@ -201,6 +202,21 @@ def _ended(key: ApiKey, now: datetime) -> Refused | None:
     if key.expires_at is not None and key.expires_at <= now:
         return Refused(reason=Reason.CREDENTIAL_EXPIRED)
     return None
+
+
+def find_provisioner(credential: Secret[str], registry: Registry, mac_key: bytes) -> ScimClient | Refused:
+    """Return the active provisioning client behind a credential."""
+    presented = credential.reveal()
+    parsed = parse_credential(presented)
+    found = None
+    if parsed is not None and parsed[0] == "scim":
+        stored = credential_mac(mac_key, presented)
+        for client in registry.scim_clients.values():
+            if is_equal(stored, client.mac):
+                found = client
+    if found is None:
+        return Refused(reason=Reason.CREDENTIAL_INVALID)
+    return found if found.is_active else Refused(reason=Reason.CREDENTIAL_REVOKED)
 
 
 def find_person(credential: Secret[str], registry: Registry, mac_key: bytes) -> Person | Refused:

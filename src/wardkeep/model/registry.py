@@ -39,6 +39,7 @@ from wardkeep.model.programme import (
 from wardkeep.model.registers import Asset, RightsRequest, Risk, UseCase
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import Sink
 
 # What stands in `model.access` for its length is the registry's all the same.
@@ -342,3 +343,6 @@ class Registry:
     rights: dict[str, RightsRequest] = field(default_factory=dict)
     break_glass: dict[str, BreakGlass] = field(default_factory=dict, repr=False)
     offline_codes: dict[str, OfflineCodes] = field(default_factory=dict, repr=False)
+    scim_clients: dict[str, ScimClient] = field(default_factory=dict, repr=False)
+    scim_users: dict[str, ScimUser] = field(default_factory=dict, repr=False)
+    scim_groups: dict[str, ScimGroup] = field(default_factory=dict, repr=False)

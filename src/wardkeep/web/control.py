@@ -51,6 +51,7 @@ from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_reports import REPORT_ROUTES
 from wardkeep.web.control_reviews import REVIEW_ROUTES
+from wardkeep.web.control_scim import SCIM_ROUTES
 from wardkeep.web.control_sinks import SINK_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
@@ -473,6 +474,7 @@ ROUTES: Final = (
     *REPORT_ROUTES,
     *REVIEW_ROUTES,
     *GLASS_ROUTES,
+    *SCIM_ROUTES,
 )
 
 

@@ -12,8 +12,12 @@ class FrontPage:
 
     control: Application
     pages: PagesFace
+    scim: Application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "http" and scope["path"].startswith("/scim/v2/"):
+            await self.scim(scope, receive, send)
+            return
         is_page = scope["type"] == "http" and self.pages.serves(scope["path"])
         await (self.pages if is_page else self.control)(scope, receive, send)

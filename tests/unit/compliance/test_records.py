@@ -84,6 +84,7 @@ from wardkeep.model.registers import (
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Release, ReleaseBasis
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import ExportFormat, Sink
 
 KEY = ApiKey(
@@ -202,6 +203,26 @@ SAMPLES = {
         ticket_mac=os.urandom(32),
         subject_tag="ab" * 16,
         outcome=GlassOutcome.MISUSED,
+    ),
+    Kind.SCIM_CLIENTS: ScimClient(
+        id="c", mac=os.urandom(32), made_by="p", roles={"Ward": frozenset({Role.NURSE})}, is_active=True
+    ),
+    Kind.SCIM_USERS: ScimUser(
+        id="u",
+        client="c",
+        user_name="n",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        modified_at=datetime(2026, 1, 1, tzinfo=UTC),
+        active=True,
+        granted=frozenset({Role.NURSE}),
+    ),
+    Kind.SCIM_GROUPS: ScimGroup(
+        id="g",
+        client="c",
+        display_name="Ward",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        modified_at=datetime(2026, 1, 1, tzinfo=UTC),
+        members=("u",),
     ),
     Kind.OFFLINE_CODES: OfflineCodes(
         id="p", macs=(os.urandom(32),), made_by="q", made_at=datetime(2026, 1, 1, tzinfo=UTC)
