@@ -25,7 +25,7 @@ CLAIMS = (
     "the right name is restored in the answer",
     "names the agreement that was checked (baa-northwind), the purpose and the decision",
     "the entry holds no identifier",
-    "an officer can open it with a reason, and that reading is itself an entry",
+    "an officer can reveal it with a reason and a purpose, and that reading is itself an entry",
     "names are restored although every surrogate was cut into single bytes",
     "this vendor, too, received none of the identifiers",
     "the call is refused (403 baa_expired), with what, why and how to mend it",
