@@ -183,3 +183,20 @@ async def test_weights_share_conversations_and_each_stays_where_it_is(ward, book
 async def test_a_budget_that_is_none_is_refused(ward, route, field):
     with pytest.raises(InstanceError, match=field):
         await routed(ward, "n-sim-echo", **route)
+
+
+async def test_tokens_and_cost_are_told_by_deployment_and_the_telling_is_on_record(ward):
+    name = await fresh(ward, "n", "sim-echo")
+    price = {
+        "id": f"p-{name}", "deployment": name, "currency": "USD", "input_per_million": "1000000",
+        "output_per_million": "0", "from_day": "2026-01-01", "source": "made up for a test", "reason": "test",
+    }  # fmt: skip
+    await asyncio.to_thread(ward.officer, "POST", "prices", price)
+    model, key = await routed(ward, name)
+    told = (await ask(ward.instance.data, key, CHAT, model, "chest pain")).json()["usage"]
+    found = await asyncio.to_thread(ward.officer, "GET", "usage")
+    (used,) = [each for each in found["usage"] if each["deployment"] == name]
+    assert (used["calls"], used["answered"], used["tokens_in"]) == (1, 1, told["prompt_tokens"])
+    assert used["cost"] == {"USD": f"{told['prompt_tokens']}.000000"}
+    (read,) = ward.headers(found["read_index"])[:1]
+    assert (read["type"], read["detail"]["action"]) == ("read", "usage")

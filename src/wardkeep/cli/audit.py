@@ -8,6 +8,7 @@ from wardkeep.cli._audit_export import export
 from wardkeep.cli._audit_search import search, text
 from wardkeep.cli._client import client
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table
+from wardkeep.cli._usage import usage
 from wardkeep.model.access import Purpose
 
 _PAGE = 50
@@ -22,6 +23,7 @@ def register(root: typer.Typer) -> None:
     group.command("search")(search)
     group.command("text")(text)
     group.command("export")(export)
+    group.command("usage")(usage)
     root.add_typer(group, name="audit")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wardkeep.cli import _guard, _residency, _terms
+from wardkeep.cli import _guard, _prices, _residency, _terms
 from wardkeep.cli._client import Client, client
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
@@ -24,6 +24,7 @@ def register(root: typer.Typer) -> None:
     group.command("remove")(remove)
     _terms.register(group)
     _residency.register(group)
+    _prices.register(group)
     _guard.register(group)
     root.add_typer(group, name="route")
 

@@ -19,6 +19,7 @@ from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Kind
 from wardkeep.compliance.revealing import HIDDEN, MASKED, masked_answer, masked_request, withheld
 from wardkeep.compliance.terms import clean_reason, invalid, require
+from wardkeep.compliance.usage import Account, account
 from wardkeep.model.access import Purpose
 from wardkeep.model.registry import Person
 from wardkeep.policy.roles import Permission
@@ -67,6 +68,21 @@ class AuditReader:
             raise invalid("range", f"from 0 on, 1 to {MOST_HEADERS} entries")
         index = await self._record(by, {"action": "headers", "from": start, "to": stop}, b"{}")
         return Headers(headers=[entry.header async for entry in self.ledger.scan(start, stop)], read_index=index)
+
+    async def account(self, *, by: Person, into: Account) -> int:
+        """Add up what calls used; return the index of the `read` entry.
+
+        Raises:
+            NotAllowed: no permission.
+            LedgerUnavailable: the read could not be recorded, so nothing is added up.
+        """
+        require(by, Permission.LEDGER_READ)
+        detail: dict[str, str | int | bool] = {
+            "action": "usage", "from": into.first.isoformat(), "to": into.last.isoformat()
+        }  # fmt: skip
+        index = await self._record(by, detail, b"{}")
+        await account(self.ledger, index, into)
+        return index
 
     async def open(self, *, by: Person, index: int, reason: str, purpose: Purpose | None = None) -> Content:
         """Return one entry's content: with a `purpose` the originals of a call, without one the surrogates.

@@ -26,6 +26,7 @@ from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
+from wardkeep.model.price import Price
 from wardkeep.model.programme import (
     Checklist,
     CourseRule,
@@ -73,6 +74,7 @@ class Kind(StrEnum):
     ACCEPTANCES = "acceptances"
     ADOPTIONS = "adoptions"
     RESIDENCY = "residency"
+    PRICES = "prices"
     DEPLOYMENTS = "deployments"
     ROUTES = "routes"
     PEOPLE = "people"
@@ -124,6 +126,7 @@ _TYPES: Final = MappingProxyType(
         Kind.ACCEPTANCES: RiskAcceptance,
         Kind.ADOPTIONS: TermsAdoption,
         Kind.RESIDENCY: ResidencyRule,
+        Kind.PRICES: Price,
         Kind.DEPLOYMENTS: Deployment,
         Kind.ROUTES: Route,
         Kind.PEOPLE: Person,
@@ -175,6 +178,7 @@ Record = (
     | RiskAcceptance
     | TermsAdoption
     | ResidencyRule
+    | Price
     | Deployment
     | Route
     | Person

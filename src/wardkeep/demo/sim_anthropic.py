@@ -128,7 +128,7 @@ def message_body(reply: Reply, prompt: Prompt, stamp: Stamp) -> bytes:
     if reply.thinking is not None:
         content.append({"type": "thinking", "thinking": reply.thinking, "signature": sign(reply.thinking)})
     if reply.text is not None:
-        content.append({"type": "text", "text": reply.text, "citations": None})
+        content.append({"type": "text", "text": reply.text, "citations": []})
     content.extend(
         {
             "type": "tool_use",
@@ -219,7 +219,7 @@ def _streamed_blocks(
     if reply.text is not None:
         texts = pieces(reply.text, behaviour.piece, rng)
         yield (
-            {"type": "text", "text": "", "citations": None},
+            {"type": "text", "text": ""},
             ({"type": "text_delta", "text": piece} for piece in texts),
         )
     for index, call in enumerate(reply.calls):

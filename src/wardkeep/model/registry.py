@@ -27,6 +27,7 @@ from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.login import Login
+from wardkeep.model.price import Price
 from wardkeep.model.programme import (
     Checklist,
     CourseRule,
@@ -305,6 +306,7 @@ class Registry:
     acceptances: dict[str, RiskAcceptance] = field(default_factory=dict)
     adoptions: dict[str, TermsAdoption] = field(default_factory=dict)
     residency: dict[str, ResidencyRule] = field(default_factory=dict)
+    prices: dict[str, Price] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)

@@ -54,6 +54,7 @@ from wardkeep.web.control_reviews import REVIEW_ROUTES
 from wardkeep.web.control_scim import SCIM_ROUTES
 from wardkeep.web.control_sinks import SINK_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
+from wardkeep.web.control_usage import USAGE_ROUTES
 from wardkeep.web.guard import check_content_type, read_body
 from wardkeep.web.openapi import openapi_document
 
@@ -473,6 +474,7 @@ ROUTES: Final = (
     *RELEASE_ROUTES,
     *REPORT_ROUTES,
     *REVIEW_ROUTES,
+    *USAGE_ROUTES,
     *GLASS_ROUTES,
     *SCIM_ROUTES,
 )

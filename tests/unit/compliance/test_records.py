@@ -1,6 +1,7 @@
 import os
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from tests.unit.compliance.organisation import PRIVACY, WORKSPACE, agreement, deployment, registry, working_registry
@@ -53,6 +54,7 @@ from wardkeep.model.incident import (
     Step,
 )
 from wardkeep.model.login import Login, Passkey
+from wardkeep.model.price import Price
 from wardkeep.model.programme import (
     Attested,
     Certificate,
@@ -237,6 +239,16 @@ SAMPLES = {
         data_classes=frozenset({"ordinary"}),
         regions=None,
         laws=frozenset({"us-only"}),
+        added_by="p",
+    ),
+    Kind.PRICES: Price(
+        id="p",
+        deployment="d",
+        currency="USD",
+        input_per_million=Decimal("0.10"),
+        output_per_million=Decimal(2),
+        from_day=date(2026, 10, 1),
+        source="order form",
         added_by="p",
     ),
     Kind.ADOPTIONS: TermsAdoption(platform="openai-api", version=2, proposed=3, proposed_by="p"),
