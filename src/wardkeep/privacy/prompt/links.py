@@ -39,7 +39,7 @@ class Carried:
     """What one call's answers are held against. The repr shows no value, because they identify."""
 
     terms: frozenset[str] = field(repr=False)
-    asked: str = field(repr=False)
+    asked: frozenset[str] = field(repr=False)
     hosts: frozenset[str]
 
 
@@ -52,13 +52,14 @@ def carried(originals: Collection[str], asked: str, hosts: frozenset[str]) -> Ca
         terms |= {
             bare for word in original.split() if len(bare := _bare(word)) > _LEAST and not words.get(bare, 0) & SAFE
         }
-    return Carried(terms=frozenset(term for term in terms if len(term) >= _LEAST), asked=asked, hosts=hosts)
+    links = frozenset(_plain(link) for link in LINK.findall(asked))
+    return Carried(terms=frozenset(term for term in terms if len(term) >= _LEAST), asked=links, hosts=hosts)
 
 
 def judge(link: str, before: str, known: Carried) -> str | None:
     """Return what is wrong with a link: `link`, `payload`, `image`, or None. `before` is the text in front of it."""
-    plain = link.replace("\\/", "/").rstrip(_TRAILING)
-    if _is_allowed(plain, known.hosts) or plain in known.asked or link in known.asked:
+    plain = _plain(link)
+    if _is_allowed(plain, known.hosts) or plain in known.asked:
         return None
     if _identifies(plain, known.terms):
         return "link"
@@ -97,6 +98,10 @@ def _readings(link: str) -> Sequence[str]:
         for part in _RUN.findall(reading):
             readings += [plain for _, _, plain in encoded.runs(part, [len(part)])]
     return [*dict.fromkeys(readings)]
+
+
+def _plain(link: str) -> str:
+    return link.replace("\\/", "/").rstrip(_TRAILING)
 
 
 def _bare(text: str) -> str:

@@ -533,7 +533,7 @@ RULES: Final = (
 )
 # Signs of what must be undone before it can be read; `screen` looks closer where one is found.
 CLUES: Final = (
-    ("encoded", r"[A-Za-z0-9+/_-]{20}"),
+    ("encoded", r"[A-Za-z0-9+/_-]{20}(?:[^A-Za-z0-9+/_-]|\z)"),
     ("codes", r"(?:\b[0-9a-fA-F]{2}[ ,;:-]{1,2}){8}|(?:[01]{8}[ ,]{0,2}){4}|(?:\b\d{2,3}[ ,]{1,2}){9}"),
     ("spaced", r"(?:\b[A-Za-z][ .*_/|-]{1,3}){7}"),
     ("leet", r"[A-Za-z][0134579@$!][A-Za-z]"),

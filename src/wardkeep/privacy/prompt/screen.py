@@ -38,6 +38,7 @@ _WORD_GAP: Final = re.compile(r" {2,}|[ ]?[/|_][ ]?(?=[A-Za-z][ ])")
 _TORN: Final = re.compile(r"(?<=[A-Za-z])(?:</?[a-z]{1,6}>|\*\*|__|``|\xad|-\n)(?=[A-Za-z])")
 _LEET: Final = str.maketrans("0134579@$!", "oieastgasi")
 _ENDS: Final = re.compile(r"[.!?\n]")
+_SAME: Final = 16
 
 
 def written_out(pattern: str) -> str:
@@ -128,12 +129,17 @@ class Screen:
         text = plain.text
         clues: dict[str, list[int]] = {}
         seen: set[int] = set()
+        latest: dict[int, int] = {}
         for number, end in self._scanner.scan(text):
             if number >= len(RULES):
                 clues.setdefault(CLUES[number - len(RULES)][0], []).append(end)
                 continue
             rule = RULES[number]
             if is_data or not rule.data_only:
+                before = latest.get(number, -_SAME)
+                latest[number] = end
+                if end - before < _SAME:
+                    continue  # another end of the same match
                 seen.add(number)
                 start, stop = plain.original(end - 1, end)
                 yield rule.signal, number, rule.weight, start, stop
