@@ -70,12 +70,16 @@ class Attempts:
         """Note how an attempt ended; return whether the route allows another one."""
         if failure is None or self.number >= route.attempts:
             return False
-        if now_ns - self.call.received.mono_ns > route.attempt_seconds * 1_000_000_000:
+        if self.is_late(route, now_ns):
             return False
         self.failures.pop(failure.deployment, None)
         self.failures[failure.deployment] = failure
         self.number += 1
         return True
+
+    def is_late(self, route: Route, now_ns: int) -> bool:
+        """Whether no attempt may begin any more."""
+        return now_ns - self.call.received.mono_ns > route.attempt_seconds * 1_000_000_000
 
     async def may_ask(self, deployment: str, health: Health, pause: Callable[[float], Awaitable[None]]) -> bool:
         """Return whether the deployment chosen may be asked now; one that failed before only after a wait.

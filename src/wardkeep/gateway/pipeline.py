@@ -144,8 +144,11 @@ async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turne
                 return last
             return await _turn_away(road, call, *decided, attempt=attempts.number)
         name = decided.deployment.id
-        if last is not None and not await attempts.may_ask(name, road.health, road.pause):
-            return last
+        if last is not None:
+            again = await _further(road, call, attempts, decided)
+            if again is None:
+                return last
+            decided = again
         try:
             opened = await road.recorder.open(decided, attempt=attempts.number)  # 6
         except StaleFacts:
@@ -169,6 +172,21 @@ async def look(road: Road, call: Call) -> Routed | Refused:
     return decided if isinstance(decided, Routed) else decided[0]
 
 
+async def _further(road: Road, call: Call, attempts: Attempts, decided: Routed) -> Routed | None:
+    """Return what a further attempt may send, or None when there is to be none."""
+    name = decided.deployment.id
+    if not await attempts.may_ask(name, road.health, road.pause):
+        return None
+    if name not in attempts.failures:
+        return decided
+    # It has waited: a day may have ended meanwhile, a glass closed, the route's time run out.
+    again = await _decide(road, call, attempts)
+    if not isinstance(again, Routed) or again.deployment.id != name:
+        return None
+    is_late = attempts.is_late(again.safe.permitted.route, road.recorder.clock().mono_ns)
+    return None if is_late else again
+
+
 _Turn = tuple[Refused, Identified | None, Permitted | None]
 
 
@@ -187,16 +205,31 @@ async def _decide(road: Road, call: Call, attempts: Attempts) -> Routed | _Turn:
     safe = await _made_safe(road, permitted)  # 4
     if isinstance(safe, Refused):
         return safe, identified, permitted
+    if _is_large(call) and (changed := _changed(road, identified, permitted)) is not None:
+        return changed, identified, permitted
     routed = choose(safe, road.health.standing(attempts.failed, road.recorder.clock().mono_ns))  # 5
     if isinstance(routed, Refused):
         return routed, identified, permitted
     return routed
 
 
+def _is_large(call: Call) -> bool:
+    return len(call.document.raw) >= _LARGE_BYTES
+
+
+def _changed(road: Road, identified: Identified, permitted: Permitted) -> Refused | None:
+    """Return why a call that had to wait for its reading may not go on: what depends on the time is asked again."""
+    facts = road.facts_now(road.registry())
+    again = facts if isinstance(facts, Refused) else decide(identified, facts)
+    if isinstance(again, Refused):
+        return again
+    return None if again.facts.today == permitted.facts.today else Refused(reason=Reason.FACTS_CHANGING)
+
+
 async def _made_safe(road: Road, permitted: Permitted) -> Safe | Refused:
     """Run stage 4; a large body in a thread, or every other call of this process would wait until it is read."""
     read = partial(make_safe, permitted, road.detector, road.surrogate_key, road.strict_detector)
-    if len(permitted.identified.call.document.raw) < _LARGE_BYTES:
+    if not _is_large(permitted.identified.call):
         return read()
     return await asyncio.get_running_loop().run_in_executor(road.reader, read)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from wardkeep.storage._sqlite import acquire_lock, close, connect, translated
+from wardkeep.storage._sqlite import acquire_lock, close, connect, transaction, translated
 
 APPLICATION_ID: Final = 0x5744534B  # "WDSK"
 USER_VERSION: Final = 1
@@ -90,7 +90,7 @@ class SubjectsFile:
 
     def put(self, rows: Iterable[KeyRow], shelves: Iterable[tuple[int, bytes]] = ()) -> None:
         """Store keys, all or none; a name that is there keeps what it has."""
-        with translated(), self._connection:
+        with translated(), transaction(self._connection):
             self._connection.executemany("INSERT INTO shelves VALUES(?,?)", shelves)
             self._connection.executemany("INSERT OR IGNORE INTO keys VALUES(?,?,?,?,?)", rows)
 
@@ -122,7 +122,7 @@ class SubjectsFile:
     def destroy(self, reseal: Reseal) -> None:
         """Carry out a shred in one transaction; durable when it returns."""
         stone = reseal.tombstone
-        with translated(), self._connection:
+        with translated(), transaction(self._connection):
             self._connection.execute("DELETE FROM keys WHERE tag = ?", (reseal.tag,))
             self._connection.executemany("UPDATE keys SET wrapped = ? WHERE name = ?", reseal.keys)
             self._connection.executemany(

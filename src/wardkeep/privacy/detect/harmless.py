@@ -41,8 +41,9 @@ _MEASURED_BEFORE: Final = re.compile(
     re.IGNORECASE,
 )
 _TRIAL: Final = re.compile(r"(?<![\w-])([A-Z]{3,})-\d{1,4}\Z")
-# A state and the first three digits of a ZIP code: what Safe Harbor leaves of an address.
-_THREE_DIGITS: Final = re.compile(r"[A-Z]{2} \d{3}")
+# A state and the first three digits of a ZIP code, an age over 89: what Safe Harbor leaves of an address and of an age.
+_GENERALISED: Final = re.compile(r"(?:[A-Z]{2} \d{3}|90\+?)(?:[ ,]+(?:[A-Z]{2} \d{3}|000|90\+?))*")
+_STATE: Final = re.compile(r"[A-Z]{2} ")
 _NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
 _MEASURE: Final = re.compile(r"[A-Z]{3}-\d")
@@ -109,10 +110,11 @@ def _is_opening_word(reading: Reading, span: Span) -> bool:
 
 
 def _is_generalised(text: str, span: Span) -> bool:
-    begin = max(0, text.rfind(" ", 0, span.end) - 2)
-    if span.start < begin:
-        return False  # a whole address that ends so
-    return text[span.start : span.end] == "000" or _THREE_DIGITS.fullmatch(text, begin, span.end) is not None
+    found = text[span.start : span.end]
+    if found == "000":
+        return True
+    before = text[max(0, span.start - 3) : span.start]
+    return _GENERALISED.fullmatch((before if _STATE.fullmatch(before) else "") + found) is not None
 
 
 def _is_law(text: str, span: Span) -> bool:
