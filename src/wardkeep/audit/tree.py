@@ -103,6 +103,30 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
+def inclusion_proofs(leaves: Sequence[bytes], indices: Iterable[int]) -> dict[int, tuple[bytes, ...]]:
+    """Return the inclusion proofs of several leaf hashes, the tree hashed once for all of them.
+
+    Level by level: a last node without a sibling moves up unchanged, which gives RFC 6962's tree and paths.
+
+    Raises:
+        IndexError: an index is outside the tree.
+    """
+    level = list(leaves)
+    places = {index: index for index in indices}
+    if any(not 0 <= index < len(level) for index in places):
+        raise IndexError("an index is outside the tree")
+    paths: dict[int, list[bytes]] = {index: [] for index in places}
+    while len(level) > 1:
+        for index, place in places.items():
+            if place ^ 1 < len(level):
+                paths[index].append(level[place ^ 1])
+            places[index] = place >> 1
+        pairs = len(level) // 2
+        above = [node_hash(level[2 * each], level[2 * each + 1]) for each in range(pairs)]
+        level = above + level[2 * pairs :]
+    return {index: tuple(path) for index, path in paths.items()}
+
+
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
     """Return the proof that the tree of the first `old_size` leaves is a prefix (RFC 6962 section 2.1.2).
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wardkeep.cli import _risk
+from wardkeep.cli import _clauses, _risk
 from wardkeep.cli._client import client
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
@@ -27,6 +27,7 @@ def register(root: typer.Typer) -> None:
     group.command("terminate")(terminate)
     group.command("list")(list_agreements)
     group.command("simulate")(simulate)
+    _clauses.register(group)
     _risk.register(group)
     root.add_typer(group, name="baa")
 

@@ -1,5 +1,6 @@
 """`wardkeep evidence`: what the rules ask, and when it is due (45 CFR part 164)."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from wardkeep.cli._client import client
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
+from wardkeep.cli._pack import write_pack
 from wardkeep.compliance.catalogue import Profile
 from wardkeep.compliance.clocks import Right
 from wardkeep.model.decision import Decision
@@ -22,6 +24,8 @@ def register(root: typer.Typer) -> None:
     group.command("decisions")(decisions)
     group.command("decide")(decide)
     group.command("approve")(approve)
+    group.command("pack")(pack)
+    group.command("limits")(limits)
     group.command("breach-clocks")(breach_clocks)
     group.command("right-clock")(right_clock)
     root.add_typer(group, name="evidence")
@@ -127,6 +131,45 @@ def approve(
     form: dict[str, object] = {"decision": decision.value, "reason": reason}
     done = client(home, acting).post_whole("evidence", "decisions", control, "approve", form=form)
     report(done, f"The decision on {control} holds", json=json)
+
+
+def pack(
+    *,
+    home: Home,
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day of the period.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Its last day; today at the latest.")],
+    out: Annotated[Path, typer.Option(help="A new directory.")],
+    reason: Reason,
+    controls: Annotated[
+        str, typer.Option(metavar="IDS", help="Ids with commas between, or beginnings such as HSR-312*; else all.")
+    ] = "",
+    no_pdf: Annotated[bool, typer.Option("--no-pdf", help="Leave the printed report out.")] = False,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Write an evidence pack: report, tables, OSCAL, ledger excerpt with proofs, and what checks it offline."""
+    wanted = [each.strip() for each in controls.split(",") if each.strip()]
+    done = write_pack(
+        client(home, acting), out, first=first, last=last, controls=wanted, reason=reason, is_printed=not no_pdf
+    )
+    if json:
+        print_json(done)
+        return
+    print_lines(
+        f"{done['files']} files in {out}, bound by ledger entry {done['ledger_index']}.",
+        f"Check it anywhere: python {out / 'verify_pack.py'} {out} --public-key FILE",
+    )
+
+
+def limits(*, home: Home, acting: As = None, json: Json = False) -> None:
+    """Show what the program cannot show: said once, and computed from the catalogue and the queries there are."""
+    told = client(home, acting).get("evidence", "limits")
+    if json:
+        print_json(told)
+        return
+    print_lines(*told["said"], "")
+    for name in ("not_computed", "unconfirmed", "attested"):
+        print_table((name, "citation", "title"), [list(each.values()) for each in told[name]], empty=f"{name}: none")
 
 
 def breach_clocks(

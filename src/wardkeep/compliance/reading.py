@@ -116,6 +116,16 @@ class AuditReader:
             return Content(header=entry.header, content=presented(kind, plaintext), read_index=read_index)
         return Content(header=entry.header, content=await self._masked(entry, plaintext), read_index=read_index)
 
+    async def note_reading(self, by: Person, detail: dict[str, str | int | bool], reason: str) -> int:
+        """Record that somebody is shown what `detail` says, before it is shown; return the entry's index.
+
+        Raises:
+            NotAllowed: no permission.
+            LedgerUnavailable: the read could not be recorded, so nothing is shown.
+        """
+        require(by, Permission.LEDGER_READ)
+        return await self._record(by, detail, msgspec.json.encode({"reason": reason}))
+
     async def _masked(self, entry: Entry, plaintext: bytes) -> object:
         """Return what of a call is seen without re-identifying anybody."""
         header = decode(entry.header)

@@ -36,7 +36,7 @@ from wardkeep.model.programme import (
     Signatures,
     TrainingRecord,
 )
-from wardkeep.model.registers import Asset, RightsRequest, Risk, UseCase
+from wardkeep.model.registers import Asset, ClauseList, RightsRequest, Risk, UseCase
 from wardkeep.model.registry import (
     Agreement,
     ApiKey,
@@ -111,6 +111,7 @@ class Kind(StrEnum):
     ASSETS = "assets"
     USES = "uses"
     RIGHTS = "rights"
+    CLAUSES = "clauses"
     BREAK_GLASS = "break_glass"
     OFFLINE_CODES = "offline_codes"
     SCIM_CLIENTS = "scim_clients"
@@ -163,6 +164,7 @@ _TYPES: Final = MappingProxyType(
         Kind.ASSETS: Asset,
         Kind.USES: UseCase,
         Kind.RIGHTS: RightsRequest,
+        Kind.CLAUSES: ClauseList,
         Kind.BREAK_GLASS: BreakGlass,
         Kind.OFFLINE_CODES: OfflineCodes,
         Kind.SCIM_CLIENTS: ScimClient,
@@ -215,6 +217,7 @@ Record = (
     | Asset
     | UseCase
     | RightsRequest
+    | ClauseList
     | BreakGlass
     | OfflineCodes
     | ScimClient

@@ -2,10 +2,12 @@
 
 from datetime import date
 
+import msgspec
+
 from wardkeep.compliance.clocks import Right
 from wardkeep.compliance.forms import ReasonForm
 from wardkeep.model.access import Purpose
-from wardkeep.model.registers import AssetEvent, AssetKind, HumanReview, Outcome, Treatment
+from wardkeep.model.registers import AssetEvent, AssetKind, ClauseStanding, HumanReview, Outcome, Treatment
 
 
 class RiskForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,6 +67,19 @@ class UseForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True)
     review_on: date
     tells_patients: bool = False
     model_card_sha256: str | None = None
+
+
+class ClauseForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How one clause stands; `place` where it is present."""
+
+    standing: ClauseStanding
+    place: str | None = None
+
+
+class ClausesForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Clauses as they were read, by the catalogue's ids."""
+
+    clauses: dict[str, ClauseForm]
 
 
 class RequestForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):

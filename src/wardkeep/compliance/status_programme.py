@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from wardkeep.audit.entry import StoredHeader
 from wardkeep.compliance import duties
+from wardkeep.compliance.activity_review import DUE_DAYS, EVERY_DAYS
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.checklists import missing
+from wardkeep.compliance.clauses import clause_ids, stands
 from wardkeep.compliance.effective import Agreeing, drift_of
 from wardkeep.compliance.incidents import discovery, outstanding
 from wardkeep.compliance.policies import in_force, unsigned
@@ -25,10 +27,11 @@ from wardkeep.compliance.risks import outside
 from wardkeep.compliance.status import QUERIES, Finding, Query, Window
 from wardkeep.compliance.two_people import Confirmation, confirmation, is_officer
 from wardkeep.model.access_review import ItemState
+from wardkeep.model.incident import Conclusion
 from wardkeep.model.instant import Instant
 from wardkeep.model.programme import ChecklistKind
 from wardkeep.model.registers import AssetEvent, AssetKind, Treatment
-from wardkeep.model.registry import AgreementStatus, Registry
+from wardkeep.model.registry import AgreementKind, AgreementStatus, Registry
 from wardkeep.model.release import ReleaseBasis
 from wardkeep.policy.roles import conflict
 
@@ -38,6 +41,7 @@ _SAMPLES: Final = 3
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _POINTER: Final = re.compile(r"see ledger entry (\d+)")
 _REVIEW_EVERY: Final = timedelta(days=92)
+_EXCEPTIONS: Final = frozenset({Conclusion.WORKFORCE_GOOD_FAITH, Conclusion.INADVERTENT, Conclusion.NOT_RETAINED})
 _SIGNED_WITHIN: Final = timedelta(days=60)
 
 
@@ -394,6 +398,55 @@ def _contracts(registry: Registry, window: Window, today: date) -> Finding:
     return Finding(looked_at=len(reached), wrong=wrong, samples=_entries_about(window, "agreement"))
 
 
+def _clause(name: str) -> Run:
+    """The clause stands in the document of every active business associate agreement, as two people read it."""
+
+    def run(registry: Registry, window: Window, _: date) -> Finding:
+        active = [
+            each
+            for each in registry.agreements.values()
+            if each.status is AgreementStatus.ACTIVE and each.kind is AgreementKind.BAA
+        ]
+        wrong = [f"agreement {each.id}" for each in active if not stands(registry, each, name)]
+        return Finding(looked_at=len(active), wrong=tuple(sorted(wrong)), samples=_entries_about(window, "clause"))
+
+    return run
+
+
+def _security_clauses(registry: Registry, window: Window, today: date) -> Finding:
+    """45 CFR 164.314(a)(2)(i)(A)-(C): comply with the Security Rule, bind subcontractors, report incidents."""
+    found = [_clause(f"HPR-504-e2-ii-{letter}")(registry, window, today) for letter in "BCD"]
+    wrong = {each for one in found for each in one.wrong}
+    return Finding(looked_at=found[0].looked_at, wrong=tuple(sorted(wrong)), samples=found[0].samples)
+
+
+def _activity_reviewed(registry: Registry, window: Window, today: date) -> Finding:
+    held = list(registry.activity.values())
+    if not held:
+        return Finding(looked_at=0)
+    newest = max(each.ended_at.date() for each in held)
+    wrong = [f"activity is reviewed until {newest}"] if (today - newest).days > EVERY_DAYS + DUE_DAYS else []
+    wrong += [f"review {each.id} is overdue" for each in held if each.is_overdue(today)]
+    looked_at = 1 + sum(len(each.items) for each in held)
+    return Finding(looked_at=looked_at, wrong=tuple(sorted(wrong)), samples=_entries_about(window, "activity"))
+
+
+def _glass_reviewed(registry: Registry, window: Window, _: date) -> Finding:
+    held = list(registry.break_glass.values())
+    wrong = [each for each in held if each.reviewed_at is None and window.read_at > each.review_by]
+    wrong += [each for each in held if each.reviewed_by == each.person]
+    samples = _pointed(each.words or "" for each in held)
+    return Finding(
+        looked_at=len(held), wrong=tuple(sorted({f"emergency access {each.id}" for each in wrong})), samples=samples
+    )
+
+
+def _exceptions(registry: Registry, window: Window, _: date) -> Finding:
+    held = [each for each in registry.incidents.values() if each.conclusion in _EXCEPTIONS]
+    wrong = [f"incident {each.id}" for each in held if each.countersigned_by in {None, each.signed_by}]
+    return Finding(looked_at=len(held), wrong=tuple(sorted(wrong)), samples=_entries_about(window, "incident"))
+
+
 # ---- what the queries share ------------------------------------------------------------------------------------------
 
 
@@ -454,6 +507,10 @@ PROGRAMME_QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
             words="policy sanctions is in force, reviewed and signed, and two people decided every sanction",
             run=_sanctions,
         ),
+        "HSR-308-a1-D": Query(
+            words="activity is reviewed without a gap longer than two weeks, and nothing of a review is overdue",
+            run=_activity_reviewed,
+        ),
         "HSR-308-a3": Query(
             words="everybody active was enrolled by another, awaits no confirmation, and holds no roles to be apart",
             run=_workforce,
@@ -498,6 +555,9 @@ PROGRAMME_QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
         "HSR-312-a1": Query(
             words="every request of the window was permitted, for a caller, in a workspace", run=_permitted
         ),
+        "HSR-312-a2-ii": Query(
+            words="every emergency access was reviewed in time, by somebody else", run=_glass_reviewed
+        ),
         "HSR-312-a2-iii": _kept_query("workforce-access"),
         "HSR-312-a2-iv": _SEALED,
         "HSR-312-c2": Query(
@@ -532,6 +592,7 @@ PROGRAMME_QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
         "HPR-526": Query(words="no request for amendment is late, answered or not", run=_in_time("amendment")),
         "HPR-528": Query(words="no request for an accounting is late, answered or not", run=_in_time("accounting")),
         "HPR-530-b": _TRAINED,
+        "HBN-402-def": Query(words="two people signed that an exception applies", run=_exceptions),
         "HBN-402-unsec": _SEALED,
         "HBN-404-a2": Query(words="no incident counts as discovered later than it was opened", run=_discovered),
         "HBN-412": Query(words="delays rest on a statement on record; what it said is sealed", run=_delayed),
@@ -543,6 +604,13 @@ PROGRAMME_QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
 def all_queries() -> Mapping[str, Query]:
     """Return every query, by control; a roll-up stands on the specifications below it."""
     own: dict[str, Query] = {**QUERIES, **PROGRAMME_QUERIES}
+    for name in clause_ids(load_catalogue()):
+        words = "two people read the clause in the document of every active business associate agreement"
+        own[name] = Query(words=words, run=_clause(name))
+    own["HSR-314-a2-i"] = Query(
+        words="the clauses on safeguards, reports and subcontractors stand in every active agreement",
+        run=_security_clauses,
+    )
     below = tuple(name for name in load_catalogue().controls if name.startswith("HSR-308-a1-") and name in own)
 
     def rolled(registry: Registry, window: Window, today: date) -> Finding:

@@ -162,3 +162,37 @@ class RightsRequest:
     outcome: Outcome | None = None
     words: str = ""
     answer_words: str = ""
+
+
+class ClauseStanding(StrEnum):
+    """How a clause that the rule asks for stands in the signed document."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    NOT_NEEDED = "not_needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """One clause, as somebody read it: `place` is where it stands, such as `4.2(b)`."""
+
+    standing: ClauseStanding
+    place: str | None
+    by: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClauseList:
+    """The clauses of one agreement (45 CFR 164.504(e)(2), 164.314(a)(2)); `id` is the agreement's.
+
+    It is of the document with this hash and of no other. It counts once another person checked it.
+    """
+
+    id: str
+    document_sha256: str
+    read_by: str
+    clauses: dict[str, Clause]
+    read_under: frozenset[str] = frozenset()
+    checked_by: str | None = None
+    checked_on: date | None = None

@@ -37,7 +37,7 @@ from wardkeep.model.programme import (
     Signatures,
     TrainingRecord,
 )
-from wardkeep.model.registers import Asset, RightsRequest, Risk, UseCase
+from wardkeep.model.registers import Asset, ClauseList, RightsRequest, Risk, UseCase
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
@@ -343,6 +343,7 @@ class Registry:
     assets: dict[str, Asset] = field(default_factory=dict)
     uses: dict[str, UseCase] = field(default_factory=dict)
     rights: dict[str, RightsRequest] = field(default_factory=dict)
+    clauses: dict[str, ClauseList] = field(default_factory=dict)
     break_glass: dict[str, BreakGlass] = field(default_factory=dict, repr=False)
     offline_codes: dict[str, OfflineCodes] = field(default_factory=dict, repr=False)
     scim_clients: dict[str, ScimClient] = field(default_factory=dict, repr=False)

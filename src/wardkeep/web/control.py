@@ -46,6 +46,7 @@ from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
+from wardkeep.web.control_pack import PACK_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
 from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
@@ -469,6 +470,7 @@ ROUTES: Final = (
     *EVIDENCE_ROUTES,
     *GUARD_ROUTES,
     *INCIDENT_ROUTES,
+    *PACK_ROUTES,
     *PROGRAMME_ROUTES,
     *REGISTER_ROUTES,
     *RELEASE_ROUTES,

@@ -3,8 +3,9 @@
 from functools import partial
 from typing import Final
 
-from wardkeep.compliance import assets, rights, risks, uses
+from wardkeep.compliance import assets, clauses, rights, risks, uses
 from wardkeep.compliance import register_forms as form
+from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.forms import ReasonForm
 from wardkeep.compliance.terms import clean_workspace, invalid
 from wardkeep.identity.keys import subject_tag
@@ -126,6 +127,26 @@ async def _end_use(asked: Asked, filled: ReasonForm) -> object:
     return await change(asked, "use.end", filled.reason, partial(uses.end_use, use=asked.words[0]))
 
 
+async def _list_clauses(asked: Asked) -> object:
+    return clauses.clauses_view(asked.registry, asked.words[0], load_catalogue())
+
+
+async def _read_clauses(asked: Asked, filled: form.ClausesForm) -> object:
+    plan = partial(
+        clauses.read_clauses,
+        agreement=asked.words[0],
+        found={name: (each.standing, each.place) for name, each in filled.clauses.items()},
+        catalogue=load_catalogue(),
+        today=today(asked),
+    )
+    return await change(asked, "clause.read", filled.reason, plan)
+
+
+async def _check_clauses(asked: Asked, filled: ReasonForm) -> object:
+    plan = partial(clauses.check_clauses, agreement=asked.words[0], catalogue=load_catalogue(), today=today(asked))
+    return await change(asked, "clause.check", filled.reason, plan)
+
+
 async def _list_requests(asked: Asked) -> object:
     day = today(asked)
     return {"requests": [rights.request_view(each, day) for _, each in sorted(asked.registry.rights.items())]}
@@ -173,6 +194,11 @@ REGISTER_ROUTES: Final[tuple[ApiRoute, ...]] = (
     post_route("uses", _DECIDE, "use.propose", form.UseForm, _propose_use),
     post_route("uses/{}/approve", _DECIDE, "use.approve", ReasonForm, _approve_use),
     post_route("uses/{}/end", _DECIDE, "use.end", ReasonForm, _end_use),
+    get_route("agreements/{}/clauses", _READ, "clause.list", _list_clauses),
+    post_route("agreements/{}/clauses", Permission.AGREEMENT_ADD, "clause.read", form.ClausesForm, _read_clauses),
+    post_route(
+        "agreements/{}/clauses/check", Permission.AGREEMENT_ACTIVATE, "clause.check", ReasonForm, _check_clauses
+    ),
     get_route("rights", Permission.LEDGER_READ, "right.list", _list_requests),
     # A request counts from the day anybody of the workforce received it.
     post_route("rights", Permission.OWN_ACCOUNT, "right.take", form.RequestForm, _take),

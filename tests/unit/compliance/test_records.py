@@ -75,6 +75,9 @@ from wardkeep.model.registers import (
     Asset,
     AssetEvent,
     AssetKind,
+    Clause,
+    ClauseList,
+    ClauseStanding,
     Happened,
     HumanReview,
     Outcome,
@@ -444,6 +447,12 @@ SAMPLES = {
         outcome=Outcome.PARTLY,
         answered_on=date(2027, 1, 9),
         words="see ledger entry 3",
+    ),
+    Kind.CLAUSES: ClauseList(
+        id="baa-1",
+        document_sha256="ab" * 32,
+        read_by="p",
+        clauses={"HPR-504-e2-ii-A": Clause(standing=ClauseStanding.PRESENT, place="4.1", by="p", on=date(2027, 1, 1))},
     ),
     Kind.ACCESS_REQUESTS: AccessRequest(
         id="r",
