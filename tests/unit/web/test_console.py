@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +20,7 @@ from wardkeep.web.console.asking import body_of
 from wardkeep.web.console.fields import facts_of, fields_of
 from wardkeep.web.console.ledger import cell
 from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
-from wardkeep.web.console.shell import own_path
+from wardkeep.web.console.shell import own_path, part_of
 from wardkeep.web.control import ROUTES
 
 SRC = Path(wardkeep.__file__).parent
@@ -149,6 +150,21 @@ def test_own_pages_may_be_gone_on_to(place):
 )  # fmt: skip
 def test_nothing_else_is(place):
     assert own_path(place, PATHS) is None
+
+
+def test_a_long_list_comes_in_parts():
+    """With 5,000 people a page stays small, and every one of them stands on one page."""
+    rows = list(range(5000))
+
+    def part(first):
+        return part_of(SimpleNamespace(query={"from": first, "family": "all"}, path="/people"), rows, 20)
+
+    assert (part("").rows[0], part("").newer, part("").older) == (0, None, "/people?from=20&family=all")
+    assert part("4999").rows == rows[4980:]
+    assert part("4999").older is None
+    assert part("99999999").rows == rows[4980:]
+    assert part("x").first == part("-1").first == 0
+    assert [row for first in range(0, 5000, 20) for row in part(str(first)).rows] == rows
 
 
 def test_only_the_assistant_s_page_makes_a_session_stand_for_a_credential():

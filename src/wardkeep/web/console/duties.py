@@ -8,6 +8,7 @@ from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read, route_named
 from wardkeep.web.console.deeds import Doable
 from wardkeep.web.console.fields import facts_of, fields_of
+from wardkeep.web.console.shell import part_of
 from wardkeep.web.page import Page, PageHandler, PageRoute, Visit
 
 
@@ -29,6 +30,8 @@ class Duty:
     begins: tuple[tuple[str, str], ...] = ()
     opens: str | None = None
 
+
+_A_PART: Final = 20
 
 DUTIES: Final = (
     Duty(
@@ -118,10 +121,12 @@ DUTIES: Final = (
 
 async def _show(visit: Visit, duty: Duty) -> Page:
     told = await read(visit, duty.listed[0])
-    rows: list[dict[str, Any]] = told[duty.listed[1]]
+    part = part_of(visit, told[duty.listed[1]], _A_PART)
+    rows: list[dict[str, Any]] = list(part.rows)
     can = Doable(visit)
     values = {
         "duty": duty,
+        "part": part,
         "rows": [
             {
                 "id": str(row.get(duty.named, "")),

@@ -14,10 +14,11 @@ from wardkeep.model.registry import AgreementKind, Retention, Surface
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read
 from wardkeep.web.console.deeds import Doable
-from wardkeep.web.console.shell import local, zone_of
+from wardkeep.web.console.shell import local, part_of, zone_of
 from wardkeep.web.page import Page, PageRoute, Visit
 
 _SOON: Final = timedelta(days=60)
+_A_PART: Final = 20
 
 
 # ---- vendors and agreements ------------------------------------------------------------------------------------------
@@ -125,8 +126,10 @@ async def _people(visit: Visit) -> Page:
         }
         for each in told
     ]
+    part = part_of(visit, sorted(people, key=lambda each: (not each["is_active"], each["id"])), _A_PART)
     values = {
-        "people": sorted(people, key=lambda each: (not each["is_active"], each["id"])),
+        "people": part.rows,
+        "part": part,
         "roles": [role.value for role in Role],
         "can": Doable(visit),
         "me": "" if visit.person is None else visit.person.id,
@@ -153,8 +156,10 @@ async def _keys(visit: Visit) -> Page:
                 "used": None if used is None else local(used, zone),
             }
         )
+    part = part_of(visit, sorted(shown, key=lambda each: (each["state"] != "live", each["name"])), _A_PART)
     values = {
-        "keys": sorted(shown, key=lambda each: (each["state"] != "live", each["name"])),
+        "keys": part.rows,
+        "part": part,
         "applications": (await read(visit, "application.list"))["applications"],
         "workspaces": (await read(visit, "workspace.list"))["workspaces"],
         "people": _active(visit),

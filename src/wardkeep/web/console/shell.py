@@ -4,9 +4,10 @@ A link is shown only to whom the page behind it is permitted (45 CFR 164.308(a)(
 nothing, the page asks again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -125,6 +126,31 @@ def here_of(visit: Visit, **changes: str) -> str:
     query.pop("done", None)
     kept = {name: value for name, value in query.items() if value}
     return visit.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a long list, and where the rest of it is: a page stays small however many there are."""
+
+    rows: Sequence[Any]
+    first: int
+    count: int
+    newer: str | None
+    older: str | None
+
+
+def part_of(visit: Visit, rows: Sequence[Any], most: int) -> Part:
+    """Return the part of a list that the address asks for."""
+    text = visit.query.get("from", "")
+    first = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    first = min(first, max(0, len(rows) - 1)) // most * most
+    return Part(
+        rows=rows[first : first + most],
+        first=first,
+        count=len(rows),
+        newer=here_of(visit, **{"from": str(max(0, first - most))}) if first else None,
+        older=here_of(visit, **{"from": str(first + most)}) if first + most < len(rows) else None,
+    )
 
 
 def local(at: str | datetime, zone: str) -> dict[str, str]:
