@@ -11,6 +11,7 @@ from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.subjects import SubjectKeys, open_subjects
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
+from wardkeep.compliance.shredder import Shredder
 from wardkeep.crypto.errors import KeyUnavailable
 from wardkeep.crypto.keys import (
     DataKeys,
@@ -53,6 +54,7 @@ class OpenHome:
     entries: EntryMaker
     sessions: Sessions
     subjects: SubjectKeys
+    shredder: Shredder
 
     async def close(self) -> None:
         """Finish writing and release all stores."""
@@ -115,6 +117,15 @@ async def open_home(
                 await ledger.recover(is_expired=lambda _: True)
                 entries = EntryMaker(keys=keys, tenant=keyring.tenant, clock=clock, find_key=subjects.find)
                 control = await open_control(ledger=ledger, store=store, entries=entries)
+                shredder = Shredder(
+                    control=control,
+                    ledger=ledger,
+                    entries=entries,
+                    subjects=subjects,
+                    blind_index_key=keys.blind_index_key,
+                    clock=clock,
+                )
+                await shredder.finish()
                 sessions = Sessions(SessionsFile(settings.sessions_path), keys.api_key_key, os.urandom)
             except BaseException:
                 await subjects.close()
@@ -134,4 +145,5 @@ async def open_home(
         entries=entries,
         sessions=sessions,
         subjects=subjects,
+        shredder=shredder,
     )

@@ -53,7 +53,7 @@ _DECODER = msgspec.msgpack.Decoder(ToKeeper)
 class LocalSequencer:
     """Appends in the process that owns the ledger: limits, new subject keys, then the ledger.
 
-    `closed_subjects` are being shredded: nothing more is sealed under their keys, and their calls gather facts again.
+    Nothing is taken about a subject that is being shredded, nor under a key that was: its calls gather facts again.
     """
 
     ledger: SqliteLedger
@@ -61,7 +61,6 @@ class LocalSequencer:
     limits: Limits
     clock: Callable[[], Instant]
     last_use: LastUse
-    closed_subjects: set[bytes] = field(default_factory=set)
 
     async def append_each(self, wanted: Sequence[Wanted]) -> list[Outcome]:
         """Admit each first draft when asked to, then make durable what was admitted; return each one's outcome.
@@ -97,8 +96,11 @@ class LocalSequencer:
         return outcomes
 
     def _closed(self, wanted: Wanted) -> LedgerError | None:
-        """Return why nothing is taken about a subject that is being shredded."""
-        if not self.closed_subjects or wanted.under is None or tag_of(wanted.under.name) not in self.closed_subjects:
+        """Return why nothing is taken about a subject that is being shredded, or under a key that was destroyed."""
+        under = wanted.under
+        if under is None or not (self.subjects.closed or self.subjects.destroyed):
+            return None
+        if under.name not in self.subjects.destroyed and tag_of(under.name) not in self.subjects.closed:
             return None
         if wanted.admission is not None:
             return StaleFacts("the subject's keys are being destroyed")

@@ -270,6 +270,7 @@ class _Instance:
             searcher=self.searcher,
             sink_standing=self.sinks.standing,
             reader=reader,
+            shredder=home.shredder,
             keys=home.keys,
             clock=self.clock,
             tenant=home.keyring.tenant,
@@ -365,6 +366,10 @@ class _Instance:
         )
         self.recorder = road.recorder
         return road
+        control.on_change(road.recorder.subjects.follow)
+        face = data_face(self.settings, road, self.clock, self.metrics)
+        guard = guard_for(self.settings, self.metrics, self.log)
+        return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls_files(self.settings))
 
     async def _keep_worker(self, listener: Listener) -> None:
         """Keep one worker running: a dead one is replaced; what it left open is closed when its line breaks."""

@@ -73,6 +73,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
         detector=detector,
         pool=pool,
     )
+    link.on_registry(road.recorder.subjects.follow)
     face = data_face(settings, road, clock, metrics)
     server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics, log), tls=tls_files(settings))
     settle_memory()

@@ -27,7 +27,18 @@ _PREFIX_BYTES: Final = 120  # room for version, an index of 20 digits and the pr
 _CIPHERTEXT_HASH: Final = b'"ct_sha256":"'
 
 Kind: TypeAlias = Literal[
-    "request", "segment", "response", "aborted", "refusal", "control", "read", "start", "canary", "session", "alarm"
+    "request",
+    "segment",
+    "response",
+    "aborted",
+    "refusal",
+    "control",
+    "read",
+    "start",
+    "canary",
+    "session",
+    "alarm",
+    "shred",
 ]
 
 

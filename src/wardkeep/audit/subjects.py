@@ -87,6 +87,9 @@ class SubjectKeys:
         self._busy_since: float | None = None
         self._healthy = True
         self._is_closed = False
+        # Both are only added to and asked by the keeper: which subjects are closed now, which keys are gone for good.
+        self.closed: set[bytes] = set()
+        self.destroyed: set[str] = set()
         self._thread = Thread(target=self._run, name="wardkeep-subjects", daemon=True)
         self._thread.start()
 
@@ -278,6 +281,7 @@ class SubjectKeys:
             shelves=[(n, wrap_shelf(following.key, tenant, following.number, n, k)) for n, k in shelves.items()],
             tombstone=stone,
         )
+        self.destroyed.update(row[0] for row in rows if row[1] == tag)
         self._keep_seal(SubjectSeal(number=old.number, key=old.key, following=following.key))
         try:
             self._file.destroy(reseal)

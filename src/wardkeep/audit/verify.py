@@ -79,8 +79,10 @@ _HASH_BYTES: Final = 32
 _COPY_ATTEMPTS: Final = 5
 _HEAD_OF_HEADER: Final = re.compile(rb'\{"v":1,"index":(0|[1-9][0-9]{0,18}),"prev":"([0-9a-f]{64})",')
 _SEAL_FIELDS: Final = re.compile(
-    rb'"ct_sha256":"([0-9a-f]{64})","ct_len":([0-9]+),"key":"[^"\\]{1,64}","commit":"[0-9a-f]{64}"[,}]'
+    rb'"ct_sha256":"([0-9a-f]{64})","ct_len":([0-9]+),"key":"([^"\\]{1,64})","commit":"[0-9a-f]{64}"[,}]'
 )
+# A subject's key is named `<epoch>.<tag>.<serial>`; the entry of its destruction names the tag as its subject.
+_TAG: Final = re.compile(rb'"type":"shred",.*?"subject":"([0-9a-f]{32})"')
 _COSIGNER: Final = 4
 _DASH: Final = b"\xe2\x80\x94"
 _TILE: Final = 256
@@ -103,7 +105,8 @@ class Result:
     """What was found.
 
     `ok` says nothing about signatures unless `signed` is true, about payloads' bytes unless `payloads` is `hashed`, and
-    about a tail that was cut after `witnessed` and `archived`.
+    about a tail that was cut after `witnessed` and `archived`. `shredded` payloads are as they were stored, but the key
+    of their subject was destroyed: the entry that says so stands in the log.
     """
 
     ok: bool
@@ -114,6 +117,7 @@ class Result:
     signed: bool
     detail: str
     payloads: str = "hashed"
+    shredded: int = 0
     witnessed: int | None = None
     witnesses: tuple[str, ...] = ()
     archived: int | None = None
@@ -189,6 +193,7 @@ class _Walk:
     size: int = 0
     previous: bytes = _ZERO
     facts_epoch: int = 0
+    shredded: int = 0
     signatures: bytes = _ZERO
     last_signed: int = -1
     last_signature: bytes = b""
@@ -287,6 +292,7 @@ def verify(
         damage=None if found is None else found.damage,
         signed=key is not None,
         detail=unsigned if found is None else found.detail,
+        shredded=walk.shredded,
         payloads="hashed" if hash_payloads and tiles is None else "lengths only" if tiles is None else "not there",
         witnessed=None if witnessed is None else witnessed.size,
         witnesses=() if witnessed is None else witnessed.names,
@@ -434,7 +440,7 @@ def certificate(result: Result, *, subject: str, at: datetime, verifier: bytes) 
         ("Entries", str(result.size)),
         ("Merkle root (SHA-256)", result.root),
         ("Signatures", "checked against the given key" if result.signed else "NOT checked: no key was given"),
-        ("Payloads", result.payloads),
+        ("Payloads", f"{result.payloads}; {result.shredded} unreadable since their subject was shredded"),
         ("Witnesses", covered),
         ("Archive", "not compared" if result.archived is None else f"entries 0 to {result.archived - 1} agree"),
         ("Time stamps", "none" if result.stamped is None else f"{result.stamped} entries stood at {result.stamped_at}"),
@@ -655,6 +661,7 @@ def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million tur
     wanted = {*stated.notes, *(note.size for note in stated.given)}
     roots: dict[int, bytes] = {}
     nodes = stack.hashes
+    tags: dict[bytes, int] = {}
     size = 0
     previous = _ZERO
     sha = sha256
@@ -689,10 +696,17 @@ def _walk_entries(  # noqa: C901, PLR0912, PLR0915 - the hot loop, a million tur
                     length = len(payload)
                 if int(sealed[2]) != length:
                     raise _Bad("payload", size, "the payload's length is not what the header names")
+                name = sealed[3]
+                if len(name) > 46:
+                    tag = name[-45:-13]
+                    tags[tag] = tags.get(tag, 0) + 1
             elif place >= 0:
                 raise _Bad("payload", size, "the payload that the header names is absent")
             if header.startswith(b'"type":"control"', at):
                 walk.facts_epoch = size + 1
+            elif header.startswith(b'"type":"shred"', at):
+                gone = _TAG.match(header, at)
+                walk.shredded += 0 if gone is None else tags.pop(gone[1], 0)
             node, rest = leaf, size
             while rest & 1:
                 node = sha(b"\x01" + nodes.pop() + node).digest()

@@ -21,6 +21,7 @@ from wardkeep.model.access import AccessRequest, Application, CareTeam, Identity
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
+from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
@@ -53,6 +54,7 @@ from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import Sink
+from wardkeep.model.retention import RetentionRule
 
 ORGANISATION_ID: Final = "organisation"
 
@@ -86,6 +88,9 @@ class Kind(StrEnum):
     ACCESS_REQUESTS = "access_requests"
     LOGINS = "logins"
     INCIDENTS = "incidents"
+    HOLDS = "holds"
+    SHREDS = "shreds"
+    RETENTION = "retention"
     DECISIONS = "decisions"
     DETERMINATIONS = "determinations"
     DATA_USES = "data_uses"
@@ -139,6 +144,9 @@ _TYPES: Final = MappingProxyType(
         Kind.ACCESS_REQUESTS: AccessRequest,
         Kind.LOGINS: Login,
         Kind.INCIDENTS: Incident,
+        Kind.HOLDS: Hold,
+        Kind.SHREDS: Shred,
+        Kind.RETENTION: RetentionRule,
         Kind.DECISIONS: AddressableDecision,
         Kind.DETERMINATIONS: Determination,
         Kind.DATA_USES: DataUseAgreement,
@@ -192,6 +200,9 @@ Record = (
     | AccessRequest
     | Login
     | Incident
+    | Hold
+    | Shred
+    | RetentionRule
     | AddressableDecision
     | Determination
     | DataUseAgreement

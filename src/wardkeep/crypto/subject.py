@@ -23,7 +23,7 @@ import msgspec
 
 from wardkeep.crypto.derive import framed
 from wardkeep.crypto.errors import KeyUnavailable, UnknownKey
-from wardkeep.crypto.mac import hmac_sha256
+from wardkeep.crypto.mac import hmac_sha256, mac
 from wardkeep.crypto.wrapping import KEY_LENGTH, unwrap_key, wrap_key, wrapping_place
 
 TAG_LENGTH: Final = 16
@@ -81,6 +81,11 @@ def draw_key(epoch_id: str, tag: bytes, *, period: int, is_resolved: bool) -> Ne
     """Return a new random key for a subject."""
     drawn = secrets.token_bytes(_SERIAL_LENGTH + KEY_LENGTH)
     return NewSubjectKey(name_key(epoch_id, tag, drawn[:_SERIAL_LENGTH]), drawn[_SERIAL_LENGTH:], period, is_resolved)
+
+
+def subject_tag(blind_index_key: bytes, subject: str) -> bytes:
+    """Return the tag that headers and key names carry for a subject handle: equal handles are found, none is read."""
+    return mac(blind_index_key, b"subject", subject.encode())[:TAG_LENGTH]
 
 
 def is_subject_key(name: str) -> bool:

@@ -14,8 +14,9 @@ import msgspec
 
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import forget_keys, mac
-from wardkeep.crypto.subject import TAG_LENGTH, NewSubjectKey, SubjectKey, derive_key, draw_key
+from wardkeep.crypto.subject import TAG_LENGTH, NewSubjectKey, SubjectKey, derive_key, draw_key, subject_tag
 from wardkeep.model.instant import Instant
+from wardkeep.model.registry import Registry
 from wardkeep.model.retention import period_of
 from wardkeep.model.stages import Call, Identified, Permitted, Routed
 from wardkeep.policy.criteria import UNRESOLVED
@@ -51,6 +52,7 @@ class SubjectCache:
 
     keys: DataKeys
     _remembered: dict[bytes, RememberedKey] = field(default_factory=dict, repr=False)
+    _followed: set[str] = field(default_factory=set)
     _month: tuple[int, int, int] = (0, 0, 0)
 
     def key_for(self, tag: bytes, now: Instant, *, is_resolved: bool) -> RememberedKey:
@@ -78,6 +80,17 @@ class SubjectCache:
         """Forget the keys of subjects that were shredded: nothing more is sealed under them here."""
         if [tag for tag in tags if self._remembered.pop(tag, None) is not None]:
             forget_keys()
+
+    def follow(self, registry: Registry) -> None:
+        """Forget the keys of all subjects whose destruction was approved since the last time."""
+        fresh = {
+            each.id: bytes.fromhex(each.subject)
+            for each in registry.shreds.values()
+            if each.approved_by is not None and each.id not in self._followed
+        }
+        if fresh:
+            self._followed.update(fresh)
+            self.forget(fresh.values())
 
     def of_routed(self, routed: Routed, now: Instant) -> RememberedKey:
         """Return the key of a call that is about to be sent: its subject's, else its conversation's."""
@@ -112,8 +125,3 @@ class SubjectCache:
             period = period_of(at.date())
             self._month = start, int(following.timestamp()) * 1_000_000, period
         return period
-
-
-def subject_tag(blind_index_key: bytes, subject: str) -> bytes:
-    """Return the tag that headers and key names carry for a subject handle."""
-    return mac(blind_index_key, b"subject", subject.encode())[:TAG_LENGTH]

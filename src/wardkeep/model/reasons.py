@@ -125,6 +125,12 @@ class Reason(StrEnum):
     FACTS_UNAVAILABLE = "facts_unavailable"
     FACTS_CHANGING = "facts_changing"
     CLOCK_BACKWARDS = "clock_backwards"
+    # what must be kept (compliance/custody.py)
+    SHRED_INSIDE_RETENTION = "shred_inside_retention"
+    SHRED_UNDER_HOLD = "shred_under_hold"
+    SHRED_LEGAL_PROCESS = "shred_legal_process"
+    SHRED_RIGHTS_REQUEST = "shred_rights_request"
+    SHRED_INCIDENT_OPEN = "shred_incident_open"
     # the vendor, and us
     VENDOR_UNREACHABLE = "vendor_unreachable"
     VENDOR_TIMEOUT = "vendor_timeout"
@@ -717,6 +723,36 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The clock went backwards.",
             "Expiry cannot be judged without a trustworthy clock.",
             "The operator mends time synchronisation.",
+        ),
+        Reason.SHRED_INSIDE_RETENTION: _row(
+            403,
+            "The subject's records must still be kept.",
+            "The longest retention rule that may apply to the newest of them has not ended.",
+            "`wardkeep retention list` shows the rules; propose it again after the last of them has ended.",
+        ),
+        Reason.SHRED_UNDER_HOLD: _row(
+            403,
+            "A legal hold keeps the subject's records.",
+            "What a lawsuit may ask for is not destroyed.",
+            "`wardkeep hold list` shows it; counsel's release is recorded with `wardkeep hold release`.",
+        ),
+        Reason.SHRED_LEGAL_PROCESS: _row(
+            403,
+            "A legal process about the subject's records is open.",
+            "What a court or an authority asked for is produced first (45 CFR 164.512(e), (f)).",
+            "`wardkeep hold list` shows it; release it with `wardkeep hold release` when it has ended.",
+        ),
+        Reason.SHRED_RIGHTS_REQUEST: _row(
+            403,
+            "A request of the individual is open.",
+            "Access, amendment and accounting are answered from the records (45 CFR 164.524, 164.526, 164.528).",
+            "Answer it (`wardkeep rights list`), or release its hold when it is answered (`wardkeep hold list`).",
+        ),
+        Reason.SHRED_INCIDENT_OPEN: _row(
+            403,
+            "An open incident touches the subject, or may.",
+            "Who was affected is found out from the records (45 CFR 164.402, 164.404).",
+            "Count the incident's reach or close it: `wardkeep incident list`.",
         ),
         Reason.VENDOR_UNREACHABLE: _row(
             502,

@@ -22,6 +22,7 @@ from wardkeep.model.access import (
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
+from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
@@ -42,6 +43,7 @@ from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import Sink
+from wardkeep.model.retention import RetentionRule
 
 # What stands in `model.access` for its length is the registry's all the same.
 __all__ = ["Purpose", "Role"]
@@ -327,6 +329,9 @@ class Registry:
     suspensions: dict[str, Suspension] = field(default_factory=dict, repr=False)
     activity: dict[str, ActivityReview] = field(default_factory=dict)
     sinks: dict[str, Sink] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    shreds: dict[str, Shred] = field(default_factory=dict)
+    retention: dict[str, RetentionRule] = field(default_factory=dict)
     reviews: dict[str, ReviewCampaign] = field(default_factory=dict)
     review_items: dict[str, ReviewItem] = field(default_factory=dict)
     review_schedules: dict[str, ReviewSchedule] = field(default_factory=dict)

@@ -38,12 +38,14 @@ class Permission(StrEnum):
     ACTIVITY_REVIEW = "activity.review"
     SINK_CHANGE = "sink.change"
     CONTROL_DECIDE = "control.decide"
+    RECORD_HOLD = "record.hold"
+    RECORD_DESTROY = "record.destroy"
     REVIEW_CHANGE = "review.change"
     OWN_ACCOUNT = "own.account"
 
 
 # What takes two people. Who holds one of these is an officer: they open roads, and vouch for who else may.
-TWO_PERSON: Final = frozenset({Permission.AGREEMENT_ACTIVATE, Permission.RELEASE_SIGN})
+TWO_PERSON: Final = frozenset({Permission.AGREEMENT_ACTIVATE, Permission.RELEASE_SIGN, Permission.RECORD_DESTROY})
 
 _OFFICER: Final = frozenset(
     {
@@ -62,6 +64,8 @@ _OFFICER: Final = frozenset(
         Permission.ACTIVITY_REVIEW,
         Permission.SINK_CHANGE,
         Permission.CONTROL_DECIDE,
+        Permission.RECORD_HOLD,
+        Permission.RECORD_DESTROY,
         Permission.REVIEW_CHANGE,
         Permission.RELEASE_PREPARE,
         Permission.RELEASE_SIGN,

@@ -28,6 +28,7 @@ from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
+from wardkeep.compliance.shredder import Shredder
 from wardkeep.compliance.terms import invalid, require
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.identity.keys import find_person, new_credential
@@ -42,6 +43,7 @@ from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_r
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_activity import ACTIVITY_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
+from wardkeep.web.control_custody import CUSTODY_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
@@ -76,6 +78,7 @@ class ControlFace:
 
     control: Control
     reader: AuditReader
+    shredder: Shredder
     keys: DataKeys
     tenant: str
     clock: Callable[[], Instant]
@@ -177,6 +180,7 @@ def control_app(
     *,
     control: Control,
     reader: AuditReader,
+    shredder: Shredder,
     keys: DataKeys,
     tenant: str,
     clock: Callable[[], Instant],
@@ -190,6 +194,7 @@ def control_app(
     return ControlFace(
         control=control,
         reader=reader,
+        shredder=shredder,
         keys=keys,
         tenant=tenant,
         clock=clock,
@@ -467,6 +472,7 @@ ROUTES: Final = (
     *ACCESS_ROUTES,
     *ACTIVITY_ROUTES,
     *AUDIT_ROUTES,
+    *CUSTODY_ROUTES,
     *EVIDENCE_ROUTES,
     *GUARD_ROUTES,
     *INCIDENT_ROUTES,

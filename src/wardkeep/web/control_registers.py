@@ -8,7 +8,6 @@ from wardkeep.compliance import register_forms as form
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.forms import ReasonForm
 from wardkeep.compliance.terms import clean_workspace, invalid
-from wardkeep.identity.keys import subject_tag
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
 
@@ -155,7 +154,9 @@ async def _list_requests(asked: Asked) -> object:
 async def _take(asked: Asked, filled: form.RequestForm) -> object:
     if not 0 < len(filled.subject) <= _LONGEST_SUBJECT:
         raise invalid("subject", f"the handle that calls use, 1 to {_LONGEST_SUBJECT} characters")
-    tag = subject_tag(asked.app.keys.api_key_key, clean_workspace(filled.workspace, "workspace"), filled.subject)
+    clean_workspace(filled.workspace, "workspace")
+    # The tag that headers and key names carry: what is asked for is found by it, and kept while it is open.
+    tag = asked.app.shredder.tag(subject=filled.subject, tag=None)
     plan = partial(
         rights.take_request,
         request=filled.id,

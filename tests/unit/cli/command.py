@@ -74,6 +74,7 @@ def serving(home):
             control=opened.control,
             reader=reader,
             searcher=searcher,
+            shredder=opened.shredder,
             keys=opened.keys,
             tenant=opened.keyring.tenant,
             clock=clock,

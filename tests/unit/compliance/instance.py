@@ -9,10 +9,12 @@ from tests.unit.compliance.organisation import registry
 
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.search import SearchIndex
+from wardkeep.audit.subjects import open_subjects
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.records import ORGANISATION_ID, Change, Kind
 from wardkeep.compliance.searching import Searcher
+from wardkeep.compliance.shredder import Shredder
 from wardkeep.crypto.keys import (
     DataKeys,
     Keyring,
@@ -51,6 +53,7 @@ class Instance:
     keys: DataKeys
     clock: Clock
     searcher: Searcher
+    shredder: Shredder
 
     async def headers(self):
         head = await self.ledger.head()
@@ -73,7 +76,13 @@ async def running(home: Path, ring: Keyring, *, store=None, vfs=None, deadline_s
     held = ControlFile(home / "control.db") if store is None else store
     index = SearchIndex(ledger=ledger, path=home / "search.db")
     try:
-        entries = EntryMaker(keys=keys, tenant="tenant-0", clock=clock)
+        subjects = open_subjects(home / "subjects.db", home / "subjects.seal", ring, keys)
+    except BaseException:
+        await ledger.close()
+        held.close()
+        raise
+    try:
+        entries = EntryMaker(keys=keys, tenant="tenant-0", clock=clock, find_key=subjects.find)
         control = await open_control(ledger=ledger, store=held, entries=entries)
         searcher = Searcher(index=index, entries=entries, keys=keys, clock=clock, registry=lambda: control.registry)
         yield Instance(
@@ -84,9 +93,18 @@ async def running(home: Path, ring: Keyring, *, store=None, vfs=None, deadline_s
             keys=keys,
             clock=clock,
             searcher=searcher,
+            shredder=Shredder(
+                control=control,
+                ledger=ledger,
+                entries=entries,
+                subjects=subjects,
+                blind_index_key=keys.blind_index_key,
+                clock=clock,
+            ),
         )
     finally:
         await index.close()
+        await subjects.close()
         await ledger.close()
         held.close()
 

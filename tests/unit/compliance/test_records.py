@@ -39,6 +39,7 @@ from wardkeep.model.access_review import (
 )
 from wardkeep.model.activity import ActivityItem, ActivityReview, Signal, Thresholds, Verdict
 from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
+from wardkeep.model.custody import Hold, HoldCause, Shred
 from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.disclosure import Disclosure, RecipientKind, Suspension
 from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
@@ -91,6 +92,7 @@ from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Rel
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import ExportFormat, Sink
+from wardkeep.model.retention import RecordClass, RetentionRule
 
 KEY = ApiKey(
     id="k" * 12,
@@ -113,6 +115,24 @@ VERSION = PolicyVersion(
     review_on=date(2027, 6, 1),
 )
 SAMPLES = {
+    Kind.HOLDS: Hold(
+        id="h",
+        cause=HoldCause.LITIGATION,
+        subject="ab" * 16,
+        placed_by="p",
+        placed_at=datetime(2027, 1, 1, tzinfo=UTC),
+    ),
+    Kind.SHREDS: Shred(
+        id="s",
+        subject="ab" * 16,
+        kept_until=date(2027, 1, 1),
+        proposed_by="p",
+        proposed_at=datetime(2027, 1, 1, tzinfo=UTC),
+        proposed_under=frozenset({"q"}),
+    ),
+    Kind.RETENTION: RetentionRule(
+        id="r", record_class=RecordClass.AI_CONTENT, years=10, citation="law", state="TX", years_after_majority=2
+    ),
     Kind.DETERMINATIONS: Determination(
         id="e",
         expert="E",

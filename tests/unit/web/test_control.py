@@ -58,6 +58,7 @@ class Api:
             tenant="tenant-0",
             clock=instance.clock,
             searcher=instance.searcher,
+            shredder=instance.shredder,
         )
 
     async def raw(self, method, path, *, headers=(), body=b""):
