@@ -9,6 +9,7 @@ from pathlib import Path
 from wardkeep.app.witnessing import require_witnessed
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.subjects import SubjectKeys, open_subjects
+from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.shredder import Shredder
@@ -77,6 +78,19 @@ def open_root(settings: Settings, wrapped: WrappedKeys) -> RootKey:
     if not passphrase or wrapped.passphrase is None:
         raise KeyUnavailable(f"the environment variable {place} does not hold the passphrase of this home's keys")
     return passphrase_root(passphrase, wrapped.passphrase)
+
+
+def backups_of(settings: Settings, home: OpenHome, clock: Callable[[], Instant]) -> Backups:
+    """Return what makes backups of an opened home."""
+    return Backups(
+        home=settings.home,
+        ledger=home.ledger,
+        subjects=home.subjects,
+        entries=home.entries,
+        keyring=home.keyring,
+        root=lambda: open_root(settings, read_wrapped(settings.wrapped_keys_path)),
+        clock=clock,
+    )
 
 
 def read_wrapped(path: Path) -> WrappedKeys:

@@ -26,7 +26,7 @@ from wardkeep.app.faces import (
     tls_files,
 )
 from wardkeep.app.gathering import Gathering
-from wardkeep.app.home import OpenHome, WitnessCheck, open_home
+from wardkeep.app.home import OpenHome, WitnessCheck, backups_of, open_home
 from wardkeep.app.indexing import keep_index
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.log import LogLine, open_log
@@ -271,6 +271,7 @@ class _Instance:
             sink_standing=self.sinks.standing,
             reader=reader,
             shredder=home.shredder,
+            backups=backups_of(self.settings, home, self.clock),
             keys=home.keys,
             clock=self.clock,
             tenant=home.keyring.tenant,
@@ -365,11 +366,8 @@ class _Instance:
             pool=pool,
         )
         self.recorder = road.recorder
-        return road
         control.on_change(road.recorder.subjects.follow)
-        face = data_face(self.settings, road, self.clock, self.metrics)
-        guard = guard_for(self.settings, self.metrics, self.log)
-        return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls_files(self.settings))
+        return road
 
     async def _keep_worker(self, listener: Listener) -> None:
         """Keep one worker running: a dead one is replaced; what it left open is closed when its line breaks."""

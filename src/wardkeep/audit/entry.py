@@ -39,6 +39,7 @@ Kind: TypeAlias = Literal[
     "session",
     "alarm",
     "shred",
+    "backup",
 ]
 
 

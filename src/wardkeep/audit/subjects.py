@@ -139,6 +139,10 @@ class SubjectKeys:
         """Note that the ledger has the entry of a shred. Raises LedgerUnavailable."""
         await self._ask(lambda: self._file.told(shred))
 
+    async def copy(self) -> tuple[bytes, SubjectSeal]:
+        """Return a consistent copy of the table, and the seal that it is wrapped under. Raises LedgerUnavailable."""
+        return await self._ask(lambda: (self._file.copy(), self._state.seal), within=_LONG_SECONDS)
+
     async def count(self) -> int:
         """Return how many keys are kept. Raises LedgerUnavailable."""
         return await self._ask(self._file.count)
@@ -287,7 +291,7 @@ class SubjectKeys:
             self._file.destroy(reseal)
         except StoreError:
             # Whether it was committed is not known: only the disk says which seal stands.
-            self._state = _State(_current(_read_seal(self._seal_path, self._keyring), self._file.seal_number() or 0))
+            self._state = _State(_current(read_seal(self._seal_path, self._keyring), self._file.seal_number() or 0))
             raise
         self._state = _State(following, shelves)
         self._file.empty_log()
@@ -313,8 +317,8 @@ def open_subjects(path: Path, seal_path: Path, keyring: Keyring, keys: DataKeys)
             seal = _first_seal(seal_path, keyring)
             file.begin(seal.number)
         else:
-            seal = _current(_read_seal(seal_path, keyring), number)
-            if seal.following is not None or number != _read_seal(seal_path, keyring).number:
+            seal = _current(read_seal(seal_path, keyring), number)
+            if seal.following is not None or number != read_seal(seal_path, keyring).number:
                 file.empty_log()
                 seal = SubjectSeal(number=seal.number, key=seal.key)
                 replace_secret(seal_path, keep_seal(keyring, seal))
@@ -329,7 +333,7 @@ def read_subject_key(path: Path, seal_path: Path, keyring: Keyring, keys: DataKe
     file = SubjectsFile(path)
     try:
         number = file.seal_number()
-        seal = _current(_read_seal(seal_path, keyring), -1 if number is None else number)
+        seal = _current(read_seal(seal_path, keyring), -1 if number is None else number)
         shelf, wrapped = file.shelves().get(tag_of(name)[0]), file.find(name)
     finally:
         file.close()
@@ -343,13 +347,14 @@ def read_subject_key(path: Path, seal_path: Path, keyring: Keyring, keys: DataKe
 def _first_seal(seal_path: Path, keyring: Keyring) -> SubjectSeal:
     """Return the seal of a file that holds nothing yet; one that a crash left without its file is taken up."""
     if seal_path.exists():
-        return _read_seal(seal_path, keyring)
+        return read_seal(seal_path, keyring)
     seal = new_seal()
     replace_secret(seal_path, keep_seal(keyring, seal))
     return seal
 
 
-def _read_seal(seal_path: Path, keyring: Keyring) -> SubjectSeal:
+def read_seal(seal_path: Path, keyring: Keyring) -> SubjectSeal:
+    """Return the seal in a file. Raises KeyUnavailable."""
     try:
         return open_seal(keyring, seal_path.read_bytes())
     except OSError as error:

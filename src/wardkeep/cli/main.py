@@ -15,7 +15,7 @@ import typer
 from wardkeep.audit.errors import LedgerError
 from wardkeep.audit.verify import UnusableInput
 from wardkeep.cli._failure import CommandFailed
-from wardkeep.compliance.errors import ComplianceError, NotAllowed
+from wardkeep.compliance.errors import BackupUnusable, ComplianceError, NotAllowed
 from wardkeep.crypto.errors import CryptoError
 from wardkeep.settings import SettingsInvalid
 from wardkeep.storage.errors import StoreError
@@ -38,6 +38,8 @@ COMMANDS: Final = (
     "activity",
     "sink",
     "disclosure",
+    "backup",
+    "escrow",
     "shred",
     "hold",
     "retention",
@@ -93,6 +95,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         build(wanted)(given, prog_name="wardkeep")
     except (NotAllowed, CommandFailed) as error:
         _fail(given, error.code, error.what, error.why, error.fix)
+    except BackupUnusable as error:
+        _fail(given, "backup_unusable", f"{error}.", "", "Take another backup, or the root and seal that belong to it.")
     except SettingsInvalid as error:
         _fail(given, "settings_invalid", str(error), "", "")
     except UnusableInput as error:

@@ -13,6 +13,7 @@ from wardkeep.audit.verify import UnusableInput
 from wardkeep.cli._client import credential_of
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import Home, Json, Reason, print_json, print_lines
+from wardkeep.cli._restore_from import restore_from
 from wardkeep.compliance.acknowledgement import acknowledge_restore
 from wardkeep.identity.keys import find_person
 from wardkeep.model.reasons import Refused
@@ -36,11 +37,22 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="The new head's note, for each witness's operator to accept.")
     ] = None,
+    place: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR", help="Restore this backup into --home.")
+    ] = None,
+    seal: Annotated[Path | None, typer.Option("--seal", metavar="FILE", help="The copy of the seal.")] = None,
+    root: Annotated[str, typer.Option("--root", help="The root key: file:PATH or passphrase-env:NAME.")] = "",
+    verify: Annotated[bool, typer.Option("--verify", help="Also open every payload, and count what opens.")] = False,
     json: Json = False,
 ) -> None:
-    """Two officers acknowledge that entries are missing; the witnesses' operators then accept the shorter log."""
+    """Restore a backup into a new home; or two officers acknowledge that entries are missing."""
+    if place is not None and not acknowledge:
+        if not root:
+            raise UnusableInput("say where the root key is: --root file:PATH or passphrase-env:NAME")
+        restore_from(place, home, root=root, seal=seal, is_deep=verify, json=json)
+        return
     if not acknowledge:
-        raise UnusableInput("say what to do: --acknowledge")
+        raise UnusableInput("say what to do: --from DIR, or --acknowledge")
     people = by or []
     if len(people) != 2 or out is None:
         raise CommandFailed(

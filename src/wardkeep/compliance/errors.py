@@ -4,6 +4,7 @@
      +- NotAllowed        the person asking reads the sentence and does what `fix` says
      +- RecordUnreadable  the operator restores the control store, or deletes it so that it is replayed from the ledger
      +- ControlAhead      a security officer finds out who cut or rolled back the ledger; nothing starts before
+     +- BackupUnusable    the operator takes another backup, or brings the seal or root that belongs to it
      +- EntryUnopenable   the operator finds the epoch key, or a security officer runs `wardkeep verify` on a copy
      |   +- EntryShredded   nobody: the subject's key was destroyed, by two people and on record
 
@@ -42,6 +43,10 @@ class ControlAhead(ComplianceError):  # noqa: N818
 
 class EntryUnopenable(ComplianceError):  # noqa: N818
     """A sealed payload does not open: its epoch key is not here, or it is not what was sealed."""
+
+
+class BackupUnusable(ComplianceError):  # noqa: N818
+    """A backup is not what its manifest says, or cannot be opened with what was given; take another one."""
 
 
 class EntryShredded(EntryUnopenable):

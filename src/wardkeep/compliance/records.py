@@ -52,9 +52,9 @@ from wardkeep.model.registry import (
 )
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.retention import RetentionRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import Sink
-from wardkeep.model.retention import RetentionRule
 
 ORGANISATION_ID: Final = "organisation"
 

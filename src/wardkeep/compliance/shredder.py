@@ -22,6 +22,7 @@ from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.errors import EntryUnopenable
 from wardkeep.compliance.records import Change
 from wardkeep.compliance.terms import invalid
+from wardkeep.compliance.two_people import HOST
 from wardkeep.crypto.errors import UnknownKey
 from wardkeep.crypto.subject import is_subject_key, subject_tag, tag_of
 from wardkeep.model.custody import Shred
@@ -31,6 +32,7 @@ from wardkeep.model.registry import Registry
 from wardkeep.storage.subjects_sqlite import Tombstone
 
 _UNRESOLVED: Final = "unresolved"
+_HEAD_BYTES: Final = 200
 _TAG: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -132,6 +134,22 @@ class Shredder:
         for each in left:
             await self.carry_out(each)
         return [each.id for each in left]
+
+    async def reapply(self) -> int:
+        """After a restore: tell again of every shred whose entry the restored ledger lacks; return how many.
+
+        With `finish`, which destroys again what a restored table brought back, no shredded key outlives a restore.
+        Raises LedgerUnavailable.
+        """
+        head = await self.ledger.head()
+        told = set()
+        async for entry in self.ledger.scan(0, head.size):
+            if b'"type":"shred"' in entry.header[:_HEAD_BYTES]:
+                told.add(str(msgspec.json.decode(entry.header)["detail"]["shred"]))
+        left = [stone for stone in await self.subjects.tombstones() if stone.shred not in told]
+        for stone in left:
+            await self.tell(stone, by=HOST)
+        return len(left)
 
     async def _touches(self, incident: Incident, tag: str, *, is_resolved: bool) -> bool:
         """Whether an open incident touches the subject; one whose reach nobody stated may touch anybody."""

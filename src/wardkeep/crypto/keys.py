@@ -107,7 +107,10 @@ def create_key_file(path: Path) -> KeyFileRoot:
     Raises:
         KeyFileUnsafe: the file exists; a root is never overwritten, because everything sealed under it would be lost.
     """
-    key = secrets.token_bytes(_KEY_LENGTH)
+    return _write_key_file(secrets.token_bytes(_KEY_LENGTH), path)
+
+
+def _write_key_file(key: bytes, path: Path) -> KeyFileRoot:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
@@ -146,6 +149,46 @@ def load_key_file(path: Path) -> KeyFileRoot:
     if len(key) != _KEY_LENGTH:
         raise KeyFileUnsafe(f"{path} does not hold exactly 32 bytes; restore it from its backup")
     return _key_file_root(key)
+
+
+def share_of_root(root: KeyFileRoot) -> bytes:
+    """Return the bytes of a key file, to be split into shares and for nothing else."""
+    return root._key  # noqa: SLF001 - escrow is the one other reader
+
+
+def restore_key_file(key: bytes, path: Path, *, expected: str) -> KeyFileRoot:
+    """Write a root key that came back from its shares; `expected` is the root's public name.
+
+    Raises:
+        KeyUnavailable: the shares give another key.
+        KeyFileUnsafe: the file exists.
+    """
+    if len(key) != _KEY_LENGTH or _root_id("file", key) != expected:
+        raise KeyUnavailable("the shares do not give back the key that they name")
+    return _write_key_file(key, path)
+
+
+def root_parameters(root: RootKey) -> dict[str, str | int] | None:
+    """Return what is public of a passphrase's derivation, to be kept beside what it wraps; None for other roots."""
+    if not isinstance(root, PassphraseRoot):
+        return None
+    given = root.parameters
+    return {
+        "salt": _text(given.salt), "iterations": given.iterations, "lanes": given.lanes, "memory_kib": given.memory_kib,
+    }  # fmt: skip
+
+
+def read_parameters(given: Mapping[str, str | int]) -> PassphraseParameters:
+    """Parse what `root_parameters` gave. Raises KeyUnavailable."""
+    try:
+        return PassphraseParameters(
+            salt=_blob(str(given["salt"])),
+            iterations=int(given["iterations"]),
+            lanes=int(given["lanes"]),
+            memory_kib=int(given["memory_kib"]),
+        )
+    except (ValueError, KeyError, TypeError, Base64Error) as error:
+        raise KeyUnavailable("the parameters of the passphrase are damaged") from error
 
 
 def new_passphrase_parameters() -> PassphraseParameters:

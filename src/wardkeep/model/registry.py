@@ -41,9 +41,9 @@ from wardkeep.model.programme import (
 from wardkeep.model.registers import Asset, ClauseList, RightsRequest, Risk, UseCase
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.retention import RetentionRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import Sink
-from wardkeep.model.retention import RetentionRule
 
 # What stands in `model.access` for its length is the registry's all the same.
 __all__ = ["Purpose", "Role"]

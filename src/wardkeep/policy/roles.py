@@ -40,6 +40,7 @@ class Permission(StrEnum):
     CONTROL_DECIDE = "control.decide"
     RECORD_HOLD = "record.hold"
     RECORD_DESTROY = "record.destroy"
+    BACKUP_MAKE = "backup.make"
     REVIEW_CHANGE = "review.change"
     OWN_ACCOUNT = "own.account"
 
@@ -80,8 +81,8 @@ GRANTS: Final = MappingProxyType(
         Role.ADMINISTRATOR: frozenset(Permission) - {Permission.LEDGER_OPEN, Permission.IDENTITY_REVEAL},
         Role.PRIVACY_OFFICER: _OFFICER,
         Role.SECURITY_OFFICER: _OFFICER
-        | {Permission.KEY_CHANGE, Permission.PERSON_CHANGE, Permission.APPLICATION_CHANGE},
-        Role.OPERATOR: _OWN | {Permission.ROUTE_CHANGE, Permission.REGISTRY_READ},
+        | {Permission.BACKUP_MAKE, Permission.KEY_CHANGE, Permission.PERSON_CHANGE, Permission.APPLICATION_CHANGE},
+        Role.OPERATOR: _OWN | {Permission.BACKUP_MAKE, Permission.ROUTE_CHANGE, Permission.REGISTRY_READ},
         Role.AUDITOR: _OWN | {Permission.REGISTRY_READ, Permission.LEDGER_READ, Permission.ACTIVITY_REVIEW},
         Role.DEVELOPER: _OWN,
         Role.CLINICIAN: _OWN,

@@ -21,6 +21,7 @@ from wardkeep.audit.errors import ControlNotApplied, LedgerTimeout, LedgerUnavai
 from wardkeep.audit.formats import Producer
 from wardkeep.compliance import deployments, people, two_people, vendors
 from wardkeep.compliance import forms as form
+from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.errors import EntryShredded, EntryUnopenable, NotAllowed
 from wardkeep.compliance.exporting import Exporter
@@ -43,6 +44,7 @@ from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_r
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_activity import ACTIVITY_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
+from wardkeep.web.control_backup import BACKUP_ROUTES
 from wardkeep.web.control_custody import CUSTODY_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_glass import GLASS_ROUTES
@@ -79,6 +81,7 @@ class ControlFace:
     control: Control
     reader: AuditReader
     shredder: Shredder
+    backups: Backups
     keys: DataKeys
     tenant: str
     clock: Callable[[], Instant]
@@ -181,6 +184,7 @@ def control_app(
     control: Control,
     reader: AuditReader,
     shredder: Shredder,
+    backups: Backups,
     keys: DataKeys,
     tenant: str,
     clock: Callable[[], Instant],
@@ -195,6 +199,7 @@ def control_app(
         control=control,
         reader=reader,
         shredder=shredder,
+        backups=backups,
         keys=keys,
         tenant=tenant,
         clock=clock,
@@ -472,6 +477,7 @@ ROUTES: Final = (
     *ACCESS_ROUTES,
     *ACTIVITY_ROUTES,
     *AUDIT_ROUTES,
+    *BACKUP_ROUTES,
     *CUSTODY_ROUTES,
     *EVIDENCE_ROUTES,
     *GUARD_ROUTES,

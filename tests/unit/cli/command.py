@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from wardkeep.app.home import open_home
+from wardkeep.app.home import backups_of, open_home
 from wardkeep.audit.search import SearchIndex
 from wardkeep.cli.main import run
 from wardkeep.compliance.reading import AuditReader
@@ -75,6 +75,7 @@ def serving(home):
             reader=reader,
             searcher=searcher,
             shredder=opened.shredder,
+            backups=backups_of(settings, opened, clock),
             keys=opened.keys,
             tenant=opened.keyring.tenant,
             clock=clock,

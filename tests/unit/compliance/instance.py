@@ -10,6 +10,7 @@ from tests.unit.compliance.organisation import registry
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.subjects import open_subjects
+from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.records import ORGANISATION_ID, Change, Kind
@@ -21,6 +22,7 @@ from wardkeep.crypto.keys import (
     PassphraseParameters,
     create_keyring,
     data_keys,
+    load_key_file,
     open_keyring,
     passphrase_root,
 )
@@ -54,6 +56,7 @@ class Instance:
     clock: Clock
     searcher: Searcher
     shredder: Shredder
+    backups: Backups
 
     async def headers(self):
         head = await self.ledger.head()
@@ -93,6 +96,15 @@ async def running(home: Path, ring: Keyring, *, store=None, vfs=None, deadline_s
             keys=keys,
             clock=clock,
             searcher=searcher,
+            backups=Backups(
+                home=home,
+                ledger=ledger,
+                subjects=subjects,
+                entries=entries,
+                keyring=ring,
+                root=lambda: load_key_file(home / "root.key"),
+                clock=clock,
+            ),
             shredder=Shredder(
                 control=control,
                 ledger=ledger,

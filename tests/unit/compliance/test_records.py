@@ -90,9 +90,9 @@ from wardkeep.model.registers import (
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Release, ReleaseBasis
 from wardkeep.model.residency import ResidencyRule
+from wardkeep.model.retention import RecordClass, RetentionRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sink import ExportFormat, Sink
-from wardkeep.model.retention import RecordClass, RetentionRule
 
 KEY = ApiKey(
     id="k" * 12,

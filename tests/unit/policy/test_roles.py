@@ -12,6 +12,7 @@ TABLE: dict[Permission, set[Role]] = {
     Permission.AGREEMENT_ACTIVATE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
     Permission.AGREEMENT_SUSPEND: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
     Permission.VENDOR_CHANGE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
+    Permission.BACKUP_MAKE: {Role.ADMINISTRATOR, Role.SECURITY_OFFICER, Role.OPERATOR},
     Permission.RECORD_HOLD: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
     Permission.RECORD_DESTROY: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
     Permission.CONTROL_DECIDE: {Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SECURITY_OFFICER},
@@ -79,6 +80,7 @@ def test_roles_add_up() -> None:
     both = person(Role.OPERATOR, Role.AUDITOR)
     allowed = {permission for permission in Permission if permit(both, permission) is None}
     assert allowed == {
+        Permission.BACKUP_MAKE,
         Permission.ROUTE_CHANGE,
         Permission.REGISTRY_READ,
         Permission.LEDGER_READ,

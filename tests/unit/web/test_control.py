@@ -59,6 +59,7 @@ class Api:
             clock=instance.clock,
             searcher=instance.searcher,
             shredder=instance.shredder,
+            backups=instance.backups,
         )
 
     async def raw(self, method, path, *, headers=(), body=b""):

@@ -1,0 +1,135 @@
+"""`wardkeep restore --from`: an instance out of its backup (45 CFR 164.308(a)(7)(ii)(B)). Offline, into a new home.
+
+All of it is checked before anything stands under the home's name: signature, sizes, hashes, keys, chain and head; what
+witnesses remember, where a policy names them; shreds are told and carried out again.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wardkeep.app.home import OpenHome, open_home
+from wardkeep.cli._failure import CommandFailed
+from wardkeep.cli._options import print_json, print_lines
+from wardkeep.compliance.backups import Restored, unpack
+from wardkeep.compliance.errors import EntryShredded, EntryUnopenable
+from wardkeep.compliance.two_people import HOST
+from wardkeep.crypto.errors import KeyUnavailable
+from wardkeep.crypto.keys import RootKey, load_key_file, passphrase_root, read_parameters
+from wardkeep.settings import clock, load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many payloads open, how many were shredded, and how many have no key here."""
+
+    opened: int = 0
+    shredded: int = 0
+    unopenable: int = 0
+
+
+def restore_from(place: Path, home: Path, *, root: str, seal: Path | None, is_deep: bool, json: bool) -> None:
+    """Restore a backup into a new home and say what it holds. Raises CommandFailed, and what `unpack` raises."""
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        raise CommandFailed(
+            "home_exists",
+            what=f"{home} exists and is not empty.",
+            why="A restore never writes over an instance: the newer one would be lost.",
+            fix="Name another --home, or move that directory away.",
+        )
+    home.parent.mkdir(parents=True, exist_ok=True)
+    partial = home.with_name(f"{home.name}.{secrets.token_hex(4)}.partial")
+    try:
+        found = unpack(place, partial, root=lambda manifest: _root(root, manifest), seal=seal, now=time.monotonic_ns)
+        for name in ("run", "credentials"):
+            (partial / name).mkdir(mode=0o700, exist_ok=True)
+        _bring_root(root, partial)
+        told, counts = asyncio.run(_settle(partial, found, is_deep=is_deep))
+        partial.rename(home)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    _tell(home, found, told, counts, json=json)
+
+
+def _root(given: str, manifest: dict[str, Any]) -> RootKey:
+    source, _, place = given.partition(":")
+    if source == "file":
+        return load_key_file(Path(place))
+    passphrase = os.environ.get(place)
+    if source != "passphrase-env" or not passphrase or manifest.get("root_parameters") is None:
+        raise KeyUnavailable("the root is given as file:PATH, or as passphrase-env:NAME where a passphrase was used")
+    return passphrase_root(passphrase, read_parameters(manifest["root_parameters"]))
+
+
+def _bring_root(given: str, home: Path) -> None:
+    """Put the root key file where the restored settings look for it, when they look inside the home."""
+    source, _, wanted = load(home).keys.root.partition(":")
+    target = load(home).path(wanted)
+    if source == "file" and target.is_relative_to(home) and not target.exists():
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(Path(given.partition(":")[2]).read_bytes())
+
+
+async def _settle(home: Path, found: Restored, *, is_deep: bool) -> tuple[int, Counts | None]:
+    """Open the home through the ordinary path, carry shreds out again, and put the restore on record."""
+    opened = await open_home(load(home), clock)
+    try:
+        told = await opened.shredder.reapply()
+        counts = await _count(opened) if is_deep else None
+        detail: dict[str, str | int | bool] = {
+            "action": "restore", "entries": found.size, "root": found.root, "shreds_told": told,
+            "milliseconds": int(found.seconds * 1000),
+        }  # fmt: skip
+        await opened.ledger.append([opened.entries.draft("backup", actor=HOST, detail=detail, payload=b"{}")])
+        return told, counts
+    finally:
+        await opened.close()
+
+
+async def _count(opened: OpenHome) -> Counts:
+    counts = Counts()
+    head = await opened.ledger.head()
+    async for entry in opened.ledger.scan(0, head.size):
+        if entry.payload is None:
+            continue
+        try:
+            await opened.entries.content(entry.header, entry.payload)
+        except EntryShredded:
+            counts = replace(counts, shredded=counts.shredded + 1)
+        except EntryUnopenable:
+            counts = replace(counts, unopenable=counts.unopenable + 1)
+        else:
+            counts = replace(counts, opened=counts.opened + 1)
+    return counts
+
+
+def _tell(home: Path, found: Restored, told: int, counts: Counts | None, *, json: bool) -> None:
+    if json:
+        shown = None if counts is None else {
+            "opened": counts.opened, "without_key": counts.shredded, "unopenable": counts.unopenable,
+        }  # fmt: skip
+        print_json(
+            {
+                "home": str(home),
+                "entries": found.size,
+                "root": found.root,
+                "shredded": found.shredded,
+                "subject_keys": found.subject_keys,
+                "shreds_told": told,
+                "seconds": found.seconds,
+                "payloads": shown,
+            }
+        )
+        return
+    print_lines(f"{home} holds {found.size} entries, verified in {found.seconds:.1f} s.")
+    if found.subject_keys is None:
+        print_lines("No seal was given: what calls said stays sealed.")
+    if counts is not None:
+        print_lines(f"{counts.opened} payloads open, {counts.shredded} have no key, {counts.unopenable} are damaged.")
+    print_lines(f"Next: wardkeep doctor --home {home}, then wardkeep serve --home {home}")
