@@ -82,7 +82,11 @@ async def check_stays_down(ward: House) -> None:
     for answer, took in await asyncio.gather(*(call(ward) for _ in range(30))):
         check_down(answer, took)
     status, body = await asyncio.to_thread(ward.operations, "/readyz")
-    assert (status, json.loads(body)) == (503, {"ready": False, "missing": ["ledger"]})
+    told = json.loads(body)
+    assert (status, told["ready"]) == (503, False)
+    # The keys of subjects lie on the same disk; whether they were asked for meanwhile is chance.
+    assert "ledger" in told["missing"]
+    assert set(told["missing"]) <= {"ledger", "subject_keys"}
     assert (await asyncio.to_thread(ward.operations, "/livez"))[0] == 200
     with pytest.raises(InstanceError, match="503"):
         await asyncio.to_thread(ward.officer, "POST", "vendors", {"id": "v", "party": "V", "reason": "test"})
