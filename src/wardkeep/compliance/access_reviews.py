@@ -9,12 +9,12 @@ treatment depends on gets a grace, and the last officer is kept and named. `revi
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.leaving import leaving
 from wardkeep.compliance.people import check_keeper_remains
-from wardkeep.compliance.records import SEE_THIS_ENTRY, Change, Kind
+from wardkeep.compliance.records import SEE_THIS_ENTRY, Change, Kind, Record
 from wardkeep.compliance.terms import clean_id, invalid, require, taken, unknown
 from wardkeep.compliance.two_people import SINGLE_OFFICER_NOTE, is_officer
 from wardkeep.model.access import ApplicationKind, Purpose, Role
@@ -454,16 +454,8 @@ class Ended:
     """Access that ends together: each end sees those before it, so that two of one person do not undo each other."""
 
     def __init__(self, registry: Registry) -> None:
-        self._held = replace(
-            registry,
-            people={**registry.people},
-            logins={**registry.logins},
-            keys={**registry.keys},
-            workspaces={**registry.workspaces},
-            applications={**registry.applications},
-            vendors={**registry.vendors},
-            care_teams={**registry.care_teams},
-        )
+        self._held = registry
+        self._own: set[Kind] = set()
         self._changes: dict[tuple[Kind, str], Change] = {}
 
     def end(self, item: ReviewItem, *, by: str) -> bool:
@@ -479,13 +471,22 @@ class Ended:
             if isinstance(change.record, Person):
                 _check_officer_remains(self._held, change.record)
         for change in changes:
-            records = getattr(self._held, change.kind.value)
+            records = self._records(change.kind)
             if change.record is None:
                 records.pop(change.id, None)
             else:
                 records[change.id] = change.record
             self._changes[change.kind, change.id] = change
         return True
+
+    def _records(self, kind: Kind) -> dict[str, Record]:
+        """Return a kind's records as a copy of our own: the registry that we were given is never changed in place."""
+        if kind not in self._own:
+            copied: dict[str, Any] = {kind.value: {**getattr(self._held, kind.value)}}
+            self._held = replace(self._held, **copied)
+            self._own.add(kind)
+        records: dict[str, Record] = getattr(self._held, kind.value)
+        return records
 
     def changes(self) -> tuple[Change, ...]:
         """Return what changed, each record once."""

@@ -1,5 +1,6 @@
 """Reviews of access: who reviews what, what a decision does, and what time does to what nobody decides."""
 
+import copy
 import csv
 import io
 from dataclasses import replace
@@ -22,11 +23,13 @@ from tests.unit.compliance.organisation import working_registry as working
 
 from wardkeep.compliance import access_reviews as reviews
 from wardkeep.compliance.errors import NotAllowed
-from wardkeep.compliance.records import apply, stamped
+from wardkeep.compliance.records import Change, Kind, apply, stamped
 from wardkeep.compliance.review_clock import steps, tend
 from wardkeep.compliance.review_evidence import as_csv, evidence
 from wardkeep.model.access import Application, ApplicationKind, Purpose, Role
 from wardkeep.model.access_review import ItemState, ReviewKind, ReviewSchedule, Suggestion
+from wardkeep.model.break_glass import OfflineCodes
+from wardkeep.model.login import Login
 from wardkeep.model.registry import ApiKey
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -329,3 +332,38 @@ async def test_the_clock_of_a_ledger_takes_each_step_once_and_they_survive_a_res
     async with running(tmp_path, ring) as instance:
         assert instance.control.registry.review_items == before.review_items
         assert instance.control.registry.reviews == before.reviews
+
+
+def test_to_plan_an_end_changes_nothing_yet():
+    codes = {"nia": OfflineCodes(id="nia", made_by="privacy", made_at=NOW, macs=(b"m" * 32,))}
+    held = opened(hospital(offline_codes=codes, logins={"nia": Login(id="nia", handle=b"h" * 32)}))
+    before = copy.deepcopy(held)
+    first = reviews.revoke(held, LEAD, campaign="r1", items=("person:nia",), now=NOW)
+    assert held == before
+    assert reviews.revoke(held, LEAD, campaign="r1", items=("person:nia",), now=NOW) == first
+    assert {each.kind for each in first if each.record is None} == {Kind.LOGINS, Kind.OFFLINE_CODES}
+
+
+async def test_what_time_ends_is_the_same_after_a_restart(tmp_path):
+    ring = keyring()
+    async with running(tmp_path, ring) as instance:
+        await found(instance, hospital())
+        codes = OfflineCodes(id="bo", made_by="privacy", made_at=NOW, macs=(b"m" * 32,))
+        made = (Change(kind=Kind.OFFLINE_CODES, id="bo", record=codes),)
+        await instance.control.change(by="person:privacy", action="codes.make", reason="night", plan=lambda _: made)
+
+        def plan(held):
+            return reviews.open_review(
+                held, PRIVACY, campaign="r1", kinds=frozenset({ReviewKind.PERSON}), is_phi=False, reviewer=None,
+                open_days=30, grace_days=0, now=instance.clock().wall, used=NEVER,
+            )  # fmt: skip
+
+        await instance.control.change(by="person:privacy", action="review.open", reason="quarter", plan=plan)
+        for days in (31, 2):
+            instance.clock.wall_us += days * 86_400 * 1_000_000
+            await tend(instance.control, instance.clock, NEVER, founded_at=None)
+        ended = instance.control.registry
+        assert not ended.people["bo"].is_active
+        assert ended.offline_codes == {}
+    async with running(tmp_path, ring) as instance:
+        assert instance.control.registry == ended
