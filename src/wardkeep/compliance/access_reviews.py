@@ -566,7 +566,8 @@ def find(registry: Registry, campaign: str) -> ReviewCampaign:
 
 def items_in(registry: Registry, campaign: str) -> tuple[ReviewItem, ...]:
     """Return a campaign's items by name."""
-    return tuple(item for _, item in sorted(registry.review_items.items()) if item.campaign == campaign)
+    found = [item for item in registry.review_items.values() if item.campaign == campaign]
+    return tuple(sorted(found, key=lambda item: item.id))
 
 
 def name_of(item: ReviewItem) -> str:

@@ -15,7 +15,6 @@ from wardkeep.compliance.access_reviews import (
     Used,
     closing,
     is_ripe,
-    items_in,
     lapsing,
     may_review,
     opening,
@@ -77,8 +76,9 @@ def steps(registry: Registry, now: datetime, used: Used, *, founded_at: datetime
     """Yield the steps that are due, most urgent first."""
     if registry.organisation is None:
         return
+    undecided = _undecided(registry)
     for _, campaign in sorted(registry.reviews.items()):
-        items = [item for item in items_in(registry, campaign.id) if item.is_undecided]
+        items = undecided.get(campaign.id, ())
         if campaign.closed_at is None:
             yield from _of_open(registry, campaign, items, now)
         else:
@@ -92,6 +92,15 @@ def steps(registry: Registry, now: datetime, used: Used, *, founded_at: datetime
                     changes=lapsing(registry, campaign, over, now=now),
                 )
     yield from _next_one(registry, now, used, founded_at)
+
+
+def _undecided(registry: Registry) -> dict[str, list[ReviewItem]]:
+    """Return undecided items by campaign and name: one look at all, because years of campaigns stay on record."""
+    found: dict[str, list[ReviewItem]] = {}
+    for item in registry.review_items.values():
+        if item.is_undecided:
+            found.setdefault(item.campaign, []).append(item)
+    return {campaign: sorted(items, key=lambda item: item.id) for campaign, items in found.items()}
 
 
 def _of_open(registry: Registry, campaign: ReviewCampaign, items: Sequence[ReviewItem], now: datetime) -> Iterator[Due]:

@@ -266,6 +266,29 @@ def test_nothing_ends_without_a_warning_that_is_a_day_old():
     assert refused(reviews.close, held, PRIVACY, campaign="r1", now=NOW + timedelta(days=60)) == "wrong_status"
 
 
+class Looks(dict):
+    """Records that count how often somebody went through all of them."""
+
+    looks = 0
+
+    def values(self):
+        self.looks += 1
+        return super().values()
+
+    def items(self):
+        self.looks += 1
+        return super().items()
+
+
+def test_years_of_closed_reviews_cost_one_look_at_their_items():
+    held, _ = run_clock(opened(hospital()), 15, 23, 26, 30, 44)
+    kept = {f"r{number}": replace(held.reviews["r1"], id=f"r{number}") for number in range(1, 25)}
+    items = Looks(held.review_items)
+    now = NOW + timedelta(days=60)
+    assert list(steps(replace(held, reviews=kept, review_items=items), now, NEVER, founded_at=NOW)) == []
+    assert items.looks == 1
+
+
 def test_undecided_items_are_escalated_to_another_who_may_decide():
     held, _ = run_clock(opened(hospital()), 15, 23)
     assert item(held, "role:nia:nurse").escalated_to == "privacy"
