@@ -3,13 +3,15 @@
 import asyncio
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 from tests.journeys import house as at
 from tests.journeys.house import CHAT, ask, wait_until
 from tests.simulators.syslog_process import receiving
 
-from wardkeep.demo.furnish import AGREEMENTS
+from wardkeep.demo.furnish import scope
+from wardkeep.demo.instance import SECOND
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +27,19 @@ def entries_in(receiver):
 @pytest.mark.slow
 def test_a_receiver_that_dies_is_seen_within_a_minute_and_misses_nothing(tmp_path):
     with at.house("sim-echo", workers=2) as ward, receiving(ward.instance.home / "receiver") as receiver:
+        covers = scope(["none"], platform="syslog", endpoints=["syslog:127.0.0.1"])
+        agreed = {
+            "id": "baa-siem", "kind": "baa", "vendor": "siem", "party": "Siem Example, Inc.", "scopes": [covers],
+            "document_sha256": "ab" * 32, "effective_on": datetime.now(UTC).date().isoformat(), "expires_on": None,
+            "reason": "test",
+        }  # fmt: skip
+        ward.officer("POST", "vendors", {"id": "siem", "party": "Siem Example, Inc.", "reason": "test"})
+        ward.officer("POST", "agreements", agreed)
+        ward.officer("POST", "agreements/baa-siem/activate", {"reason": "test"}, officer=SECOND)
         form = {
             "id": "siem", "format": "jsonl", "host": "127.0.0.1", "port": receiver.port, "start": 0,
-            "agreement": next(iter(AGREEMENTS.values())), "region": "us-test-1", "authority": "receiver/ca.crt",
-            "reason": "test",
+            "agreement": "baa-siem", "party": "Siem Example, Inc.", "region": "us-test-1",
+            "authority": "receiver/ca.crt", "reason": "test",
         }  # fmt: skip
         ward.officer("POST", "sinks", form)
 

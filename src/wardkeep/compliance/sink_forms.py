@@ -23,6 +23,7 @@ class SinkForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     host: str
     port: int
     agreement: str
+    party: str
     region: str
     start: int | None = None
     authority: str = ""
@@ -36,6 +37,7 @@ class SinkForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             host=self.host,
             port=self.port,
             agreement=self.agreement,
+            party=self.party,
             region=self.region,
             start=size if self.start is None else self.start,
             authority=self.authority,

@@ -1,6 +1,8 @@
-"""Destinations of the record: each needs an active agreement that covers its region (45 CFR 164.308(b), DESIGN 6).
+"""Destinations of the record: each needs an agreement that two people opened to it (45 CFR 164.308(b), DESIGN 6).
 
-Pure, as `vendors`. An agreement that ends, or is suspended, closes the way to its sinks from the next delivery on.
+One officer adds a destination, but only one that an agreement names: it is with the party that receives, one of its
+scopes names the host and the region, and another person than its recorder activated it. Pure, as `vendors`. An
+agreement that ends, or is suspended, closes the way to its sinks from the next delivery on.
 """
 
 import re
@@ -10,9 +12,9 @@ from typing import Final
 
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Change, Kind
-from wardkeep.compliance.terms import clean_id, clean_region, invalid, require, taken, unknown
-from wardkeep.model.registry import AgreementStatus, Person, Registry
-from wardkeep.model.sink import Sink
+from wardkeep.compliance.terms import clean_id, clean_region, clean_text, invalid, require, taken, unknown
+from wardkeep.model.registry import Agreement, AgreementStatus, Person, Registry
+from wardkeep.model.sink import SINK_PLATFORM, Sink
 from wardkeep.policy.roles import Permission
 
 MOST_SINKS: Final = 16
@@ -38,14 +40,21 @@ def add_sink(registry: Registry, by: Person, *, sink: Sink, size: int, today: da
         raise invalid("authority", "a PEM file below the home directory")
     if not 0 <= sink.start <= size:
         raise invalid("first entry", f"0 to the ledger's size, {size}")
-    record = replace(sink, region=clean_region(sink.region, "region"), added_by=by.id, removed_by=None)
+    record = replace(
+        sink,
+        region=clean_region(sink.region, "region"),
+        party=clean_text(sink.party, "legal name"),
+        added_by=by.id,
+        removed_by=None,
+    )
     because = uncovered(registry, record, today)
     if because is not None:
         raise NotAllowed(
             "sink_uncovered",
             what=f"This destination may not have the record: {because}.",
             why="Headers count as PHI, and whoever gets them is a business associate (45 CFR 164.308(b)).",
-            fix="Record and activate an agreement for its party whose scope names this region (`wardkeep baa`).",
+            fix=f"Have two people record and activate an agreement with its party; a scope of it names platform "
+            f"{SINK_PLATFORM}, endpoint {record.endpoint} and this region (`wardkeep baa`).",
         )
     return (Change(kind=Kind.SINKS, id=record.id, record=record),)
 
@@ -71,11 +80,28 @@ def uncovered(registry: Registry, sink: Sink, today: date) -> str | None:
         return "there is no such agreement"
     if agreement.status is not AgreementStatus.ACTIVE:
         return "its agreement is not active"
+    if not _is_activated_by_two(registry, agreement):
+        return "its agreement was not activated by a second person"
     if today < agreement.effective_on or (agreement.expires_on is not None and today > agreement.expires_on):
         return "its agreement does not hold today"
     vendor = registry.vendors.get(agreement.vendor)
     if vendor is None or vendor.suspended_because is not None:
         return "its party is suspended or not on record"
-    if not any(sink.region in scope.regions for scope in agreement.scopes):
+    if not sink.party or sink.party != agreement.party:
+        return "its agreement is with another party"
+    named = [
+        scope for scope in agreement.scopes if scope.platform == SINK_PLATFORM and sink.endpoint in scope.endpoints
+    ]
+    if not named:
+        return "no scope of its agreement names this destination"
+    if not any(sink.region in scope.regions for scope in named):
         return "its agreement covers no such region"
     return None
+
+
+def _is_activated_by_two(registry: Registry, agreement: Agreement) -> bool:
+    """Whether another person than the recorder activated it, or the one who accepted to be the only officer."""
+    alone = registry.organisation.single_officer_accepted_by if registry.organisation is not None else None
+    return agreement.activated_by is not None and (
+        agreement.activated_by != agreement.added_by or agreement.activated_by == alone
+    )

@@ -37,10 +37,12 @@ from wardkeep.model.registry import (
     Surface,
     Vendor,
 )
+from wardkeep.model.sink import SINK_ENDPOINT, SINK_PLATFORM
 from wardkeep.policy.roles import Permission
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _ENDPOINTS: Final = frozenset(surface.value for surface in Surface)
+_SINK: Final = re.compile(re.escape(SINK_ENDPOINT) + r"[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?")
 _PURPOSES: Final = frozenset(purpose.value for purpose in Purpose)
 _LIST: Final = "wardkeep baa list"
 
@@ -181,7 +183,10 @@ def _check_scope(scope: Scope) -> None:
         raise invalid("number of days kept of a scope", "stated with days_under_baa, and only with it")
     if scope.retention_days is not None and not 1 <= scope.retention_days <= LONGEST_DAYS_KEPT:
         raise invalid("number of days kept of a scope", f"from 1 to {LONGEST_DAYS_KEPT}")
-    if not scope.endpoints <= _ENDPOINTS:
+    if scope.platform == SINK_PLATFORM:
+        if not all(_SINK.fullmatch(each) for each in scope.endpoints):
+            raise invalid("list of endpoints of a scope", f"{SINK_ENDPOINT}HOST for each destination of the record")
+    elif not scope.endpoints <= _ENDPOINTS:
         raise invalid("list of endpoints of a scope", f"out of {', '.join(sorted(_ENDPOINTS))}")
     if not scope.purposes <= _PURPOSES:
         raise invalid("list of purposes of a scope", f"out of {', '.join(sorted(_PURPOSES))}")

@@ -9,7 +9,7 @@ import pytest
 from tests.simulators.syslog_process import receiving
 from tests.unit.compliance.calls import called
 from tests.unit.compliance.instance import found, keyring, running
-from tests.unit.compliance.organisation import SCOPE, agreement, working_registry
+from tests.unit.compliance.organisation import SINK_AGREEMENT, SINK_SCOPE, working_registry
 
 from wardkeep.app.sinks import Sinks
 from wardkeep.audit.formats import Producer
@@ -19,13 +19,15 @@ from wardkeep.model.sink import ExportFormat, Sink
 from wardkeep.settings import clock
 
 PATIENCE_SECONDS = 30.0
+HERE = replace(SINK_SCOPE, endpoints=frozenset({"syslog:127.0.0.1"}))
+COVERED = replace(SINK_AGREEMENT, scopes=(HERE,))
 RING = keyring()
 
 
 def sink(port, **fields):
     given = Sink(
-        id="siem", format=ExportFormat.JSONL, host="127.0.0.1", port=port, agreement="baa-1", region="us", start=0,
-        authority="receiver/ca.crt", added_by="privacy",
+        id="siem", format=ExportFormat.JSONL, host="127.0.0.1", port=port, agreement="baa-siem", region="us", start=0,
+        authority="receiver/ca.crt", party=COVERED.party, added_by="privacy",
     )  # fmt: skip
     return replace(given, **fields)
 
@@ -35,7 +37,7 @@ async def house(tmp_path, port, **fields):
     tmp_path.mkdir(exist_ok=True)
     async with running(tmp_path, RING) as instance:
         if not instance.control.registry.people:
-            await found(instance, working_registry())
+            await found(instance, working_registry(agreements={"baa-siem": COVERED}))
             await put(instance, Change(kind=Kind.SINKS, id="siem", record=sink(port, **fields)))
         lines = []
         sinks = Sinks(
@@ -146,18 +148,16 @@ async def test_nothing_is_sent_once_no_agreement_covers_it(tmp_path, end):
     with receiving(tmp_path / "receiver") as receiver:
         async with house(tmp_path, receiver.port) as (instance, sinks, lines):
             await until(sinks, lambda: sinks.ways.get("siem") and sinks.ways["siem"].cursor == sinks.size > 0)
-            held = agreement(status=AgreementStatus.SUSPENDED, activated_by="security")
+            held = replace(COVERED, status=AgreementStatus.SUSPENDED)
             if end == "other region":
-                scope = replace(SCOPE, regions=frozenset({"eu"}))
-                held = replace(held, status=AgreementStatus.ACTIVE, scopes=(scope,))
-            await put(instance, Change(kind=Kind.AGREEMENTS, id="baa-1", record=held))
+                held = replace(COVERED, scopes=(replace(HERE, regions=frozenset({"eu"})),))
+            await put(instance, Change(kind=Kind.AGREEMENTS, id="baa-siem", record=held))
             seen = len(entries_in(receiver))
             await until(sinks, lambda: "sink_refused" in lines)
             await called(instance, "s")
             await until(sinks, lambda: "sink_failing" in lines)
             assert len(entries_in(receiver)) == seen
-            again = agreement(status=AgreementStatus.ACTIVE, activated_by="security")
-            await put(instance, Change(kind=Kind.AGREEMENTS, id="baa-1", record=again))
+            await put(instance, Change(kind=Kind.AGREEMENTS, id="baa-siem", record=COVERED))
             await until(sinks, lambda: len(entries_in(receiver)) > seen)
             assert "sink_permitted" in lines
 

@@ -107,7 +107,7 @@ def test_the_record_is_handed_over_from_the_command_line(shell, tmp_path):
         assert "1 entries were exported; this export is ledger entry" in printed.err
         assert "There is no sink." in run("sink", "list").out
         refused = run("sink", "add", "siem", "--format", "atna", "--host", "siem.example", "--port", "6514",
-                      "--agreement", "none", "--region", "us", "--reason", "x", "--json")  # fmt: skip
+                      "--agreement", "none", "--party", "x", "--region", "us", "--reason", "x", "--json")  # fmt: skip
         assert (refused.status, refused.json["error"]["code"]) == (1, "sink_uncovered")
         absent = run("sink", "remove", "siem", "--reason", "x", "--json")
         assert absent.json["error"]["code"] == "not_found"

@@ -79,6 +79,17 @@ def agreement(**changes: Any) -> Agreement:
     return replace(given, **changes)
 
 
+# An agreement that opens one destination of the record, and no road of a call.
+SINK_SCOPE = replace(SCOPE, platform="syslog", endpoints=frozenset({"syslog:siem.example"}))
+SINK_AGREEMENT = agreement(
+    id="baa-siem",
+    party="Siem Example, Inc.",
+    status=AgreementStatus.ACTIVE,
+    activated_by="security",
+    scopes=(SINK_SCOPE,),
+)
+
+
 def deployment(**changes: Any) -> Deployment:
     given = Deployment(
         id="openai-us",

@@ -341,6 +341,7 @@ SAMPLES = {
         start=3,
         authority="ca.pem",
         may_end_plainly=True,
+        party="Siem Example, Inc.",
         added_by="p",
         removed_by="q",
     ),

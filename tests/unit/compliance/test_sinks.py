@@ -11,6 +11,9 @@ from tests.unit.compliance.organisation import (
     OPERATOR,
     PRIVACY,
     SCOPE,
+    SECURITY,
+    SINK_AGREEMENT,
+    SINK_SCOPE,
     TODAY,
     after,
     agreement,
@@ -21,16 +24,23 @@ from tests.unit.web.test_control import api, code
 
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.sinks import active_sinks, add_sink, remove_sink, uncovered
+from wardkeep.compliance.vendors import activate, add_agreement
 from wardkeep.model.registry import AgreementStatus, Vendor
 from wardkeep.model.sink import ExportFormat, Sink
 
 SINK = Sink(
-    id="siem", format=ExportFormat.JSONL, host="siem.example", port=6514, agreement="baa-1", region="us", start=0
-)
+    id="siem", format=ExportFormat.JSONL, host="siem.example", port=6514, agreement="baa-siem", region="us", start=0,
+    party="Siem Example, Inc.",
+)  # fmt: skip
 FORM = {
-    "id": "siem", "format": "jsonl", "host": "siem.example", "port": 6514, "agreement": "baa-1", "region": "us",
-    "reason": "the security team's log",
+    "id": "siem", "format": "jsonl", "host": "siem.example", "port": 6514, "agreement": "baa-siem", "region": "us",
+    "party": "Siem Example, Inc.", "reason": "the security team's log",
 }  # fmt: skip
+
+
+def sink_registry():
+    """A house that sends PHI to a model's vendor, and has an agreement with who keeps its log."""
+    return working_registry(agreements=working_registry().agreements | {"baa-siem": SINK_AGREEMENT})
 
 
 def added(held, by=PRIVACY, **changes):
@@ -44,7 +54,7 @@ def refused(held, **changes):
 
 
 def test_a_destination_is_recorded_under_an_agreement():
-    held = working_registry()
+    held = sink_registry()
     held = after(held, added(held, start=5))
     (record,) = active_sinks(held)
     assert (record.added_by, record.start) == ("privacy", 5)
@@ -61,6 +71,11 @@ def test_a_destination_is_recorded_under_an_agreement():
     [
         ({"agreement": "none"}, "sink_uncovered"),
         ({"region": "eu"}, "sink_uncovered"),
+        ({"agreement": "baa-1"}, "sink_uncovered"),
+        ({"agreement": "baa-1", "party": "OpenAI OpCo, LLC"}, "sink_uncovered"),
+        ({"party": "Elsewhere, LLC"}, "sink_uncovered"),
+        ({"party": " "}, "value_invalid"),
+        ({"host": "elsewhere.example"}, "sink_uncovered"),
         ({"host": "Siem.example"}, "value_invalid"),
         ({"host": "siem example"}, "value_invalid"),
         ({"host": ""}, "value_invalid"),
@@ -74,33 +89,63 @@ def test_a_destination_is_recorded_under_an_agreement():
     ],
 )
 def test_a_destination_that_nothing_covers_or_that_cannot_be_is_refused(changes, expected):
-    assert refused(working_registry(), **changes) == expected
+    assert refused(sink_registry(), **changes) == expected
 
 
 @pytest.mark.parametrize("by", [AUDITOR, OPERATOR])
 def test_it_takes_an_officer(by):
     with pytest.raises(NotAllowed):
-        added(working_registry(), by)
+        added(sink_registry(), by)
 
 
 def test_what_ends_an_agreement_ends_its_sinks():
-    active = agreement(status=AgreementStatus.ACTIVE)
+    active = SINK_AGREEMENT
     suspended = {"openai": Vendor(id="openai", party="x", suspended_because="see ledger entry 1")}
-    assert uncovered(registry(agreements={"baa-1": active}), SINK, TODAY) is None
+    assert uncovered(registry(agreements={"baa-siem": active}), SINK, TODAY) is None
     for held, today in (
         (registry(), TODAY),
-        (registry(agreements={"baa-1": replace(active, status=AgreementStatus.SUSPENDED)}), TODAY),
-        (registry(agreements={"baa-1": active}), date(2025, 12, 31)),
-        (registry(agreements={"baa-1": active}), date(2027, 3, 1)),
-        (registry(agreements={"baa-1": active}, vendors=suspended), TODAY),
-        (registry(agreements={"baa-1": active}, vendors={}), TODAY),
-        (registry(agreements={"baa-1": replace(active, scopes=(replace(SCOPE, regions=frozenset()),))}), TODAY),
-    ):
+        (registry(agreements={"baa-siem": replace(active, status=AgreementStatus.SUSPENDED)}), TODAY),
+        (registry(agreements={"baa-siem": active}), date(2025, 12, 31)),
+        (registry(agreements={"baa-siem": active}), date(2027, 3, 1)),
+        (registry(agreements={"baa-siem": active}, vendors=suspended), TODAY),
+        (registry(agreements={"baa-siem": active}, vendors={}), TODAY),
+        (registry(agreements={"baa-siem": replace(active, scopes=(replace(SINK_SCOPE, regions=frozenset()),))}), TODAY),
+        # Nothing is joined across scopes: one names the host, the other the region.
+        (
+            registry(agreements={
+                "baa-siem": replace(active, scopes=(replace(SINK_SCOPE, regions=frozenset({"eu"})), SCOPE)),
+            }),
+            TODAY,
+        ),
+    ):  # fmt: skip
         assert uncovered(held, SINK, today) is not None
 
 
+def test_one_officer_alone_opens_no_destination():
+    recorded = replace(SINK_AGREEMENT, status=AgreementStatus.DRAFT, activated_by=None)
+    for alone in (recorded, *(replace(SINK_AGREEMENT, activated_by=each) for each in (None, "privacy"))):
+        assert refused(registry(agreements={"baa-siem": alone})) == "sink_uncovered"
+    only = replace(SINK_AGREEMENT, activated_by="privacy")
+    house = registry(agreements={"baa-siem": only})
+    house = replace(house, organisation=replace(house.organisation, single_officer_accepted_by="privacy"))
+    assert added(house)
+
+
+def test_an_agreement_names_its_destinations_by_host():
+    held = registry()
+    for endpoints in ({"/v1/chat/completions"}, {"syslog:"}, {"syslog:A"}, {"syslog:siem.example", "syslog:*"}):
+        scope = replace(SINK_SCOPE, endpoints=frozenset(endpoints))
+        with pytest.raises(NotAllowed):
+            add_agreement(held, PRIVACY, agreement=replace(SINK_AGREEMENT, scopes=(scope,)))
+    drafted = after(held, add_agreement(held, PRIVACY, agreement=SINK_AGREEMENT))
+    opened = after(drafted, activate(drafted, SECURITY, agreement="baa-siem", today=TODAY))
+    assert added(opened)
+    with pytest.raises(NotAllowed):
+        add_agreement(held, PRIVACY, agreement=agreement(scopes=(replace(SCOPE, endpoints=SINK_SCOPE.endpoints),)))
+
+
 async def test_sinks_by_the_api(tmp_path):
-    async with api(tmp_path) as face:
+    async with api(tmp_path, sink_registry()) as face:
         status, done = await face.ask("privacy", "POST", "sinks", FORM)
         assert (status, done["id"]) == (200, "siem")
         assert code(await face.ask("privacy", "POST", "sinks", FORM | {"id": "b", "region": "eu"})) == (
@@ -108,7 +153,7 @@ async def test_sinks_by_the_api(tmp_path):
         )  # fmt: skip
         (shown,) = (await face.get("auditor", "sinks"))[1]["sinks"]
         assert (shown["start"], shown["refused"], shown["added_by"]) == (1, None, "privacy")
-        await face.post("security", "agreements/baa-1/suspend", reason="x")
+        await face.post("security", "agreements/baa-siem/suspend", reason="x")
         (shown,) = (await face.get("auditor", "sinks"))[1]["sinks"]
         assert shown["refused"] == "its agreement is not active"
         assert (await face.post("privacy", "sinks/siem/remove", reason="replaced"))[0] == 200
