@@ -24,7 +24,8 @@ async def keep_index(index: SearchIndex, stopping: asyncio.Event, log: LogLine) 
             await index.follow()
             while not stopping.is_set() and await index.check():
                 await _pause(stopping, _BETWEEN_SECONDS)
-        except (StoreError, LedgerError):
+        except (StoreError, LedgerError, OSError):
+            # OSError: a damaged index could not be put away.
             is_failing = True
         if is_failing != was_failing:
             log("index_unavailable" if is_failing else "index_follows")

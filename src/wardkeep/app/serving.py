@@ -14,6 +14,7 @@ from typing import Final
 
 import uvloop
 
+from wardkeep.app.background import Background
 from wardkeep.app.faces import (
     GRACE_SECONDS,
     POLICY,
@@ -30,11 +31,12 @@ from wardkeep.app.home import OpenHome, WitnessCheck, backups_of, open_home
 from wardkeep.app.indexing import keep_index
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.log import LogLine, open_log
+from wardkeep.app.reviewing import keep_reviews
 from wardkeep.app.road import build_road
 from wardkeep.app.sinks import Sinks, keep_sinks
 from wardkeep.app.witnessing import Keeping, Publishing, publisher_for, timestamper_for
 from wardkeep.audit.entry import decode
-from wardkeep.audit.errors import ControlNotApplied, LedgerUnavailable, WitnessDisagrees
+from wardkeep.audit.errors import LedgerError, WitnessDisagrees
 from wardkeep.audit.formats import Producer
 from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.witnessing import Publisher
@@ -42,7 +44,6 @@ from wardkeep.compliance.activity import Activity
 from wardkeep.compliance.break_glass import is_unsettled
 from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.reading import AuditReader
-from wardkeep.compliance.review_clock import tend
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.watch import Alarm, Watch
 from wardkeep.crypto.harden import harden_process
@@ -71,7 +72,6 @@ from wardkeep.web.serving import Server, make_server
 _TEND_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 5.0
 _RESPAWN_SECONDS: Final = 0.5
-_REVIEW_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +130,7 @@ async def _run(
         )
         started_at = (await home.ledger.head()).size
         await _record_start(home, is_witnessed=check is WitnessCheck.REQUIRED)
+        log = open_log(settings.log.format)
         instance = _Instance(
             settings=settings,
             clock=clock,
@@ -137,7 +138,8 @@ async def _run(
             desk=desk,
             sockets=sockets,
             stopping=stopping,
-            log=open_log(settings.log.format),
+            log=log,
+            background=Background(log=log),
             started_at=started_at,
         )
         await instance.serve(workers, on_ready)
@@ -189,10 +191,10 @@ class _Instance:
     sockets: _Sockets
     stopping: asyncio.Event
     log: LogLine
+    background: Background
     metrics: Metrics = field(default_factory=Metrics)
     alive: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     workers: int = 1
-    pending: set[asyncio.Task[object]] = field(default_factory=set)
     recorder: Recorder | None = None
     road: Road | None = None
     building: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -221,7 +223,16 @@ class _Instance:
         self._publish()
         self.watch = await self._begin_watch()
         self._later(self._keep_watch(self.watch))
-        self._later(self._keep_reviews(await _founded_at(self.home)))
+        self._later(
+            keep_reviews(
+                self.home.control,
+                self.clock,
+                self.desk.sequencer.last_use.at,
+                founded_at=await _founded_at(self.home),
+                stopping=self.stopping,
+                log=self.log,
+            )
+        )
         if self.searcher is not None:
             self._later(keep_index(self.searcher.index, self.stopping, self.log))
         if self.sinks is not None:
@@ -408,7 +419,7 @@ class _Instance:
             if not self.home.subjects.writable and await self.home.subjects.probe():
                 self.log("subject_keys_writable")
             if is_writable and self.recorder is not None:
-                with contextlib.suppress(LedgerUnavailable):
+                with contextlib.suppress(LedgerError):
                     await self.recorder.settle()
 
     async def _keep_last_use(self) -> None:
@@ -449,20 +460,9 @@ class _Instance:
     def _note_used(self, name: str) -> None:
         self.desk.sequencer.last_use.note(name, self.clock().wall_us)
 
-    async def _keep_reviews(self, founded_at: datetime | None) -> None:
-        """Take the steps of access reviews that time asks for, and say so."""
-        used = self.desk.sequencer.last_use.at
-        while not self.stopping.is_set():
-            with contextlib.suppress(LedgerUnavailable, ControlNotApplied):
-                # What the ledger does not take now is due again at the next look.
-                for due in await tend(self.home.control, self.clock, used, founded_at=founded_at):
-                    self.log("review_step", step=due.action, review=due.campaign, items=due.items)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), _REVIEW_SECONDS)
-
     async def _count_activity(self, activity: Activity) -> None:
         """Count what was already there, so that the first visitor does not wait for it."""
-        with contextlib.suppress(LedgerUnavailable):
+        with contextlib.suppress(LedgerError):
             await activity.follow()
 
     def _sent(self) -> int:
@@ -515,7 +515,8 @@ class _Instance:
                 process.terminate()
         for server in servers:
             server.stop(GRACE_SECONDS)
-        await asyncio.gather(*running, *self.pending, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
+        await self.background.end()
 
     def _addresses(self) -> Addresses:
         scheme = "https" if self.settings.is_tls_on else "http"
@@ -538,9 +539,7 @@ class _Instance:
 
     def _later(self, work: Coroutine[object, object, object]) -> None:
         """Start work that nobody waits for before the end; it is kept until then."""
-        task = asyncio.create_task(work)
-        self.pending.add(task)
-        task.add_done_callback(self.pending.discard)
+        self.background.begin(work)
 
     def _counts(self) -> Counts:
         return total([self.metrics.snapshot(), *self.desk.reported.values()])

@@ -14,6 +14,7 @@ from wardkeep.audit.archive import Archiver, BucketArchive, DirectoryArchive
 from wardkeep.audit.checkpoint import VerifierKey
 from wardkeep.audit.errors import (
     ArchiveRefused,
+    LedgerError,
     LedgerUnavailable,
     TimestampRefused,
     WitnessDisagrees,
@@ -201,7 +202,7 @@ class Publishing:
             except WitnessDisagrees as error:
                 self.on_disagreement(error)
                 return
-            except (LedgerUnavailable, StoreError):
+            except (LedgerError, StoreError):
                 self.log("publishing_failed")
             for name, refusal in self.publisher.refusals.items():
                 if told.get(name, "") != refusal:

@@ -24,7 +24,7 @@ from wardkeep.app.gathering import Gathering
 from wardkeep.app.log import open_log
 from wardkeep.app.road import build_road
 from wardkeep.app.worker import KeeperLink
-from wardkeep.audit.errors import LedgerUnavailable
+from wardkeep.audit.errors import LedgerError
 from wardkeep.crypto.harden import harden_process
 from wardkeep.gateway.record import Recorder
 from wardkeep.privacy.detect.detector import Detector
@@ -92,7 +92,7 @@ async def _tend(link: KeeperLink, metrics: Metrics, pool: Pool, recorder: Record
     """Report counts, and pay the closings that the ledger could not take before."""
     while True:
         await link.report({**metrics.snapshot(), SENT: float(pool.sent)})
-        with contextlib.suppress(LedgerUnavailable):
+        with contextlib.suppress(LedgerError):
             await recorder.settle()
         await asyncio.sleep(_REPORT_SECONDS)
 
