@@ -68,6 +68,20 @@ def test_ending_all_sessions_ends_them_in_every_browser(console):
     assert not one.is_signed_in()
 
 
+def test_a_new_password_ends_every_other_session_also_one_that_began_later(console):
+    name, credential = console.person()
+    owner = console.visitor()
+    secret = owner.enrol(credential)
+    thief = console.visitor()
+    thief.first_factor(name)
+    assert thief.ask("POST", "/sign-in/code", {"code": code(secret)}).header("location") == "/account"
+    assert thief.is_signed_in()
+    new = "another long phrase that nobody wrote down"
+    assert owner.ask("POST", "/account/password", {"password": new, "again": new}).header("location") == "/account"
+    assert owner.is_signed_in()
+    assert not thief.is_signed_in()
+
+
 def test_nobody_ends_a_session_of_somebody_else(console):
     import re
 

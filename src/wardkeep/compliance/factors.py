@@ -39,7 +39,7 @@ class Factors:
     guesses: Guesses
     clock: Callable[[], Instant]
 
-    def prove(self, registry: Registry, person: Person, code: str) -> Proof:
+    async def prove(self, registry: Registry, person: Person, code: str) -> Proof:
         """Return the proof.
 
         Raises:
@@ -52,7 +52,8 @@ class Factors:
         if seconds:
             raise RefusalError(Refused(reason=Reason.TOO_MANY_GUESSES, retry_after_seconds=seconds))
         plain = code.replace(" ", "")
-        proof = self._of_authenticator(registry, person, plain, now_us) or self._of_envelope(registry, person, plain)
+        proof = await self._of_authenticator(registry, person, plain, now_us)
+        proof = proof or self._of_envelope(registry, person, plain)
         if proof is None:
             self.guesses.failed(_WAY, person.id, now_us)
             raise NotAllowed(
@@ -64,7 +65,7 @@ class Factors:
         self.guesses.succeeded(_WAY, person.id)
         return proof
 
-    def _of_authenticator(self, registry: Registry, person: Person, code: str, now_us: int) -> Proof | None:
+    async def _of_authenticator(self, registry: Registry, person: Person, code: str, now_us: int) -> Proof | None:
         login = registry.logins.get(person.id)
         if login is None or login.totp is None or not (code.isascii() and code.isdigit() and len(code) == 6):
             return None
@@ -73,7 +74,7 @@ class Factors:
         step = accepted_step(secret, code, unix_seconds=now_us / 1e6, last_step=self.sessions.mark(mark))
         if step is None:
             return None
-        self.sessions.advance(mark, step)
+        await self.sessions.advance(mark, step)
         return Proof(method=GlassMethod.TOTP)
 
     def _of_envelope(self, registry: Registry, person: Person, code: str) -> Proof | None:

@@ -13,10 +13,12 @@ import base64
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from wardkeep.crypto.mac import mac
 from wardkeep.model.sensitive import Secret
+from wardkeep.storage.errors import StoreUnavailable
 from wardkeep.storage.sessions_sqlite import SessionRow, SessionsFile
 
 Method = Literal["password+totp", "password+recovery", "passkey", "oidc"]
@@ -32,6 +34,7 @@ _LONGEST_WAIT_SECONDS: Final = 3600
 _FORGET_SECONDS: Final = 24 * 3600
 _MOST_NAMES: Final = 20_000
 _US: Final = 1_000_000
+_TURN_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,11 @@ class Started:
 
 
 class Sessions:
-    """All sessions of an instance, in memory and in their file. Not thread-safe: one event loop owns it."""
+    """All sessions of an instance, in memory and in their file. Not thread-safe: one event loop owns it.
+
+    The file is written in a thread, in the order of the calls: a disk that hangs holds up who waits for it and nobody
+    else. Memory is ahead of it where that is the stricter: a code counts as used, and a session as ended, at once.
+    """
 
     def __init__(self, store: SessionsFile, mac_key: bytes, randomness: Callable[[int], bytes]) -> None:
         self._store = store
@@ -51,9 +58,19 @@ class Sessions:
         self._randomness = randomness
         self._rows = {row.id: row for row in store.load_sessions()}
         self._marks = store.load_marks()
+        self._over: set[bytes] = set()
+        self._one_at_a_time = asyncio.Lock()
 
-    def begin(self, person: str, method: str, device: str, now_us: int, *, without: bytes | None = None) -> Started:
-        """Open a session under a token that nobody saw before; `without` is the one it replaces."""
+    async def begin(
+        self, person: str, method: str, device: str, now_us: int, *, without: bytes | None = None
+    ) -> Started:
+        """Open a session under a token that nobody saw before; `without` is the one it replaces.
+
+        It is durable before its token is told, and who ends all sessions meanwhile ends this one too.
+
+        Raises:
+            StoreError: there is no session.
+        """
         created = self._rows[without].created_us if without is not None and without in self._rows else now_us
         token = base64.urlsafe_b64encode(self._randomness(32)).decode().rstrip("=")
         row = SessionRow(
@@ -65,11 +82,15 @@ class Sessions:
             method=method,
             device=device[:80],
         )
-        self._store.put(row, without=without)
+        self._rows[row.id] = row
+        try:
+            await self._write(partial(self._store.put, row, without=without))
+        except BaseException:
+            self._forget(row.id)
+            raise
         if without is not None:
             self._rows.pop(without, None)
-        self._rows[row.id] = row
-        self._bound(person)
+        await self._bound(person)
         return Started(token=Secret(token), row=row)
 
     def find(self, token: Secret[str], now_us: int) -> SessionRow | None:
@@ -78,7 +99,7 @@ class Sessions:
         if row is None:
             return None
         if self._is_over(row, now_us):
-            self.end(row.id)
+            self._forget(row.id)
             return None
         # The store is told at the next renewal only: what a crash forgets shortens the session, never lengthens it.
         seen = row.used_at(now_us)
@@ -90,35 +111,41 @@ class Sessions:
         live = [row for row in self._rows.values() if row.person == person and not self._is_over(row, now_us)]
         return sorted(live, key=lambda row: -row.created_us)
 
-    def end(self, *ids: bytes) -> None:
-        """End sessions; they open nothing from now on."""
-        self._store.remove(*ids)
-        for each in ids:
-            self._rows.pop(each, None)
+    async def end(self, *ids: bytes) -> None:
+        """End sessions; they open nothing from now on.
 
-    def end_all(self, person: str, *, but: bytes | None = None) -> int:
-        """End all sessions of a person; return how many."""
+        Raises:
+            StoreError: a restart would bring them back; they are removed with what is written next.
+        """
+        for each in ids:
+            self._forget(each)
+        if self._over:
+            over = frozenset(self._over)
+            await self._write(partial(self._store.remove, *over))
+            self._over -= over
+
+    async def end_all(self, person: str, *, but: bytes | None = None) -> int:
+        """End all sessions of a person; return how many. Raises as `end`."""
         ids = [row.id for row in self._rows.values() if row.person == person and row.id != but]
-        self.end(*ids)
+        await self.end(*ids)
         return len(ids)
 
     def mark(self, name: str) -> int:
         """Return a counter; -1 when there is none yet."""
         return self._marks.get(name, -1)
 
-    def advance(self, name: str, value: int) -> None:
-        """Keep a counter, durably, before what it guards is given."""
-        self.advance_many({name: value})
+    async def advance(self, name: str, value: int) -> None:
+        """Keep a counter, durably, before what it guards is given; from now on nobody else is given it.
 
-    def advance_many(self, marks: Mapping[str, int]) -> None:
-        """Keep counters, durably, all or none."""
-        self._store.mark(marks)
-        self._marks |= marks
+        Raises:
+            StoreError: what it guards is not given, and not offered again while this runs.
+        """
+        await self.advance_later({name: value})
 
     async def advance_later(self, marks: Mapping[str, int]) -> None:
-        """Keep counters in a thread: they may be told at once and guard nothing."""
+        """Keep counters: they may be told at once where they guard nothing. Raises StoreError."""
         self._marks |= marks
-        await asyncio.to_thread(self._store.mark, marks)
+        await self._write(partial(self._store.mark, dict(marks)))
 
     def close(self) -> None:
         """Release the store."""
@@ -134,9 +161,27 @@ class Sessions:
             or row.seen_us - now_us > IDLE_SECONDS * _US
         )
 
-    def _bound(self, person: str) -> None:
+    def _forget(self, session: bytes) -> None:
+        """Let a session open nothing; the file is told with what is ended next."""
+        self._rows.pop(session, None)
+        self._over.add(session)
+
+    async def _write(self, work: Callable[[], None]) -> None:
+        """Write in a thread, after what was asked before."""
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._one_at_a_time.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("another write to the sessions has not ended") from error
+        try:
+            await asyncio.to_thread(work)
+        finally:
+            self._one_at_a_time.release()
+
+    async def _bound(self, person: str) -> None:
         mine = sorted((row for row in self._rows.values() if row.person == person), key=lambda row: row.seen_us)
-        self.end(*(row.id for row in mine[:-MOST_SESSIONS]))
+        if len(mine) > MOST_SESSIONS:
+            await self.end(*(row.id for row in mine[:-MOST_SESSIONS]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ async def _begin(asked: Asked, filled: form.GlassForm) -> object:
         raise invalid("subject", f"the handle that calls use, 1 to {_LONGEST_SUBJECT} characters")
     workspace = clean_workspace(filled.workspace, "workspace")
     mac_key = asked.app.keys.api_key_key
-    proof = asked.app.factors.prove(asked.registry, asked.by, filled.code)
+    proof = await asked.app.factors.prove(asked.registry, asked.by, filled.code)
     glass = new_credential("glass", mac_key, os.urandom)
     plan = partial(
         break_glass.begin,

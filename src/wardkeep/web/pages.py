@@ -243,7 +243,7 @@ class PagesFace:
         person = registry.people.get(session.person) if session is not None else None
         if session is not None and (person is None or not person.is_active):
             # Who left is signed out by their next click, in every window.
-            self.sessions.end(session.id)
+            await self.sessions.end(session.id)
             session = person = None
         return Visit(
             app=self,

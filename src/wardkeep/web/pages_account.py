@@ -62,7 +62,7 @@ async def _account(visit: Visit) -> Page:
 
 async def _sign_out(visit: Visit) -> Page:
     person, session = who(visit)
-    visit.app.sessions.end(session.id)
+    await visit.app.sessions.end(session.id)
     visit.app.chats.end_all(person.id)
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-out", method=session.method)
     return Page(to="/sign-in", cookies=(Cookie(name=_SESSION, value=Secret("")),))
@@ -74,20 +74,20 @@ async def _end_session(visit: Visit) -> Page:
     mine = {row.id.hex(): row.id for row in visit.app.sessions.of(person.id, visit.now_us)}
     wanted = mine.get(visit.form.get("id", ""))
     if wanted is not None:
-        visit.app.sessions.end(wanted)
+        await visit.app.sessions.end(wanted)
         await visit.app.control.note_session(by=f"person:{person.id}", action="session-ended", method=session.method)
     return Page(to="/account")
 
 
 async def _end_all(visit: Visit) -> Page:
     person, session = who(visit)
-    visit.app.sessions.end_all(person.id)
+    await visit.app.sessions.end_all(person.id)
     await visit.app.control.note_session(by=f"person:{person.id}", action="all-sessions-ended", method=session.method)
     return Page(to="/sign-in", cookies=(Cookie(name=_SESSION, value=Secret("")),))
 
 
 async def _password(visit: Visit) -> Page:
-    person = stepped_up(visit)
+    person, session = stepped_up(visit), who(visit)[1]
     password = visit.form.get("password", "")
     logins.check_password(password, person.id, is_breached=lambda text: is_breached(text, visit.app.breached))
     if password != visit.form.get("again", ""):
@@ -99,9 +99,8 @@ async def _password(visit: Visit) -> Page:
     plan = partial(logins.set_password, password=hashed, totp=None)
     await _change(visit, person, "login.password", plan)
     # Whoever else may have known the old password is signed out; this session goes on under a new token.
-    cookies = await signed_in(visit, person, "password+totp")
-    visit.app.sessions.end_all(person.id, but=visit.app.sessions.of(person.id, visit.now_us)[0].id)
-    return Page(to="/account", cookies=cookies)
+    await visit.app.sessions.end_all(person.id, but=session.id)
+    return Page(to="/account", cookies=await signed_in(visit, person, "password+totp"))
 
 
 async def _recovery(visit: Visit) -> Page:
@@ -127,7 +126,7 @@ async def _add_passkey(visit: Visit) -> Page:
     held = visit.app.ceremonies.take(_token(visit), "add-passkey", visit.now_us)
     if held is None or held.person != person.id:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED))
-    plan = partial(logins.add_passkey, passkey=registered(visit, held.challenge))
+    plan = partial(logins.add_passkey, passkey=await registered(visit, held.challenge))
     await _change(visit, person, "login.passkey-added", plan)
     return Page(json='{"to":"/account"}')
 
@@ -174,7 +173,7 @@ async def _step_up_options(visit: Visit) -> Page:
 async def _step_up_passkey(visit: Visit) -> Page:
     person, session = who(visit)
     held = visit.app.ceremonies.take(_token(visit), "step-up", visit.now_us)
-    found = prove_passkey(visit, held.challenge) if held is not None and held.person == person.id else None
+    found = await prove_passkey(visit, held.challenge) if held is not None and held.person == person.id else None
     if found is None or found.id != person.id:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED))
     going = _next(visit, visit.query.get("next"))
@@ -184,7 +183,7 @@ async def _step_up_passkey(visit: Visit) -> Page:
 async def _renewed(visit: Visit, person: Person, session: SessionRow) -> tuple[Cookie, ...]:
     """Return the cookie of the same session under a new token: a stolen one does not grow with it."""
     await visit.app.control.note_session(by=f"person:{person.id}", action="step-up", method=session.method)
-    started = visit.app.sessions.begin(person.id, session.method, visit.device, visit.now_us, without=session.id)
+    started = await visit.app.sessions.begin(person.id, session.method, visit.device, visit.now_us, without=session.id)
     return (Cookie(name=_SESSION, value=started.token),)
 
 

@@ -51,7 +51,7 @@ async def signed_in(visit: Visit, person: Person, method: Method) -> tuple[Cooki
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-in", method=method)
     visit.app.note_used(f"person:{person.id}")
     old = visit.session.id if visit.session is not None and visit.session.person == person.id else None
-    started = visit.app.sessions.begin(person.id, method, visit.device, visit.now_us, without=old)
+    started = await visit.app.sessions.begin(person.id, method, visit.device, visit.now_us, without=old)
     return (Cookie(name=_SESSION, value=started.token), Cookie(name=_PENDING, value=Secret("")))
 
 
@@ -79,7 +79,7 @@ async def check_code(visit: Visit, person: Person, login: Login, code: str) -> M
         mark = f"totp:{person.id}"
         step = accepted_step(secret, plain, unix_seconds=visit.now_us / 1e6, last_step=app.sessions.mark(mark))
         if step is not None:
-            app.sessions.advance(mark, step)
+            await app.sessions.advance(mark, step)
             return "password+totp"
         return None
     spent = logins.recovery_mac(app.keys.api_key_key, person.id, plain)
@@ -149,13 +149,13 @@ async def _passkey_options(visit: Visit) -> Page:
 
 async def _passkey(visit: Visit) -> Page:
     held = visit.app.ceremonies.take(_token(visit), "passkey", visit.now_us)
-    found = prove_passkey(visit, held.challenge) if held is not None else None
+    found = await prove_passkey(visit, held.challenge) if held is not None else None
     if found is None:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED))
     return Page(json='{"to":"/account"}', cookies=await signed_in(visit, found, "passkey"))
 
 
-def prove_passkey(visit: Visit, challenge: bytes) -> Person | None:
+async def prove_passkey(visit: Visit, challenge: bytes) -> Person | None:
     """Return the active person whose passkey signed the challenge; its counter is kept before they are told."""
     try:
         wanted = named_passkey(visit.body)
@@ -168,7 +168,7 @@ def prove_passkey(visit: Visit, challenge: bytes) -> Person | None:
                     site_of(visit), visit.body, challenge, passkey, max(0, visit.app.sessions.mark(mark))
                 )
                 if count:
-                    visit.app.sessions.advance(mark, count)
+                    await visit.app.sessions.advance(mark, count)
                 person = visit.registry.people.get(login.id)
                 return person if person is not None and person.is_active else None
     except PasskeyRefused:
@@ -242,7 +242,7 @@ async def _factors(visit: Visit) -> Page:
         await wrong(visit, "enrol-code", person.id)
         return await _factors_form(visit, "The code was not accepted. Is the clock of your device right?")
     hashed = await visit.app.slowly(lambda: hash_password(password))
-    visit.app.sessions.advance(f"totp:{person.id}", step)
+    await visit.app.sessions.advance(f"totp:{person.id}", step)
     sealed = logins.seal_totp(visit.app.keys, tenant=visit.app.tenant, person=person.id, secret=held.totp)
     shown = await _enrolled(visit, person, handle=held.handle, password=hashed, totp=sealed, passkey=None)
     visit.app.ceremonies.take(token, "enrol", visit.now_us)
@@ -279,19 +279,19 @@ async def _enrol_passkey(visit: Visit) -> Page:
     person = visit.registry.people.get(held.person) if held is not None and held.person is not None else None
     if held is None or person is None:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED))
-    passkey = registered(visit, held.challenge)
+    passkey = await registered(visit, held.challenge)
     await _enrolled(visit, person, handle=held.handle, password=None, totp=None, passkey=passkey)
     return Page(json='{"to":"/account"}', cookies=await signed_in(visit, person, "passkey"))
 
 
-def registered(visit: Visit, challenge: bytes) -> Passkey:
+async def registered(visit: Visit, challenge: bytes) -> Passkey:
     """Return the passkey that a registration proved. Raises RefusalError."""
     try:
         proven: Registered = check_registration(site_of(visit), visit.body, challenge)
     except PasskeyRefused:
         raise RefusalError(Refused(reason=Reason.PASSKEY_NOT_ACCEPTED)) from None
     if proven.sign_count:
-        visit.app.sessions.advance(f"passkey:{proven.id.hex()}", proven.sign_count)
+        await visit.app.sessions.advance(f"passkey:{proven.id.hex()}", proven.sign_count)
     added = visit.app.clock().wall
     return Passkey(id=proven.id, public_key=proven.public_key, name=f"added {added:%Y-%m-%d}", added_at=added)
 

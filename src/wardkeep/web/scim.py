@@ -232,7 +232,7 @@ class ScimFace:
         await self._change(asked, f"scim.{kind[:-1].lower()}-{word}", plan)
         shown = self._shown(asked, kind, drawn)
         if kind == "Users" and shown.get("active") is not True:
-            self.sessions.end_all(drawn)
+            await self.sessions.end_all(drawn)
         return _projected(shown, asked.query)
 
     async def _removed(self, asked: _Asked, kind: str, name: str) -> None:
@@ -244,7 +244,7 @@ class ScimFace:
             return provisioning.remove_group(registry, asked.client.id, name)
 
         await self._change(asked, f"scim.{kind[:-1].lower()}-remove", plan)
-        self.sessions.end_all(name)
+        await self.sessions.end_all(name)
 
     async def _change(self, asked: _Asked, action: str, plan: Callable[[Registry], Sequence[Change]]) -> None:
         by = f"scim:{asked.client.id}"

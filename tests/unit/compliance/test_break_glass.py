@@ -1,20 +1,29 @@
 """The rules of breaking the glass: who may, for how long, and who reviews it."""
 
+import asyncio
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.unit.compliance.instance import Clock, keyring
 from tests.unit.compliance.organisation import ADMIN, PRIVACY, SECURITY, WORKSPACE, after, person, registry
 
 from wardkeep.compliance import break_glass
 from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.factors import Factors, Proof
 from wardkeep.compliance.leaving import leaving
+from wardkeep.compliance.logins import seal_totp
 from wardkeep.compliance.records import stamped
+from wardkeep.crypto.keys import data_keys
+from wardkeep.crypto.otp import hotp, step_at
 from wardkeep.identity.keys import NewCredential
+from wardkeep.identity.sessions import Guesses, Sessions
 from wardkeep.model.access import Purpose, Role
 from wardkeep.model.break_glass import GlassMethod, GlassOutcome
+from wardkeep.model.login import Login
 from wardkeep.model.sensitive import Secret
+from wardkeep.storage.sessions_sqlite import SessionsFile
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NIA = person("nia", Role.NURSE)
@@ -110,3 +119,17 @@ def test_codes_are_made_by_another_who_holds_as_much_and_spent_with_their_use():
     assert len(used.offline_codes["nia"].macs) == 4
     assert refused(begun, used, spent_code=kept) == "credential_invalid"
     assert "nia" not in after(used, leaving(used, "nia")).offline_codes
+
+
+async def test_one_code_proves_once_also_when_it_is_given_twice_at_the_same_time(tmp_path):
+    keys, secret = data_keys(keyring()), b"s" * 20
+    login = Login(id="nia", handle=b"h" * 32, totp=seal_totp(keys, tenant="t", person="nia", secret=secret))
+    sessions = Sessions(SessionsFile(tmp_path / "s.db"), b"k" * 32, os.urandom)
+    clock = Clock()
+    factors = Factors(keys=keys, tenant="t", sessions=sessions, guesses=Guesses(), clock=clock)
+    shown = hotp(secret, step_at(clock.wall_us / 1e6))
+    before = held(logins={"nia": login})
+    told = await asyncio.gather(*(factors.prove(before, NIA, shown) for _ in range(2)), return_exceptions=True)
+    assert [getattr(each, "method", None) for each in told] == [GlassMethod.TOTP, None]
+    assert [type(each) for each in told] == [Proof, NotAllowed]
+    sessions.close()

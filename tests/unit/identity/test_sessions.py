@@ -1,5 +1,6 @@
 """Sessions end when they should, guesses wait as they should, and neither forgets over a restart what it must not."""
 
+import asyncio
 import os
 
 import pytest
@@ -23,43 +24,43 @@ def sessions(tmp_path):
     held.close()
 
 
-def test_a_session_ends_after_being_idle_and_after_its_absolute_life(sessions):
-    token = sessions.begin("ana", "passkey", "browser", T0).token
+async def test_a_session_ends_after_being_idle_and_after_its_absolute_life(sessions):
+    token = (await sessions.begin("ana", "passkey", "browser", T0)).token
     at = T0
     while at - T0 < (ABSOLUTE_SECONDS - IDLE_SECONDS) * US:
         at += (IDLE_SECONDS - 1) * US
         assert sessions.find(token, at).person == "ana"
     assert sessions.find(token, T0 + (ABSOLUTE_SECONDS + 1) * US) is None
-    token = sessions.begin("ana", "passkey", "browser", T0).token
+    token = (await sessions.begin("ana", "passkey", "browser", T0)).token
     assert sessions.find(token, T0 + (IDLE_SECONDS + 1) * US) is None
     # what is over does not come back when the clock does
     assert sessions.find(token, T0) is None
 
 
-def test_step_up_gives_a_new_token_and_no_longer_life(sessions):
-    old = sessions.begin("ana", "passkey", "browser", T0)
-    new = sessions.begin("ana", "passkey", "browser", T0 + 60 * US, without=old.row.id)
+async def test_step_up_gives_a_new_token_and_no_longer_life(sessions):
+    old = await sessions.begin("ana", "passkey", "browser", T0)
+    new = await sessions.begin("ana", "passkey", "browser", T0 + 60 * US, without=old.row.id)
     assert sessions.find(old.token, T0 + 61 * US) is None
     assert (new.row.created_us, new.row.factor_us) == (T0, T0 + 60 * US)
 
 
-def test_a_person_has_so_many_sessions_and_ends_one_or_all(sessions):
-    tokens = [sessions.begin("ana", "passkey", f"browser {n}", T0 + n).token for n in range(MOST_SESSIONS + 3)]
-    other = sessions.begin("ben", "passkey", "browser", T0)
+async def test_a_person_has_so_many_sessions_and_ends_one_or_all(sessions):
+    tokens = [(await sessions.begin("ana", "passkey", f"browser {n}", T0 + n)).token for n in range(MOST_SESSIONS + 3)]
+    other = await sessions.begin("ben", "passkey", "browser", T0)
     assert len(sessions.of("ana", T0 + 100)) == MOST_SESSIONS
     assert [sessions.find(token, T0 + 100) is None for token in tokens] == [True] * 3 + [False] * MOST_SESSIONS
-    assert sessions.end_all("ana") == MOST_SESSIONS
+    assert await sessions.end_all("ana") == MOST_SESSIONS
     assert sessions.of("ana", T0 + 100) == []
     assert sessions.find(other.token, T0 + 100) is not None
 
 
-def test_what_must_not_be_forgotten_is_there_after_a_restart(tmp_path):
+async def test_what_must_not_be_forgotten_is_there_after_a_restart(tmp_path):
     first = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
-    token = first.begin("ana", "password+totp", "browser", T0).token
-    first.advance("totp:ana", 41)
-    first.advance("totp:ana", 42)
-    ended = first.begin("ana", "passkey", "browser", T0)
-    first.end(ended.row.id)
+    token = (await first.begin("ana", "password+totp", "browser", T0)).token
+    await first.advance("totp:ana", 41)
+    await first.advance("totp:ana", 42)
+    ended = await first.begin("ana", "passkey", "browser", T0)
+    await first.end(ended.row.id)
     first.close()
     assert token.reveal().encode() not in (tmp_path / "s.db").read_bytes()
     second = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
@@ -73,8 +74,8 @@ def test_what_must_not_be_forgotten_is_there_after_a_restart(tmp_path):
     third.close()
 
 
-def test_no_token_is_found_by_guessing_its_form(sessions):
-    sessions.begin("ana", "passkey", "browser", T0)
+async def test_no_token_is_found_by_guessing_its_form(sessions):
+    await sessions.begin("ana", "passkey", "browser", T0)
     for odd in ("", "A" * 43, "../..", "\0", "ana"):
         assert sessions.find(Secret(odd), T0) is None
 
@@ -142,3 +143,45 @@ async def test_the_last_use_of_a_key_is_told_once_a_minute_and_at_the_end(tmp_pa
     assert again.at("k1").timestamp() * US == T0 + 5 * US
     assert again.at("k2").timestamp() * US == T0
     assert again.at("k3") is None
+
+
+async def test_a_disk_that_hangs_holds_nobody_else_up_and_nothing_is_proven_before_it_answers(tmp_path):
+    store = SessionsFile(tmp_path / "s.db")
+    held = Sessions(store, KEY, os.urandom)
+    begun = await held.begin("ana", "passkey", "browser", T0)
+    with store._turn:  # another write that does not end
+        work = [
+            asyncio.create_task(held.advance("totp:ana", 7)),
+            asyncio.create_task(held.begin("ana", "passkey", "browser", T0)),
+            asyncio.create_task(held.end(begun.row.id)),
+        ]
+        for _ in range(10):
+            await asyncio.sleep(0)  # the loop goes on
+        assert not any(each.done() for each in work)
+        # what is stricter holds at once: the code is spent, the session over
+        assert held.mark("totp:ana") == 7
+        assert held.find(begun.token, T0) is None
+    _, other, _ = await asyncio.gather(*work)
+    held.close()
+    again = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
+    assert again.mark("totp:ana") == 7
+    assert again.find(begun.token, T0) is None
+    assert again.find(other.token, T0).person == "ana"
+    again.close()
+
+
+async def test_who_ends_all_sessions_ends_one_that_is_just_beginning(tmp_path):
+    store = SessionsFile(tmp_path / "s.db")
+    held = Sessions(store, KEY, os.urandom)
+    with store._turn:
+        beginning = asyncio.create_task(held.begin("ana", "passkey", "browser", T0))
+        await asyncio.sleep(0)
+        ending = asyncio.create_task(held.end_all("ana"))
+        await asyncio.sleep(0)
+    late = (await beginning).token
+    assert await ending == 1
+    assert held.find(late, T0) is None
+    held.close()
+    again = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
+    assert again.find(late, T0) is None
+    again.close()
