@@ -54,6 +54,11 @@ class Normalised:
     origins: tuple[tuple[int, int], ...] = ()
     below: Self | None = None
 
+    @property
+    def is_moved(self) -> bool:
+        """Whether an offset here may be another one in the original."""
+        return bool(self.starts) or self.below is not None
+
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Return the half-open range of the original text behind a range of the normalised one."""
         if self.starts:
@@ -255,7 +260,7 @@ def rewritten(text: str, pieces: list[Piece], start: int = 0, end: int | None = 
 
 def over(upper: Normalised, lower: Normalised) -> Normalised:
     """Return `upper`, made from the text of `lower`, with a map that leads back to the text below `lower`."""
-    if not lower.starts:
+    if not lower.is_moved:
         return upper
     below = lower if upper.below is None else over(upper.below, lower)
     return Normalised(upper.text, upper.starts, upper.origins, below)

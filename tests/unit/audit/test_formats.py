@@ -31,6 +31,8 @@ OTHERS = {
     "start": {"actor": "host", "detail": {"action": "start"}},
     "canary": {"actor": "host", "detail": {"action": "canary"}},
     "session": {"actor": "person:ana", "detail": {"action": "sign_in", "method": "passkey"}},
+    "shred": {"actor": "person:ana", "subject": SUBJECT, "detail": {"action": "shred", "shred": "s1", "keys": "2"}},
+    "backup": {"actor": "host", "detail": {"action": "backup.make"}},
     "alarm": {"actor": "host", "decision": "raised", "detail": {"action": "alarm", "alarm": "sink"}},
 }
 BASE = {name: FACTS[name] for name in ("id", "at", "mono", "boot", "v", "index", "prev")}

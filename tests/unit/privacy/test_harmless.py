@@ -37,6 +37,7 @@ def is_dropped(marked: str, kind: IdentifierType) -> bool:
         ("viral load [48200] copies/mL", OTHER),
         ("[4829137] ng/L", OTHER),
         ("[May] we call her?", NAME),
+        ("Note: [May] we call her?", OTHER),
         ("[Will] you follow up?", NAME),
         ("[Baker] cyst on the left", NAME),
     ],

@@ -167,7 +167,7 @@ class Detector:
                 spans += self._behind(reading, disguises, nesting)
         except (LookupError, ValueError, TypeError, RecursionError) as error:
             raise DetectorFailed(f"the recogniser {at_work} failed") from error
-        if plain.starts:
+        if plain.is_moved:
             spans = [Span(*plain.original(s.start, s.end), s.type, s.rule) for s in spans]
         return resolve(spans, text)
 

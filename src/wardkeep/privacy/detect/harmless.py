@@ -80,7 +80,7 @@ def is_harmless(reading: Reading, span: Span) -> bool:
         return True
     if text[span.start : span.end] in _NOBODYS or _is_law(text, span):
         return True
-    if span.type in _NAMED and (_is_opening_word(reading, span) or _is_asking(text, span)):
+    if _is_asking(text, span) or (span.type in _NAMED and _is_opening_word(reading, span)):
         return True
     if span.type is IdentifierType.NAME:
         return _is_eponym(reading, span)
