@@ -153,7 +153,9 @@ class SubjectReports:
         }  # fmt: skip
         read_index = await self.searcher.record(by, detail, {"reason": words}, tag)
         sent = _sent(found.headers, registry, zone)
-        held = [each for each in registry.suspensions.values() if each.subject == tag and each.holds(until)]
+        # 164.528(a)(2)(i) suspends the right to be told, whatever time the accounting covers: the day it is made counts.
+        made_on = self.searcher.clock().day_in(zone)
+        held = [each for each in registry.suspensions.values() if each.subject == tag and each.holds(made_on)]
         agencies = {each.agency for each in held}
         shown = [each for each in told if each.recipient not in agencies]
         lines, unopenable = self._recorded(shown)
@@ -177,7 +179,8 @@ class SubjectReports:
         words, tag = clean_reason(reason), self._tag(subject)
         found = await self._entries(tag, ("request", "refusal", "read"))
         calls = tuple(each.index for each in found.headers if each.type == "request")
-        opened = await self._openings(calls, found.scope)
+        about = tuple(each.index for each in found.headers if each.type in {"request", "refusal"})
+        opened = await self._openings(about, found.scope)
         unresolved = await self._unresolved(
             Criteria(below=found.scope, subject=UNRESOLVED, words=_CALLS), is_exempt_counted=True
         )
@@ -203,7 +206,7 @@ class SubjectReports:
         calls = [each for each in found.headers if each.type == "request"]
         indices = tuple(each.index for each in calls)
         answers = await self._followers(indices, found.scope)
-        opened = await self._openings(indices, found.scope)
+        opened = await self._openings(tuple(each.index for each in found.headers), found.scope)
         unresolved = await self._unresolved(
             Criteria(below=found.scope, subject=UNRESOLVED, words=_CALLS), is_exempt_counted=True
         )
@@ -264,7 +267,7 @@ class SubjectReports:
         return list(_decoded(leaf.header for leaf in await self.searcher.index.leaves(indices, criteria)))
 
     async def _openings(self, calls: tuple[int, ...], scope: int) -> list[StoredHeader]:
-        """Return the `read` entries by which people opened these calls or their answers, text searches included."""
+        """Return the `read` entries by which people opened these calls, their answers or refused ones, by text too."""
         if not calls:
             return []
         index = self.searcher.index

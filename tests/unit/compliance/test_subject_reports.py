@@ -120,8 +120,14 @@ async def test_a_suspension_withholds_that_agency_s_disclosures_until_its_last_d
         done = await accounting(reports)
         assert [each.first_on.day for each in done.for_individual] == [2]
         assert (done.withheld, done.withheld_until) == (1, date(2026, 12, 1))
-        for until, withheld in ((date(2026, 12, 1), 1), (date(2026, 12, 2), 0)):
-            assert (await accounting(reports, until=until)).withheld == withheld
+        # The day on which it is made counts, not the last day it covers (164.528(a)(2)(i)).
+        for until in (date(2026, 10, 31), TODAY, date(2026, 12, 2)):
+            assert (await accounting(reports, until=until)).withheld == 1, until
+        made = instance.clock.wall_us
+        for day, withheld in ((date(2026, 12, 1), 1), (date(2026, 12, 2), 0)):
+            instance.clock.wall_us = int(at(day.year, day.month, day.day).timestamp()) * 1_000_000
+            assert (await accounting(reports)).withheld == withheld
+        instance.clock.wall_us = made
         await change(instance, disclosures.lift_suspension, suspension="s1")
         assert (await accounting(reports)).withheld == 0
         await change(instance, disclosures.withdraw_disclosure, disclosure="d2")
@@ -172,6 +178,7 @@ async def test_who_saw_names_callers_readers_and_those_who_were_refused(tmp_path
         await called(instance, "somebody else", person="nurse2")
         reader = AuditReader(ledger=instance.ledger, entries=instance.entries)
         opened = await reader.open(by=SECURITY, index=first[1], reason="x")
+        looked = await reader.open(by=PRIVACY, index=turned, reason="x")
         await reader.open(by=SECURITY, index=third[0] + 4, reason="x")  # somebody else's
         asked = Question(since=DAY - timedelta(days=1), until=DAY + timedelta(hours=1))
         searched = await instance.searcher.search_text(by=PRIVACY, question=asked, text="rash", reason="x", most=9)
@@ -180,7 +187,7 @@ async def test_who_saw_names_callers_readers_and_those_who_were_refused(tmp_path
             ("key:app1", "refused_call", "TREAT", 1, (turned,)),
             ("key:app2", "call", "HPAYMT", 1, (second[0],)),
             ("person:nurse1", "call", "TREAT", 2, (first[0], third[0])),
-            ("person:privacy", "opened", None, 1, (searched.read_index,)),
+            ("person:privacy", "opened", None, 2, (looked.read_index, searched.read_index)),
             ("person:security", "opened", None, 1, (opened.read_index,)),
         ]
         assert (done.viewers[2].first_at, done.viewers[2].last_at) == (DAY, DAY + timedelta(days=1))
@@ -196,7 +203,7 @@ async def test_a_summary_counts_what_was_done(tmp_path):
     async with house(tmp_path) as (instance, reports):
         await called(instance, SUBJECT, tokens=7)
         await called(instance, SUBJECT, tokens=5, vendor="other", baa="own", purpose="HPAYMT")
-        await refused(instance, SUBJECT, code="baa_expired")
+        turned = await refused(instance, SUBJECT, code="baa_expired")
         await called(instance, "somebody else", tokens=1000)
         await called(instance, None)
         done = await reports.summary(by=AUDITOR, subject=SUBJECT, reason="the patient asked")
@@ -206,6 +213,8 @@ async def test_a_summary_counts_what_was_done(tmp_path):
         assert (done.by_model, done.by_region, done.by_workspace) == ({"sim-echo": 2}, {"us": 2}, {"default": 2})
         assert (done.first_at, done.last_at, done.openings) == (DAY, DAY, 0)
         assert (done.unresolved, done.is_complete) == (1, False)
+        await AuditReader(ledger=instance.ledger, entries=instance.entries).open(by=SECURITY, index=turned, reason="x")
+        assert (await reports.summary(by=AUDITOR, subject=SUBJECT, reason="again")).openings == 1
         nobody = await reports.summary(by=AUDITOR, subject="unheard of", reason="x")
         assert (nobody.calls, nobody.first_at) == (0, None)
 
