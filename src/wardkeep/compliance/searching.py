@@ -2,6 +2,7 @@
 
 45 CFR 164.308(a)(1)(ii)(D), 164.312(b): reading the audit is audited. One search is one `read` entry, durable before
 anything is shown, that says filter, scope and how many entries fit; the pages that follow it show no more than those.
+A leaf is never erased, so what somebody types stands in it only where it is a name of ours; all of it stands sealed.
 A subject is asked for by its handle and stands in that entry by its blind index alone. Every result was read from its
 own leaf. Searching text opens records: it takes the permission to open, a reason, and a bound on how many are opened.
 """
@@ -23,7 +24,9 @@ from wardkeep.compliance.reading import presented
 from wardkeep.compliance.terms import clean_reason, clean_text, invalid, require
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import is_equal, mac
+from wardkeep.model.access import Purpose
 from wardkeep.model.instant import Instant
+from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import Person, Registry
 from wardkeep.policy.roles import Permission
 from wardkeep.storage.search_sqlite import Criteria
@@ -33,6 +36,10 @@ MOST_OPENED: Final = 1000
 
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _KINDS: Final = frozenset(Kind.__args__)  # type: ignore[attr-defined]  # a Literal's values
+_PURPOSES: Final = frozenset(each.value for each in Purpose)
+_DECISIONS: Final = frozenset({"permitted", *(each.value for each in Reason)})
+_OURS: Final = frozenset({"since", "until", "type", "unresolved", "subject"})
+_SEALED: Final = "*"
 _CURSOR_LABEL: Final = b"audit-search-cursor"
 _CURSOR_US: Final = 15 * 60 * 1_000_000
 _MAC_BYTES: Final = 16
@@ -128,10 +135,11 @@ class Searcher:
         scope = self.index.size
         criteria = self.criteria(question, below=scope)
         matches = await self.index.count(criteria)
+        told = self.said(question)
         detail: dict[str, str | int | bool] = {
-            "action": "search", "filter": self.said(question), "scope": scope, "matches": matches,
+            "action": "search", "filter": told.header, "scope": scope, "matches": matches,
         }  # fmt: skip
-        read_index = await self.record(by, detail, {"reason": words}, self.tag(question.subject))
+        read_index = await self.record(by, detail, {"reason": words, "filter": told.whole}, self.tag(question.subject))
         place = _Place(read_index=read_index, scope=scope, matches=matches, below=scope, until_us=0)
         return await self._page(place, criteria, question, by, most)
 
@@ -161,10 +169,13 @@ class Searcher:
         indices = await self.index.select(criteria, most)
         called = await self.index.select(Criteria(below=scope, calls=tuple(indices)), most) if indices else []
         chosen = sorted({*indices, *called}, reverse=True)[:most]
+        told = self.said(question)
         detail: dict[str, str | int | bool] = {
-            "action": "search_text", "filter": self.said(question), "scope": scope, "opened": len(chosen),
+            "action": "search_text", "filter": told.header, "scope": scope, "opened": len(chosen),
         }  # fmt: skip
-        sealed: dict[str, object] = {"reason": words, "text": wanted, "entries": chosen}
+        sealed: dict[str, object] = {
+            "reason": words, "text": wanted, "entries": chosen, "filter": told.whole,
+        }  # fmt: skip
         read_index = await self.record(by, detail, sealed, self.tag(question.subject))
         leaves = await self.index.leaves(indices, criteria)
         fitting = _Fitting(
@@ -219,17 +230,19 @@ class Searcher:
         """Return the blind index under which calls about a subject stand (`gateway.record`)."""
         return mac(self.keys.blind_index_key, b"subject", subject.encode())[:16].hex()
 
-    def said(self, question: Question) -> str:
-        """Return the filter as the entry shows it: names and times of ours, the subject as its blind index."""
+    def said(self, question: Question) -> "_Said":
+        """Return the filter as the entry's header and its sealed part say it, the subject as its blind index."""
         shown: dict[str, Any] = msgspec.to_builtins(question)
         shown.pop("subject", None)
         if (tag := self.tag(question.subject)) is not None:
             shown["subject"] = tag
-        filtered = " ".join(f"{name}={value}" for name, value in sorted(shown.items())) or "all"
-        if len(filtered) > _LONGEST_FILTER:
+        whole = _written(shown)
+        if len(whole) > _LONGEST_FILTER:
             # It stands in a header, and a header is bounded (`audit.entry.MAX_LEAF_BYTES`).
             raise invalid("filter", f"at most {_LONGEST_FILTER} characters in all")
-        return filtered
+        registry = self.registry()
+        header = {name: value if _is_ours(name, value, registry) else _SEALED for name, value in shown.items()}
+        return _Said(header=_written(header), whole=whole)
 
     def _keys_of(self, application: str) -> tuple[str, ...]:
         wanted = _word(application, "application")
@@ -307,6 +320,14 @@ class Searcher:
         return (await self.index.ledger.append([draft]))[0].index
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """A filter as a header says it, and whole, to be sealed."""
+
+    header: str
+    whole: str
+
+
 class _Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Where a search stands: what a cursor carries, beside the MAC that binds it to person and question."""
 
@@ -364,6 +385,36 @@ def _parent_of(header: bytes) -> str | None:
         return msgspec.json.decode(header, type=_Child).parent
     except msgspec.DecodeError:
         return None
+
+
+def _written(shown: Mapping[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(shown.items())) or "all"
+
+
+def _is_ours(name: str, value: object, registry: Registry) -> bool:
+    """Whether a value is a time, a word of ours or a name of the registry, and so may stand where nothing is erased."""
+    match name:
+        case "actor":
+            kind, _, who = str(value).partition(":")
+            return (kind == "key" and who in registry.keys) or (kind == "person" and who in registry.people)
+        case "application":
+            return any(key.application == value for key in registry.keys.values())
+        case "person":
+            return value in registry.people
+        case "workspace":
+            return value in registry.workspaces
+        case "route":
+            return value in registry.routes
+        case "vendor":
+            return value in registry.vendors
+        case "baa":
+            return value in registry.agreements
+        case "purpose":
+            return value in _PURPOSES
+        case "decision" | "reason_code":
+            return value in _DECISIONS
+        case _:
+            return name in _OURS
 
 
 def _around(text: str, needle: str) -> str:

@@ -153,7 +153,7 @@ class SubjectReports:
         }  # fmt: skip
         read_index = await self.searcher.record(by, detail, {"reason": words}, tag)
         sent = _sent(found.headers, registry, zone)
-        # 164.528(a)(2)(i) suspends the right to be told, whatever time the accounting covers: the day it is made counts.
+        # 164.528(a)(2)(i) suspends the right to be told, whatever time is accounted for: the day it is made counts.
         made_on = self.searcher.clock().day_in(zone)
         held = [each for each in registry.suspensions.values() if each.subject == tag and each.holds(made_on)]
         agencies = {each.agency for each in held}

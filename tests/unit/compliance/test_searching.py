@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.unit.compliance.calls import DAY, called, refused, tag_of
 from tests.unit.compliance.instance import found, keyring, running
-from tests.unit.compliance.organisation import ADMIN, AUDITOR, DEVELOPER, PRIVACY
+from tests.unit.compliance.organisation import ADMIN, AUDITOR, DEVELOPER, PRIVACY, working_registry
 
 from wardkeep.audit.search import SearchIndex
 from wardkeep.compliance.errors import NotAllowed
@@ -94,11 +94,63 @@ async def test_a_search_is_one_entry_that_names_no_subject(tmp_path):
         assert told["detail"] == {
             "action": "search", "filter": f"subject={tag} type=request", "scope": page.scope, "matches": 3,
         }  # fmt: skip
-        assert not any(b"4711" in header for header in await instance.headers())
+        # The whole handle: four digits alone stand by chance in random ids and hashes.
+        assert not any(b"mrn-4711" in header for header in await instance.headers())
         entry = await instance.ledger.read(page.read_index)
-        assert json.loads(instance.entries.opened(entry.header, entry.payload)) == {"reason": "complaint of mrn-4711"}
+        assert json.loads(instance.entries.opened(entry.header, entry.payload)) == {
+            "reason": "complaint of mrn-4711", "filter": f"subject={tag} type=request",
+        }  # fmt: skip
     for file in tmp_path.iterdir():
-        assert b"4711" not in file.read_bytes(), file.name
+        assert b"mrn-4711" not in file.read_bytes(), file.name
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "actor",
+        "application",
+        "person",
+        "workspace",
+        "purpose",
+        "route",
+        "vendor",
+        "baa",
+        "decision",
+        "reason_code",
+        "action",
+    ],
+)
+async def test_what_is_typed_stands_in_the_header_only_where_it_is_a_name_of_ours(tmp_path, field):
+    """A leaf is never erased, so a number typed as a person's name must not stand in it."""
+    async with house(tmp_path) as instance:
+        for typed in ("typed-by-hand", "key:typed-by-hand", "person:typed-by-hand"):
+            page = await ask(instance, **{field: typed})
+            assert (await last(instance))["detail"]["filter"] == f"{field}=*"
+            entry = await instance.ledger.read(page.read_index)
+            sealed = json.loads(instance.entries.opened(entry.header, entry.payload))
+            assert sealed["filter"] == f"{field}={typed}"
+        asked = Question(since=DAY, until=DAY + timedelta(days=1), **{field: "typed-by-hand"})
+        await instance.searcher.search_text(by=PRIVACY, question=asked, text="x", reason="x", most=9)
+    for file in tmp_path.iterdir():
+        assert b"typed-by-hand" not in file.read_bytes(), file.name
+
+
+async def test_names_of_the_registry_and_of_ours_stand_in_the_header(tmp_path):
+    async with house(tmp_path) as instance:
+        searcher = replace(instance.searcher, registry=working_registry)
+        ours = {
+            "actor": "person:auditor", "person": "nurse1", "workspace": "default", "purpose": "TREAT", "route": "chat",
+            "vendor": "openai", "baa": "baa-1", "decision": "permitted", "type": "request",
+        }  # fmt: skip
+        question = Question(since=DAY, unresolved=True, **ours)
+        await searcher.search(by=AUDITOR, question=question, reason=None, most=9, cursor=None)
+        assert (await last(instance))["detail"]["filter"] == (
+            "actor=person:auditor baa=baa-1 decision=permitted person=* purpose=TREAT route=chat "
+            "since=2026-11-20T15:00:00Z type=request unresolved=True vendor=openai workspace=default"
+        )
+        refusals = Question(reason_code="baa_expired")
+        await searcher.search(by=AUDITOR, question=refusals, reason=None, most=9, cursor=None)
+        assert (await last(instance))["detail"]["filter"] == "reason_code=baa_expired"
 
 
 async def test_pages_follow_one_another_and_are_one_search(tmp_path):
@@ -263,6 +315,7 @@ async def test_text_is_found_in_requests_and_answers_of_the_scope_only(tmp_path)
         assert header["detail"]["opened"] == 4
         assert b"penicillin" not in entry.header
         sealed = json.loads(instance.entries.opened(entry.header, entry.payload))
+        assert sealed.pop("filter").startswith("subject=")
         assert sealed == {"reason": "complaint", "text": "penicillin", "entries": [*answered[::-1], *asked[::-1]]}
 
 
