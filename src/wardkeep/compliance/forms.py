@@ -221,6 +221,7 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     attempts: int = 1
     attempt_seconds: int = 30
     weights: dict[str, int] = {}
+    reads_files: bool = False
 
     def route(self) -> Route:
         """Return the record."""
@@ -237,6 +238,7 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             attempts=self.attempts,
             attempt_seconds=self.attempt_seconds,
             weights=dict(self.weights),
+            reads_files=self.reads_files,
         )
 
 

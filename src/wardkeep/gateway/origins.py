@@ -27,6 +27,8 @@ _BY_TYPE: Final = {
     "reasoning": Origin.HISTORY,
     "tool_use": Origin.HISTORY,
 }
+ATTACHED: Final = "[Attached"
+"""How the text begins that stands for a file: data, in whatever block it is. Who writes so is screened as data."""
 _BY_NAME: Final = {"system": Origin.SYSTEM, "instructions": Origin.SYSTEM}
 
 
@@ -41,7 +43,7 @@ def origins(body: dict[str, object]) -> dict[int, Origin]:
 
 def _walk(value: object, at: int, origin: Origin, found: dict[int, Origin]) -> int:
     if isinstance(value, str):
-        found[at] = origin
+        found[at] = Origin.DOCUMENT if value.startswith(ATTACHED) else origin
         return at + 1
     if isinstance(value, dict):
         role, kind = value.get("role"), value.get("type")

@@ -27,6 +27,7 @@ from typing import Final
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
 from wardkeep.gateway.answers import reported_region, restore_answer, usage_of, watch_of
 from wardkeep.gateway.attempts import Attempts, Failure, of_error, of_refusal, of_status
+from wardkeep.gateway.files import may_have_files, read_files
 from wardkeep.gateway.health import Health
 from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
 from wardkeep.gateway.safe import make_safe
@@ -40,6 +41,7 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Call, Facts, Identified, Opened, Permitted, Routed, Safe
 from wardkeep.policy.decide import decide
 from wardkeep.privacy.detect.detector import Detector
+from wardkeep.privacy.documents.process import FileReader
 from wardkeep.privacy.prompt.answer import AnswerWatch
 from wardkeep.privacy.shift import DateShift, shift_of
 from wardkeep.providers.contract import Provider, VendorAnswer
@@ -67,6 +69,7 @@ class Road:
     credential_mac_key: Secret[bytes]
     surrogate_key: Secret[bytes]
     refresh: Callable[[], Awaitable[None]]
+    files: FileReader = field(default_factory=FileReader)
     tokens: Tokens
     health: Health = field(default_factory=Health)
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -120,6 +123,11 @@ class Ended:
 
 async def handle(road: Road, call: Call) -> Answer | Turned:
     """Take one call along the road. Never raises for anything a caller or vendor did."""
+    if may_have_files(call):
+        read = await _with_files_read(road, call)
+        if isinstance(read, Turned):
+            return read
+        call = read
     attempts = Attempts(call=call)
     last: Answer | Turned | None = None
     while True:
@@ -130,6 +138,23 @@ async def handle(road: Road, call: Call) -> Answer | Turned:
         last = ended.said
         if not attempts.may_go_on(opened.routed.safe.permitted.route, ended.failure, road.recorder.clock().mono_ns):
             return ended.said
+
+
+async def _with_files_read(road: Road, call: Call) -> Call | Turned:
+    """Put the text of files in their place, for whom the road permits and where the route reads them.
+
+    Anybody else's call goes on as it is, and is refused by the stage that it is refused by.
+    """
+    registry = road.registry()
+    identified = identify(call, registry, road.credential_mac_key.reveal(), call.received.wall, road.tokens)
+    facts = road.facts_now(registry)
+    if isinstance(identified, Refused) or isinstance(facts, Refused):
+        return call
+    permitted = decide(identified, facts)
+    if isinstance(permitted, Refused) or not permitted.route.reads_files:
+        return call
+    read = await read_files(call, road.files)
+    return await _turn_away(road, call, read, identified, permitted) if isinstance(read, Refused) else read
 
 
 async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turned | None) -> Opened | Answer | Turned:

@@ -103,6 +103,8 @@ class Recorder:
             "hidden": routed.safe.restore,
             "subject": permitted.subject,
         }
+        if call.original is not None:
+            sealed["original"] = call.original
         if routed.safe.dates is not None:
             sealed["dates"] = routed.safe.dates
         payload = msgspec.msgpack.encode(sealed)

@@ -119,6 +119,23 @@ class Document:
 _STRUCTURE: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],]', re.DOTALL)
 
 
+def containers(raw: bytes, wanted: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Return the byte range of objects and arrays by their number in document order, the whole body being 0."""
+    found: dict[int, tuple[int, int]] = {}
+    open_ones: list[tuple[int, int]] = []
+    number = 0
+    for match in _STRUCTURE.finditer(raw):
+        token = match.group()
+        if token in {b"{", b"["}:
+            open_ones.append((number, match.start()))
+            number += 1
+        elif token in {b"}", b"]"}:
+            opened, start = open_ones.pop()
+            if opened in wanted:
+                found[opened] = start, match.end()
+    return found
+
+
 def parse(raw: bytes) -> Document:
     """Parse a request body.
 

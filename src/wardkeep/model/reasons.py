@@ -84,6 +84,7 @@ class Reason(StrEnum):
     CLASS_BLOCKED = "class_blocked"
     THINKING_DATES_SHIFTED = "thinking_dates_shifted"
     # prompt security
+    FILE_NOT_READ = "file_not_read"
     PROMPT_SUSPECT = "prompt_suspect"
     PROMPT_HELD = "prompt_held"
     ANSWER_CARRIES_DATA = "answer_carries_data"
@@ -287,9 +288,11 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         ),
         Reason.CONTENT_UNREADABLE: _row(
             403,
-            "The request carries an image, audio or file, which this gateway cannot read yet.",
+            "The request carries an image, audio or file that this route does not read.",
             _UNREAD,
-            "Send the content as text. Images are refused until they can be read and masked.",
+            "Send the content as text. PDF, DOCX and images are read as text where the route says `reads_files` and "
+            "the extra is installed (`wardkeep[documents]`, and `wardkeep[ocr]` for images and scans); audio, DICOM "
+            "and links to files are never read.",
         ),
         Reason.CREDENTIAL_MISSING: _row(
             401,
@@ -523,6 +526,13 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The conversation handle cannot be used by this caller.",
             "A conversation's pseudonyms belong to one principal.",
             "Use a conversation handle of your own.",
+        ),
+        Reason.FILE_NOT_READ: _row(
+            403,
+            "A file in the request could not be read whole.",
+            _UNREAD,
+            "The field says why: damaged, encrypted, too_large (pages, pixels or unpacked size), too_many, too_slow. "
+            "Send a smaller or repaired file, or its text.",
         ),
         Reason.PROMPT_SUSPECT: _row(
             403,

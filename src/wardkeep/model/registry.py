@@ -224,6 +224,7 @@ class Route:
     policy of its calls, `actions` what it does otherwise with some classes of identifier (class to action, by name).
     `attempts` is how often one call may be sent in all, none begun later than `attempt_seconds` after it came;
     `weights` (by deployment) share conversations out, and deployments without one stand behind those that have one.
+    `reads_files`: documents and images in requests give way to the text that is read from them.
     """
 
     model: str
@@ -238,6 +239,7 @@ class Route:
     attempts: int = 1
     attempt_seconds: int = 30
     weights: dict[str, int] = field(default_factory=dict)
+    reads_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,8 @@ class Call:
     """One request as it arrived, framed and parsed but not believed.
 
     `purpose`, `subject`, `conversation`, `person` and `data_classes` are the caller's statements from the Wardkeep-*
-    headers. `betas` are the vendor beta names the request turns on.
+    headers. `betas` are the vendor beta names the request turns on. `original` is the body as it came, where files in
+    it gave way to their text.
     """
 
     id: bytes
@@ -54,6 +55,7 @@ class Call:
     person_token: Secret[str] | None = None
     data_classes: tuple[str, ...] = ()
     signed_in: SignedIn | None = None
+    original: bytes | None = field(default=None, repr=False)
 
     @property
     def model(self) -> str | None:
