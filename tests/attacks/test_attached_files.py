@@ -77,3 +77,11 @@ async def test_what_is_not_read_does_not_leave(ward: House, data, code):
 async def test_a_route_that_reads_no_files_refuses_them_as_before(ward: House):
     answer = await ask(ward, CHAT, made_files.pdf(WORDS), model="sim-count")
     assert (answer.status, answer.code) == (403, "content_unreadable")
+
+
+async def test_a_call_refused_after_its_files_were_read_is_sealed_as_it_came(ward: House):
+    file = made_files.pdf(WORDS)
+    linked = {"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}
+    answer = await at.ask(ward.instance.data, ward.api_key, CHAT, "sim-echo", [*content(CHAT, file), linked])
+    assert (answer.status, answer.code) == (403, "content_unreadable")
+    assert base64.b64encode(file).decode() in json.dumps(ward.open_entry(answer.index)["original"])

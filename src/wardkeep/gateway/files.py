@@ -5,6 +5,7 @@ request stays byte-equal. The text is then read by the road like any other: iden
 instructions are looked for as in every document. The file itself never leaves; the record seals what came.
 """
 
+import asyncio
 import binascii
 import re
 from base64 import b64decode
@@ -14,12 +15,15 @@ from typing import Final
 import orjson
 
 from wardkeep.gateway.origins import ATTACHED
-from wardkeep.model.document import Edit, apply, containers, parse
+from wardkeep.model.document import Document, Edit, apply, containers, parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.stages import Call
+from wardkeep.privacy.documents.extract import MOST_CHARACTERS
 from wardkeep.privacy.documents.process import FileReader, ReadFile
 
 MOST_FILES: Final = 8
+# The record seals the request as it came and as it was read, in one frame (`transport.unix.MAX_FRAME_BYTES`).
+_MOST_SEALED_BYTES: Final = 36 * 1024 * 1024
 _DATA: Final = re.compile(r"data:[A-Za-z0-9.+/-]{0,100};base64,")
 _NOT_ENABLED: Final = frozenset({"extra_missing", "dicom", "unknown"})
 # What a model or tool wrote is never a file of the request, whatever it looks like.
@@ -49,30 +53,55 @@ def attached(body: dict[str, object]) -> list[Attached]:
 
 
 async def read_files(call: Call, reader: FileReader) -> Call | Refused:
-    """Return the call with each file given as its text, or why one is not read."""
+    """Return the call with each file given as its text, or why one is not read.
+
+    What takes long on a large body is done in a thread, and all files of a request share the time and the characters
+    that one file has.
+    """
     found = attached(call.document.value)
     if not found:
         return call
     if len(found) > MOST_FILES:
         return Refused(reason=Reason.FILE_NOT_READ, field="too_many")
-    places = containers(call.document.raw, {each.container for each in found})
-    edits: list[Edit] = []
-    for each in found:
-        try:
-            data = b64decode(each.encoded, validate=True)
-        except (binascii.Error, ValueError):
-            return Refused(reason=Reason.FILE_NOT_READ, field="damaged")
-        read = await reader.read(data)
-        if isinstance(read, str):
-            reason = Reason.CONTENT_UNREADABLE if read in _NOT_ENABLED else Reason.FILE_NOT_READ
-            return Refused(reason=reason, field=read)
-        edits.append((*places[each.container], orjson.dumps(_filled(each, read))))
+    texts: list[ReadFile] = []
     try:
-        document = parse(apply(call.document.raw, sorted(edits)))
+        async with asyncio.timeout(reader.wall_seconds):
+            for each in found:
+                read = await _read(each, reader)
+                if isinstance(read, Refused):
+                    return read
+                texts.append(read)
+    except TimeoutError:
+        return Refused(reason=Reason.FILE_NOT_READ, field="too_slow")
+    if sum(len(read.text) for read in texts) > MOST_CHARACTERS:
+        return Refused(reason=Reason.FILE_NOT_READ, field="too_large")
+    try:
+        document = await asyncio.to_thread(_with_texts, call.document, list(zip(found, texts, strict=True)))
     except RefusalError as error:
         return error.refused
+    if len(document.raw) + len(call.document.raw) > _MOST_SEALED_BYTES:
+        return Refused(reason=Reason.FILE_NOT_READ, field="too_large")
     same = {each.name: getattr(call, each.name) for each in fields(call)}
     return Call(**(same | {"document": document, "original": call.document.raw}))
+
+
+async def _read(each: Attached, reader: FileReader) -> ReadFile | Refused:
+    try:
+        data = await asyncio.to_thread(b64decode, each.encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return Refused(reason=Reason.FILE_NOT_READ, field="damaged")
+    read = await reader.read(data)
+    if isinstance(read, str):
+        reason = Reason.CONTENT_UNREADABLE if read in _NOT_ENABLED else Reason.FILE_NOT_READ
+        return Refused(reason=reason, field=read)
+    return read
+
+
+def _with_texts(document: Document, read: list[tuple[Attached, ReadFile]]) -> Document:
+    """Return the request with each file's block given as the block around its text."""
+    places = containers(document.raw, {each.container for each, _ in read})
+    edits: list[Edit] = [(*places[each.container], orjson.dumps(_filled(each, said))) for each, said in read]
+    return parse(apply(document.raw, sorted(edits)))
 
 
 def _filled(each: Attached, read: ReadFile) -> dict[str, object]:

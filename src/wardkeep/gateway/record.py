@@ -208,7 +208,8 @@ class Recorder:
             header |= {"actor": identified.actor, "workspace": identified.key.workspace}
         if refused.signals:
             header["detail"] = _signalled(refused.signals) | ({} if refused.tag is None else {"tag": refused.tag})
-        payload = msgspec.msgpack.encode({"asked": call.document.raw})
+        came = {} if call.original is None else {"original": call.original}
+        payload = msgspec.msgpack.encode({"asked": call.document.raw, **came})
         entry_id = call.id if attempt == 1 else self.new_id()
         draft = self._draft("refusal", entry_id, header, payload, key_of.key)
         index = (await self.sequencer.append([draft], None, key_of.under))[0]

@@ -87,6 +87,16 @@ async def test_too_many_or_damaged_files_are_refused_by_name():
     assert await read_files(call, FileReader()) == Refused(reason=Reason.FILE_NOT_READ, field="damaged")
 
 
+async def test_the_files_of_a_request_share_what_one_may_have():
+    url = "data:text/plain;base64," + base64.b64encode(b"words " * 100_000).decode()
+    block = {"type": "input_file", "file_data": url}
+    call = permitted({"model": "m", "input": [{"role": "user", "content": [block] * 2}]}).identified.call
+    assert await read_files(call, FileReader()) == Refused(reason=Reason.FILE_NOT_READ, field="too_large")
+    assert await read_files(call, FileReader(wall_seconds=0.0)) == Refused(
+        reason=Reason.FILE_NOT_READ, field="too_slow"
+    )
+
+
 async def test_a_call_without_files_is_the_same_call():
     call = permitted({"model": "m", "messages": [{"role": "user", "content": "base64 is an encoding"}]}).identified.call
     assert await read_files(call, FileReader()) is call

@@ -6,13 +6,13 @@ import zlib
 
 
 def pdf(*pages: str) -> bytes:
-    """A PDF with one line of text a page."""
+    """A PDF with the lines of each page."""
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>"]
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
     objects.append(f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode())
     objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
     for number, text in enumerate(pages):
-        escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+        escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)").replace("\n", ") Tj 0 -14 Td (")
         stream = f"BT /F1 12 Tf 50 700 Td ({escaped}) Tj ET".encode()
         objects += [_page(5 + 2 * number, b"/Font << /F1 3 0 R >>"), _stream(b"", stream)]
     return _written(objects)
@@ -77,6 +77,14 @@ def docx(body: str, *, header: str = "", footnote: str = "", picture: bool = Fal
                 archive.writestr(f"word/{name}.xml", f"<w:{root} {_SPACE}>{inner}</w:{root}>")
         if picture:
             archive.writestr("word/media/image1.png", b"\x89PNG\r\n\x1a\n")
+    return written.getvalue()
+
+
+def docx_of(document: str, *, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A DOCX whose main part is given whole."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", packing) as archive:
+        archive.writestr("word/document.xml", document)
     return written.getvalue()
 
 

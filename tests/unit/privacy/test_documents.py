@@ -1,15 +1,18 @@
 """Text out of files, in a process of its own with limits: real files made here, broken and hostile ones too."""
 
+import asyncio
 import io
 import random
+import zipfile
 import zlib
 from importlib.util import find_spec
 
 import pytest
 from tests.unit.privacy import made_files
 
+from wardkeep.privacy.documents.extract import MOST_CHARACTERS
 from wardkeep.privacy.documents.kinds import FileKind, kind_of
-from wardkeep.privacy.documents.process import FileReader, ReadFile
+from wardkeep.privacy.documents.process import FileReader, ReadFile, _answer
 
 WORDS = "Patient Rosalind Okafor, MRN 00412233, takes lisinopril 20 mg."
 
@@ -36,6 +39,22 @@ async def test_a_docx_gives_body_header_and_notes_and_counts_its_pictures():
     assert found.unread == 1
 
 
+async def test_words_of_a_box_and_numbers_with_fixed_hyphens_do_not_grow_together():
+    pytest.importorskip("docx")
+    box = "<w:txbxContent><w:p><w:r><w:t>00412233</w:t></w:r></w:p></w:txbxContent>"
+    body = f"</w:t></w:r><w:r><w:t>Seen on 03</w:t><w:noBreakHyphen/><w:t>04</w:t>{box}<w:t>lisinopril"
+    found = await read(made_files.docx(body))
+    assert isinstance(found, ReadFile)
+    assert found.text == "Seen on 03-04lisinopril\n00412233"
+
+
+async def test_names_and_numbers_broken_at_a_hyphen_are_whole_again():
+    pytest.importorskip("pypdfium2")
+    found = await read(made_files.pdf("Rosalind Oka-\nfor, SSN 123-45-\n6789"))
+    assert isinstance(found, ReadFile)
+    assert "Okafor, SSN 123-45-6789" in found.text
+
+
 async def test_plain_text_is_read_without_any_extra():
     found = await read(WORDS.encode())
     assert isinstance(found, ReadFile)
@@ -47,12 +66,29 @@ async def test_plain_text_is_read_without_any_extra():
     [
         (made_files.dicom(), "dicom"),
         (b"\x7fELF\x00\x00", "unknown"),
+        (b"{\\rtf1 M\\'fcller}", "unknown"),
         (b"%PDF-1.4\nnothing more", "damaged"),
+        (b"\n%PDF-1.4\nnothing more", "damaged"),
+        (made_files.docx_of(f"<!DOCTYPE w:document [<!ENTITY e 'x'>]><w:document {made_files._SPACE}/>"), "damaged"),
+        (made_files.docx_of("<document xmlns='http://purl.oclc.org/ooxml/wordprocessingml/main'/>"), "damaged"),
+        (made_files.docx_of(f"<w:document {made_files._SPACE}/>", packing=zipfile.ZIP_LZMA), "damaged"),
         (made_files.docx(WORDS)[:-30], "damaged"),
         (made_files.bomb(80), "too_large"),
         (made_files.pdf(*["x"] * 101), "too_large"),
     ],
-    ids=["dicom", "binary", "broken pdf", "broken docx", "zip bomb", "many pages"],
+    ids=[
+        "dicom",
+        "binary",
+        "rtf",
+        "broken pdf",
+        "pdf after a newline",
+        "entities",
+        "strict namespace",
+        "packed by lzma",
+        "broken docx",
+        "zip bomb",
+        "many pages",
+    ],
 )
 async def test_what_cannot_be_read_whole_is_named_and_not_guessed(data, why):
     pytest.importorskip("pypdfium2")
@@ -64,6 +100,45 @@ async def test_a_parser_that_takes_too_much_ends_alone():
     pytest.importorskip("pypdfium2")
     assert await read(made_files.pdf(WORDS), memory_bytes=16 * 1024 * 1024) == "too_large"
     assert await read(made_files.pdf(WORDS), wall_seconds=0.0) == "too_slow"
+
+
+async def test_the_time_counts_while_others_are_read():
+    reader = FileReader(wall_seconds=0.2)
+    async with reader._one_at_a_time:
+        assert await reader.read(b"letter") == "too_slow"
+
+
+async def test_who_is_called_off_leaves_no_process(monkeypatch):
+    reader, started = FileReader(), asyncio.Queue()
+    start = asyncio.create_subprocess_exec
+
+    async def noted(*words, **options):
+        process = await start(*words, **options)
+        started.put_nowait(process)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    task = asyncio.create_task(reader.read(b"letter"))
+    process = await started.get()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert process.returncode is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b'{"text":"%b"}' % (b"a" * (MOST_CHARACTERS + 1)), "too_large"),
+        (b'{"text":"a","pages":1e999}', "too_large"),
+        (b'{"text":"a\xff"}', "too_large"),
+        (b'{"error":"Rosalind"}', "damaged"),
+        (b"", "too_large"),
+    ],
+    ids=["too long", "no number", "no text", "no code", "nothing"],
+)
+def test_what_the_reading_process_says_is_not_believed(said, why):
+    assert _answer(said) == why
 
 
 async def test_random_bytes_behind_a_known_beginning_never_break_the_reader():

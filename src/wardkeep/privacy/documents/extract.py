@@ -20,8 +20,18 @@ MOST_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 MOST_MEMBERS: Final = 2_000
 MOST_PIXELS: Final = 40_000_000
 _LONGEST_SIDE: Final = 20_000
+_HYPHEN_IN_NUMBER: Final = re.compile(r"(?<=\d)(?:\ufffe|-\r?\n)(?=\d)")
+_PACKINGS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _WORD: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_SIGNS: Final = {
+    f"{_WORD}tab": "\t",
+    f"{_WORD}ptab": "\t",
+    f"{_WORD}br": "\n",
+    f"{_WORD}cr": "\n",
+    f"{_WORD}noBreakHyphen": "-",
+}
 _BODY: Final = "word/document.xml"
+_PICTURES: Final = ("word/media/", "word/embeddings/", "word/charts/chart", "word/diagrams/data")
 _WITH_WORDS: Final = re.compile(r"word/(?:header|footer)\d*\.xml|word/(?:footnotes|endnotes|comments)\.xml")
 
 
@@ -33,7 +43,7 @@ def extract(data: bytes) -> dict[str, object]:
     """Return `text`, `pages` and `unread` (pictures inside that were not read).
 
     Raises:
-        NotReadableError: with `unknown`, `dicom`, `too_large`, `encrypted`, `damaged`, `no_text`, or `extra_missing`.
+        NotReadableError: with `unknown`, `dicom`, `too_large`, `encrypted`, `damaged`, or `extra_missing`.
     """
     match kind_of(data):
         case FileKind.PDF:
@@ -64,6 +74,8 @@ def _pdf(data: bytes) -> dict[str, object]:
         raise NotReadableError("too_large")
     texts: list[str] = []
     unread = 0
+    # A hyphen at a line's end comes as U+FFFE, or before a line's end between numbers. Words grow together again, and
+    # numbers around their hyphen: neither is known in two pieces.
     try:
         for page in document:
             text = page.get_textpage().get_text_range()
@@ -71,7 +83,7 @@ def _pdf(data: bytes) -> dict[str, object]:
             if not text.strip() and pictures:
                 text, pictures = _scanned(page), pictures - 1
             unread += pictures
-            texts.append(text)
+            texts.append(_HYPHEN_IN_NUMBER.sub("-", text).replace("\ufffe", ""))
     except pdfium.PdfiumError:
         raise NotReadableError("damaged") from None
     return {"text": _bounded(texts), "pages": len(texts), "unread": unread}
@@ -101,10 +113,10 @@ def _docx(data: bytes) -> dict[str, object]:
             if _BODY not in names:
                 raise NotReadableError("unknown")
             parts = [_BODY, *sorted(name for name in names if _WITH_WORDS.fullmatch(name))]
-            texts = [text for name in parts for text in _words_of(parse_xml(archive.read(name)))]
+            texts = [text for name in parts for text in _words_of(_word_part(parse_xml(archive.read(name))))]
     except (zipfile.BadZipFile, XMLSyntaxError, KeyError, ValueError, EOFError, NotImplementedError, zlib.error):
         raise NotReadableError("damaged") from None
-    unread = sum(1 for name in names if name.startswith(("word/media/", "word/embeddings/", "word/charts/chart")))
+    unread = sum(1 for name in names if name.startswith(_PICTURES))
     return {"text": _bounded(texts), "pages": 1, "unread": unread}
 
 
@@ -118,16 +130,29 @@ def _checked_members(archive: zipfile.ZipFile) -> list[str]:
         raise NotReadableError("too_large")
     if any(each.flag_bits & 1 for each in members):
         raise NotReadableError("encrypted")
+    if any(each.compress_type not in _PACKINGS for each in members):
+        raise NotReadableError("damaged")  # ISO/IEC 29500-2 knows no other, and others unpack without a bound
     return [each.filename for each in members]
 
 
+def _word_part(part: Any) -> Any:
+    """Return a part whose words would be found: of the namespace that is read, and with no entity left out.
+
+    ISO/IEC 29500-2 forbids document type declarations; the strict namespace of ISO/IEC 29500-1 is not read.
+    """
+    if not part.tag.startswith(_WORD) or part.getroottree().docinfo.internalDTD is not None:
+        raise NotReadableError("damaged")
+    return part
+
+
 def _words_of(part: Any) -> Iterator[str]:
-    """Yield the paragraphs of one part, boxes and tables among them."""
-    for paragraph in part.iter(f"{_WORD}p"):
-        words = [
-            "\t" if node.tag == f"{_WORD}tab" else "\n" if node.tag == f"{_WORD}br" else node.text or ""
-            for node in paragraph.iter(f"{_WORD}t", f"{_WORD}delText", f"{_WORD}tab", f"{_WORD}br")
-        ]
+    """Yield the paragraphs of one part, each box and cell for itself: words that grow together are not recognised."""
+    paragraphs: dict[Any, list[str]] = {each: [] for each in part.iter(f"{_WORD}p")}
+    for node in part.iter(f"{_WORD}t", f"{_WORD}delText", *_SIGNS):
+        paragraph = next(node.iterancestors(f"{_WORD}p"), None)
+        if paragraph is not None:
+            paragraphs[paragraph].append(_SIGNS.get(node.tag) or node.text or "")
+    for words in paragraphs.values():
         yield "".join(words)
 
 
@@ -161,7 +186,7 @@ def _ocr(data: bytes) -> str:
 
 
 def _bounded(texts: list[str]) -> str:
-    text = "\n".join(texts).replace("\x00", "").replace("\r\n", "\n")
+    text = "\n".join(texts).replace("\x00", "").replace("\r\n", "\n").encode("utf-8", "replace").decode()
     if len(text) > MOST_CHARACTERS:
         raise NotReadableError("too_large")
     return text

@@ -1,14 +1,16 @@
-"""The process that reads one file and ends: `python -m wardkeep.privacy.documents.reading_process MEMORY CPU`.
+"""The process that reads one file and ends: `python -m wardkeep.privacy.documents.reading_process MEMORY CPU TIME`.
 
 The file comes on standard input, one JSON object leaves on standard output: `text`, `pages`, `unread`, or `error`.
 Memory, processor time, open files and what it may write are bounded before the first byte is read, so that a file that
 breaks a parser breaks this process and nothing else.
 """
 
-import json
 import resource
+import signal
 import sys
 from typing import Final
+
+import msgspec
 
 from wardkeep.privacy.documents.extract import NotReadableError, extract
 
@@ -17,7 +19,8 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 
 def main() -> None:
     """Read, answer, end."""
-    memory, seconds = int(sys.argv[1]), int(sys.argv[2])
+    memory, seconds, wall = (int(each) for each in sys.argv[1:4])
+    signal.alarm(wall + 1)  # also when nobody is left who would end it
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -30,7 +33,7 @@ def main() -> None:
         answer = {"error": str(error)}
     except MemoryError:
         answer = {"error": "too_large"}
-    sys.stdout.write(json.dumps(answer))
+    sys.stdout.buffer.write(msgspec.json.encode(answer))
 
 
 if __name__ == "__main__":
