@@ -71,6 +71,7 @@ from wardkeep.web.serving import Server, make_server
 
 _TEND_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 5.0
+_COUNT_SECONDS: Final = 30.0
 _RESPAWN_SECONDS: Final = 0.5
 
 
@@ -461,9 +462,12 @@ class _Instance:
         self.desk.sequencer.last_use.note(name, self.clock().wall_us)
 
     async def _count_activity(self, activity: Activity) -> None:
-        """Count what was already there, so that the first visitor does not wait for it."""
-        with contextlib.suppress(LedgerError):
-            await activity.follow()
+        """Count what is there and what comes, so that no visitor waits for it or sees an old count."""
+        while not self.stopping.is_set():
+            with contextlib.suppress(LedgerError):
+                await activity.follow()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _COUNT_SECONDS)
 
     def _sent(self) -> int:
         """Return how many requests all processes of this instance have sent upstream, those that ended included."""

@@ -58,6 +58,7 @@ class Activity:
 
     ledger: Followed
     seen: int | None = None
+    size: int = 0
     since: str | None = None
     hours: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -65,7 +66,7 @@ class Activity:
     async def follow(self, *, most: int = MOST_BEHIND) -> None:
         """Count what was added, at most so many entries. Raises LedgerUnavailable."""
         async with self._turn:
-            size = (await self.ledger.head()).size
+            size = self.size = (await self.ledger.head()).size
             at = max(0, size - MOST_BEHIND) if self.seen is None else self.seen
             stop = min(size, at + most)
             while at < stop:
@@ -77,6 +78,11 @@ class Activity:
                 at += len(rows)
                 self.seen = at
             self._forget()
+
+    @property
+    def behind(self) -> int:
+        """How many entries the ledger had, when it was last looked at, that are not counted yet."""
+        return self.size - (self.seen or 0)
 
     def _count(self, leaf: bytes) -> None:
         try:

@@ -5,10 +5,11 @@ that was looked through is durable before anything is shown, and what was looked
 goes through at most `MOST_LOOKED_AT` entries, newest first, and says where the next one begins.
 """
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -166,8 +167,9 @@ async def _days_entries(ledger: Explored, day: date, zone: str, size: int) -> tu
         return low
 
     start = await first_from(day)
-    following = date.fromordinal(day.toordinal() + 1)
-    return max(0, start - _SLACK), min(size, await first_from(following) + _SLACK)
+    if day == date.max:
+        return max(0, start - _SLACK), size  # no day follows the calendar's last
+    return max(0, start - _SLACK), min(size, await first_from(day + timedelta(days=1)) + _SLACK)
 
 
 # ---- one entry and what belongs to it --------------------------------------------------------------------------------
@@ -292,7 +294,8 @@ async def prove(ledger: Explored, index: int) -> Proof:
         )
     rows = await ledger.leaves(0, head.size)
     header = rows[index][0]
-    path = inclusion_proof([leaf for _, leaf in rows], index)
+    # In a thread: the tree of so many leaves takes longer than a call beside it may wait.
+    path = await asyncio.to_thread(inclusion_proof, [leaf for _, leaf in rows], index)
     problem = None
     try:
         stated = checkpoint.verify(head.note, ledger.verifier_key)

@@ -181,6 +181,7 @@ async def _activity(visit: Visit, days: int) -> dict[str, Any] | None:
         "days": list(zip(found.days, calls, refused, strict=True)),
         "calls": sum(calls),
         "refused": sum(refused),
+        "behind": activity.behind,
         "chart": columns(found.days, calls, refused),
         "since": None if activity.since is None else local(activity.since, zone_of(visit)),
         "by": [
