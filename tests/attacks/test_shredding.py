@@ -33,6 +33,7 @@ from wardkeep.gateway.limits import Limits
 from wardkeep.gateway.record import Admission, Recorder
 from wardkeep.gateway.subjects import SubjectCache
 from wardkeep.model.reasons import Reason
+from wardkeep.storage.errors import StoreUnavailable
 
 CANARY = b"canary-7f31 was seen for a fracture"
 OTHER = b"another patient altogether"
@@ -198,6 +199,37 @@ async def test_after_a_shred_the_subject_may_come_again_under_a_new_key(tmp_path
         assert await instance.entries.content(entry.header, entry.payload) == b"a new record"
         house.cache.follow(instance.control.registry)
         assert house.key_of("mrn-1").under.new is None  # followed once, not forgotten again
+
+
+async def test_a_key_that_cannot_be_kept_turns_away_only_what_is_sealed_under_it(tmp_path, ring):
+    async with running(tmp_path, ring) as instance:
+        await found(instance)
+        house = House(instance, ring)
+        await house.write("mrn-1", CANARY)
+        known, new = house.key_of("mrn-1"), house.key_of("mrn-2")
+
+        class Full:
+            """The table of keys on a disk that takes no more; what is there is read."""
+
+            def __getattr__(self, name):
+                return getattr(file, name)
+
+            def put(self, rows, shelves=()):
+                raise StoreUnavailable("the disk is full")
+
+        file, house.subjects._file = house.subjects._file, Full()
+        drafts = [
+            house.recorder._draft("response", house.recorder.new_id(), {"subject": each.tag.hex()}, b"x", each.key)
+            for each in (new, known)
+        ]
+        outcomes = await house.sequencer.append_each(
+            [Wanted([drafts[0]], None, new.under), Wanted([drafts[1]], None, known.under)]
+        )
+        assert isinstance(outcomes[0], LedgerUnavailable)
+        assert isinstance(outcomes[1], list)
+        assert (await instance.ledger.read(outcomes[1][0])).payload == drafts[1].payload
+        house.subjects._file = file
+        assert isinstance(await house.write("mrn-2", OTHER, key_of=new), list)
 
 
 async def test_what_is_inside_retention_is_refused_and_calls_go_on(tmp_path, ring):

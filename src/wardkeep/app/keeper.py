@@ -36,6 +36,7 @@ from wardkeep.audit.errors import (
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.control import Control
+from wardkeep.crypto.errors import UnknownKey
 from wardkeep.crypto.keys import DataKeys, dump_data_keys
 from wardkeep.crypto.subject import tag_of
 from wardkeep.gateway.limits import Limits
@@ -69,12 +70,20 @@ class LocalSequencer:
             LedgerUnavailable: nothing of it is acknowledged.
         """
         now = self.clock()
-        refused = [self._closed(each) or self._admitted(each, now) for each in wanted]
+        refused: list[LedgerError | RefusalError | None] = [
+            self._closed(each) or self._admitted(each, now) for each in wanted
+        ]
         admitted = [each for each, error in zip(wanted, refused, strict=True) if error is None]
-        new = [each.under.new for each in admitted if each.under is not None and each.under.new is not None]
         try:
-            if new:
-                await self.subjects.keep(new)
+            if any(_brings_key(each) for each in admitted):
+                failed = await self._kept(admitted)
+                for at, each in enumerate(wanted):
+                    # A shred may have begun while this waited.
+                    error = failed if _brings_key(each) else None
+                    if refused[at] is None and (error := error or self._closed(each)) is not None:
+                        refused[at] = error
+                        self._release(each, is_durable=False)
+                admitted = [each for each, error in zip(wanted, refused, strict=True) if error is None]
             done = await self.ledger.append_each([each.drafts for each in admitted]) if admitted else []
         except BaseException:
             for each in admitted:
@@ -94,6 +103,17 @@ class LocalSequencer:
                 self._release(each, is_durable=True)
                 outcomes.append([receipt.index for receipt in receipts])
         return outcomes
+
+    async def _kept(self, admitted: Sequence[Wanted]) -> LedgerUnavailable | None:
+        """Keep what new keys these bring; return why they are not kept. What brings none does not depend on it."""
+        new = [each.under.new for each in admitted if each.under is not None and each.under.new is not None]
+        try:
+            await self.subjects.keep(new)
+        except UnknownKey:
+            return None  # which of them were destroyed meanwhile is known by name; the others are kept
+        except LedgerUnavailable as error:
+            return error
+        return None
 
     def _closed(self, wanted: Wanted) -> LedgerError | None:
         """Return why nothing is taken about a subject that is being shredded, or under a key that was destroyed."""
@@ -202,6 +222,11 @@ class KeeperDesk:
         owner = self.joined.pop(connection, None)
         if owner is not None:
             await self.sequencer.close_all_of(owner)
+
+
+def _brings_key(wanted: Wanted) -> bool:
+    """Whether its drafts are sealed under a key that has to be kept before them."""
+    return wanted.under is not None and wanted.under.new is not None
 
 
 def _failed(error: LedgerError | RefusalError) -> Failed:

@@ -89,7 +89,7 @@ class SubjectKeys:
         self._is_closed = False
         # Both are only added to and asked by the keeper: which subjects are closed now, which keys are gone for good.
         self.closed: set[bytes] = set()
-        self.destroyed: set[str] = set()
+        self.destroyed: set[str] = set(file.destroyed())
         self._thread = Thread(target=self._run, name="wardkeep-subjects", daemon=True)
         self._thread.start()
 
@@ -100,8 +100,15 @@ class SubjectKeys:
         return self._healthy and (since is None or time.monotonic() - since < DEADLINE_SECONDS)
 
     async def keep(self, new: Sequence[NewSubjectKey]) -> None:
-        """Make keys durable before anything sealed under them is. Raises LedgerUnavailable."""
+        """Make keys durable before anything sealed under them is. One that was destroyed is not kept again.
+
+        Raises:
+            UnknownKey: one of them was destroyed, if only while this waited; all others are kept.
+            LedgerUnavailable: not known to be kept.
+        """
         await self._ask(None, new=new)
+        if any(key.name in self.destroyed for key in new):
+            raise UnknownKey("a key of these was destroyed with its subject")
 
     async def find(self, name: str) -> SubjectKey:
         """Return the key of that name.
@@ -264,6 +271,9 @@ class SubjectKeys:
     def _destroy(self, shred: str, tag: bytes, at: str) -> Tombstone:
         done = [stone for stone in self._file.tombstones() if stone.shred == shred]
         if done:
+            if read_seal(self._seal_path, self._keyring) != self._state.seal:
+                # It was committed, and what follows failed: the old seal stands until this is done.
+                self._retire()
             return done[0]
         tenant = self._keyring.tenant
         old, shelf = self._state.seal, tag[0]
@@ -294,10 +304,14 @@ class SubjectKeys:
             self._state = _State(_current(read_seal(self._seal_path, self._keyring), self._file.seal_number() or 0))
             raise
         self._state = _State(following, shelves)
-        self._file.empty_log()
-        self._keep_seal(following)
-        forget_keys()
+        self._retire()
         return stone
+
+    def _retire(self) -> None:
+        """Leave nothing of what a shred replaced: neither in the write-ahead log nor in the seal's file nor here."""
+        self._file.empty_log()
+        self._keep_seal(self._state.seal)
+        forget_keys()
 
     def _keep_seal(self, seal: SubjectSeal) -> None:
         replace_secret(self._seal_path, keep_seal(self._keyring, seal))

@@ -28,6 +28,9 @@ CREATE TABLE tombstones(
 ) WITHOUT ROWID;
 """
 
+# Beside the schema, so that a file from before it was kept gets it too.
+_DESTROYED: Final = "CREATE TABLE IF NOT EXISTS destroyed(name TEXT PRIMARY KEY) WITHOUT ROWID"
+
 KeyRow: TypeAlias = tuple[str, bytes, int, int, bytes]
 """(name, tag, period, resolved, wrapped), a row of `keys`."""
 
@@ -68,6 +71,7 @@ class SubjectsFile:
             )
             with translated():
                 self._connection.pragma("secure_delete", 1)
+                self._connection.execute(_DESTROYED)
         except BaseException:
             self._release()
             raise
@@ -89,10 +93,17 @@ class SubjectsFile:
             return dict(self._connection.execute("SELECT number, wrapped FROM shelves"))
 
     def put(self, rows: Iterable[KeyRow], shelves: Iterable[tuple[int, bytes]] = ()) -> None:
-        """Store keys, all or none; a name that is there keeps what it has."""
+        """Store keys, all or none; a name that is there keeps what it has, and one that was destroyed stays so."""
         with translated(), transaction(self._connection):
             self._connection.executemany("INSERT INTO shelves VALUES(?,?)", shelves)
-            self._connection.executemany("INSERT OR IGNORE INTO keys VALUES(?,?,?,?,?)", rows)
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO keys SELECT ?1,?2,?3,?4,?5 WHERE ?1 NOT IN (SELECT name FROM destroyed)", rows
+            )
+
+    def destroyed(self) -> list[str]:
+        """Return the names of all keys that were destroyed."""
+        with translated():
+            return [name for (name,) in self._connection.execute("SELECT name FROM destroyed")]
 
     def find(self, name: str) -> bytes | None:
         """Return a wrapped key by its name."""
@@ -123,6 +134,9 @@ class SubjectsFile:
         """Carry out a shred in one transaction; durable when it returns."""
         stone = reseal.tombstone
         with translated(), transaction(self._connection):
+            self._connection.execute(
+                "INSERT OR IGNORE INTO destroyed SELECT name FROM keys WHERE tag = ?", (reseal.tag,)
+            )
             self._connection.execute("DELETE FROM keys WHERE tag = ?", (reseal.tag,))
             self._connection.executemany("UPDATE keys SET wrapped = ? WHERE name = ?", reseal.keys)
             self._connection.executemany(

@@ -10,7 +10,7 @@ from wardkeep.audit.subjects import Held, open_subjects, read_subject_key
 from wardkeep.crypto.errors import KeyUnavailable, UnknownKey
 from wardkeep.crypto.keys import create_key_file, create_keyring, data_keys, keep_seal, open_keyring, open_seal
 from wardkeep.crypto.subject import draw_key, new_seal
-from wardkeep.storage.errors import StoreInUse
+from wardkeep.storage.errors import StoreInUse, StoreUnavailable
 from wardkeep.storage.files import replace_secret
 from wardkeep.storage.subjects_sqlite import SubjectsFile
 
@@ -130,6 +130,66 @@ async def test_a_table_that_belongs_to_another_seal_is_not_taken(tmp_path, ring)
     (tmp_path / "subjects.seal").unlink()
     with pytest.raises(KeyUnavailable):
         open_subjects(tmp_path / "subjects.db", tmp_path / "subjects.seal", ring, data_keys(ring))
+
+
+async def test_a_shred_is_not_called_done_before_the_old_seal_is_gone(tmp_path, ring):
+    """The disk fails after the commit; asked again, the old seal goes before anybody hears that it is done."""
+    doomed = key_of(7)
+    seal, copy = tmp_path / "subjects.seal", tmp_path / "older.db"
+    async with desk(tmp_path, ring) as subjects:
+        await subjects.keep([doomed])
+    shutil.copyfile(tmp_path / "subjects.db", copy)
+    held = data_keys(ring)
+    async with desk(tmp_path, ring) as subjects:
+
+        class Full:
+            """The file, on a disk that does not take the cut of the write-ahead log."""
+
+            def __getattr__(self, name):
+                return getattr(file, name)
+
+            def empty_log(self):
+                raise StoreUnavailable("the disk is full")
+
+        file, subjects._file = subjects._file, Full()
+        with pytest.raises(LedgerUnavailable):
+            await subjects.destroy("s1", bytes((7,)) * 16, AT)
+        assert read_subject_key(copy, seal, ring, held, doomed.name)  # what stands until it is finished
+        with pytest.raises(LedgerUnavailable):
+            await subjects.destroy("s1", bytes((7,)) * 16, AT)
+        subjects._file = file
+        assert (await subjects.destroy("s1", bytes((7,)) * 16, AT)).keys == 1
+        assert open_seal(ring, seal.read_bytes()).following is None
+        with pytest.raises(KeyUnavailable):
+            read_subject_key(copy, seal, ring, held, doomed.name)
+
+
+async def test_a_destroyed_key_is_not_kept_again_nor_after_a_restart(tmp_path, ring):
+    doomed, fresh, other = key_of(7), key_of(7), key_of(8)
+    async with desk(tmp_path, ring) as subjects:
+        await subjects.keep([doomed])
+        await subjects.destroy("s1", bytes((7,)) * 16, AT)
+        with pytest.raises(UnknownKey):
+            await subjects.keep([doomed, other])
+        assert await subjects.find(other.name)
+    async with desk(tmp_path, ring) as subjects:
+        with pytest.raises(UnknownKey):
+            await subjects.keep([doomed, fresh])
+        with pytest.raises(UnknownKey):
+            await subjects.find(doomed.name)
+        assert await subjects.find(fresh.name)
+        # asked after the shred began, and before it was carried out
+        late = key_of(8)
+        outcomes = await asyncio.gather(
+            subjects.keep([late]),
+            subjects.destroy("s2", bytes((8,)) * 16, AT),
+            subjects.keep([late]),
+            return_exceptions=True,
+        )
+        assert outcomes[1].keys == 2
+        assert isinstance(outcomes[2], UnknownKey)
+        with pytest.raises(UnknownKey):
+            await subjects.find(late.name)
 
 
 async def test_one_process_at_a_time(tmp_path, ring):
