@@ -25,7 +25,7 @@ from wardkeep.audit.subjects import open_subjects, read_subject_key
 from wardkeep.audit.verify import verify
 from wardkeep.compliance import custody
 from wardkeep.compliance.entries import EntryMaker, peek
-from wardkeep.compliance.errors import EntryShredded, EntryUnopenable, NotAllowed
+from wardkeep.compliance.errors import EntryKeyMissing, EntryShredded, EntryUnopenable, NotAllowed
 from wardkeep.compliance.two_people import HOST
 from wardkeep.crypto.errors import CryptoError
 from wardkeep.crypto.keys import data_keys
@@ -271,6 +271,24 @@ async def test_a_decision_that_a_crash_left_undone_is_carried_out_at_the_next_st
             await instance.entries.content(entry.header, entry.payload)
         told = [orjson.loads(header) for header in await instance.headers() if b'"type":"shred"' in header]
         assert [(each["subject"], each["detail"]["keys"]) for each in told] == [(tag, 1)]
+
+
+async def test_a_key_that_was_not_restored_is_not_called_destroyed(tmp_path, ring):
+    async with running(tmp_path, ring) as instance:
+        await found(instance)
+        house = House(instance, ring)
+        shredded = (await house.write("mrn-1", CANARY))[0]
+        kept = (await house.write("mrn-2", OTHER))[0]
+        await house.shred("s-1", "mrn-1")
+    for name in ("subjects.db", "subjects.db-wal", "subjects.db-shm", "subjects.seal"):
+        (tmp_path / name).unlink(missing_ok=True)  # as restored without the seal
+    async with running(tmp_path, ring) as instance:
+        await instance.shredder.finish()
+        for index, expected in ((shredded, EntryShredded), (kept, EntryKeyMissing)):
+            entry = await instance.ledger.read(index)
+            with pytest.raises(EntryUnopenable) as caught:
+                await instance.entries.content(entry.header, entry.payload)
+            assert caught.type is expected
 
 
 async def test_two_ways_to_name_a_subject_and_nothing_else(tmp_path, ring):

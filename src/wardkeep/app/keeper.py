@@ -36,7 +36,7 @@ from wardkeep.audit.errors import (
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.control import Control
-from wardkeep.crypto.errors import UnknownKey
+from wardkeep.crypto.errors import KeyDestroyed
 from wardkeep.crypto.keys import DataKeys, dump_data_keys
 from wardkeep.crypto.subject import tag_of
 from wardkeep.gateway.limits import Limits
@@ -78,11 +78,11 @@ class LocalSequencer:
             if any(_brings_key(each) for each in admitted):
                 failed = await self._kept(admitted)
                 for at, each in enumerate(wanted):
-                    # A shred may have begun while this waited.
-                    error = failed if _brings_key(each) else None
-                    if refused[at] is None and (error := error or self._closed(each)) is not None:
-                        refused[at] = error
-                        self._release(each, is_durable=False)
+                    if refused[at] is None:
+                        # A shred may have begun while this waited.
+                        refused[at] = (failed if _brings_key(each) else None) or self._closed(each)
+                        if refused[at] is not None:
+                            self._release(each, is_durable=False)
                 admitted = [each for each, error in zip(wanted, refused, strict=True) if error is None]
             done = await self.ledger.append_each([each.drafts for each in admitted]) if admitted else []
         except BaseException:
@@ -109,7 +109,7 @@ class LocalSequencer:
         new = [each.under.new for each in admitted if each.under is not None and each.under.new is not None]
         try:
             await self.subjects.keep(new)
-        except UnknownKey:
+        except KeyDestroyed:
             return None  # which of them were destroyed meanwhile is known by name; the others are kept
         except LedgerUnavailable as error:
             return error

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Final, TypeVar
 
 from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
-from wardkeep.crypto.errors import KeyUnavailable, UnknownKey
+from wardkeep.crypto.errors import KeyDestroyed, KeyUnavailable, UnknownKey
 from wardkeep.crypto.keys import DataKeys, Keyring, keep_seal, open_seal
 from wardkeep.crypto.mac import forget_keys
 from wardkeep.crypto.subject import (
@@ -103,18 +103,19 @@ class SubjectKeys:
         """Make keys durable before anything sealed under them is. One that was destroyed is not kept again.
 
         Raises:
-            UnknownKey: one of them was destroyed, if only while this waited; all others are kept.
+            KeyDestroyed: one of them was destroyed, if only while this waited; all others are kept.
             LedgerUnavailable: not known to be kept.
         """
         await self._ask(None, new=new)
         if any(key.name in self.destroyed for key in new):
-            raise UnknownKey("a key of these was destroyed with its subject")
+            raise KeyDestroyed("a key of these was destroyed with its subject")
 
     async def find(self, name: str) -> SubjectKey:
         """Return the key of that name.
 
         Raises:
-            UnknownKey: there is none, or it was destroyed.
+            KeyDestroyed: it was destroyed with its subject.
+            UnknownKey: there is none, as after a restore without a seal.
             LedgerUnavailable: the file cannot be read.
         """
         return await self._ask(lambda: self._found(name))
@@ -254,7 +255,10 @@ class SubjectKeys:
         wrapped = self._file.find(name)
         shelf = self._shelf(tag_of(name)[0])
         if wrapped is None or shelf is None:
-            raise UnknownKey("the key of this record is not kept: its subject was shredded")
+            tag = tag_of(name)
+            if name in self.destroyed or any(stone.tag == tag for stone in self._file.tombstones()):
+                raise KeyDestroyed("the key of this record was destroyed: its subject was shredded")
+            raise UnknownKey("the key of this record is not here: it was not restored, or never kept")
         material = unwrap_subject(shelf, self._keyring.tenant, name, wrapped)
         return derive_key(self._keys.epoch_key_for(epoch_of(name)), name, material)
 
@@ -352,7 +356,7 @@ def read_subject_key(path: Path, seal_path: Path, keyring: Keyring, keys: DataKe
     finally:
         file.close()
     if shelf is None or wrapped is None:
-        raise UnknownKey("the key of this record is not kept: its subject was shredded")
+        raise UnknownKey("the key of this record is not in these files: destroyed, or never there")
     opened = unwrap_shelf(seal.key, keyring.tenant, seal.number, tag_of(name)[0], shelf)
     material = unwrap_subject(opened, keyring.tenant, name, wrapped)
     return derive_key(keys.epoch_key_for(epoch_of(name)), name, material)

@@ -17,7 +17,7 @@ from wardkeep.app.home import OpenHome, open_home
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import print_json, print_lines
 from wardkeep.compliance.backups import Restored, unpack
-from wardkeep.compliance.errors import EntryShredded, EntryUnopenable
+from wardkeep.compliance.errors import EntryKeyMissing, EntryShredded, EntryUnopenable
 from wardkeep.compliance.two_people import HOST
 from wardkeep.crypto.errors import KeyUnavailable
 from wardkeep.crypto.keys import RootKey, load_key_file, passphrase_root, read_parameters
@@ -26,10 +26,10 @@ from wardkeep.settings import clock, load
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many payloads open, how many were shredded, and how many have no key here."""
+    """How many payloads open, how many have no key here (shredded, or not restored), and how many are damaged."""
 
     opened: int = 0
-    shredded: int = 0
+    without_key: int = 0
     unopenable: int = 0
 
 
@@ -100,8 +100,8 @@ async def _count(opened: OpenHome) -> Counts:
             continue
         try:
             await opened.entries.content(entry.header, entry.payload)
-        except EntryShredded:
-            counts = replace(counts, shredded=counts.shredded + 1)
+        except (EntryShredded, EntryKeyMissing):
+            counts = replace(counts, without_key=counts.without_key + 1)
         except EntryUnopenable:
             counts = replace(counts, unopenable=counts.unopenable + 1)
         else:
@@ -112,7 +112,7 @@ async def _count(opened: OpenHome) -> Counts:
 def _tell(home: Path, found: Restored, told: int, counts: Counts | None, *, json: bool) -> None:
     if json:
         shown = None if counts is None else {
-            "opened": counts.opened, "without_key": counts.shredded, "unopenable": counts.unopenable,
+            "opened": counts.opened, "without_key": counts.without_key, "unopenable": counts.unopenable,
         }  # fmt: skip
         print_json(
             {
@@ -131,5 +131,7 @@ def _tell(home: Path, found: Restored, told: int, counts: Counts | None, *, json
     if found.subject_keys is None:
         print_lines("No seal was given: what calls said stays sealed.")
     if counts is not None:
-        print_lines(f"{counts.opened} payloads open, {counts.shredded} have no key, {counts.unopenable} are damaged.")
+        print_lines(
+            f"{counts.opened} payloads open, {counts.without_key} have no key, {counts.unopenable} are damaged."
+        )
     print_lines(f"Next: wardkeep doctor --home {home}, then wardkeep serve --home {home}")

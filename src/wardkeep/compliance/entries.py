@@ -19,9 +19,9 @@ from wardkeep.audit.entry import (
     encode_body,
     timestamp,
 )
-from wardkeep.compliance.errors import EntryShredded, EntryUnopenable
+from wardkeep.compliance.errors import EntryKeyMissing, EntryShredded, EntryUnopenable
 from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
-from wardkeep.crypto.errors import CryptoError, UnknownKey
+from wardkeep.crypto.errors import CryptoError, KeyDestroyed, UnknownKey
 from wardkeep.crypto.mac import sha256
 from wardkeep.crypto.subject import is_subject_key
 from wardkeep.model.instant import Instant, uuid7
@@ -100,6 +100,7 @@ class EntryMaker:
 
         Raises:
             EntryShredded: its subject's key was destroyed.
+            EntryKeyMissing: its subject's key is not here, as after a restore without a seal.
             EntryUnopenable: as `opened`.
             LedgerUnavailable: the subject keys cannot be read now.
         """
@@ -108,8 +109,10 @@ class EntryMaker:
             return self.opened(header, payload)
         try:
             key = await self.find_key(named.key)
-        except UnknownKey as error:
+        except KeyDestroyed as error:
             raise EntryShredded("the key of this entry's subject was destroyed") from error
+        except UnknownKey as error:
+            raise EntryKeyMissing("the key of this entry's subject is not here: it was not restored") from error
         return self._opened(key, named, payload)
 
     def _opened(self, keys: EpochKeys, named: "Peeked", payload: bytes) -> bytes:

@@ -7,6 +7,7 @@
      +- BackupUnusable    the operator takes another backup, or brings the seal or root that belongs to it
      +- EntryUnopenable   the operator finds the epoch key, or a security officer runs `wardkeep verify` on a copy
      |   +- EntryShredded   nobody: the subject's key was destroyed, by two people and on record
+     |   +- EntryKeyMissing the operator restores with the seal that belongs to the backup
 
 No sentence here repeats free text that a caller sent: ids are shown only after they matched the id grammar.
 """
@@ -51,3 +52,7 @@ class BackupUnusable(ComplianceError):  # noqa: N818
 
 class EntryShredded(EntryUnopenable):
     """A sealed payload whose subject's key was destroyed: `wardkeep shred list` says when, by whom and why."""
+
+
+class EntryKeyMissing(EntryUnopenable):
+    """A sealed payload whose subject's key is not here, not destroyed either: not restored without a seal."""

@@ -26,7 +26,11 @@ class KeyUnavailable(CryptoError):  # noqa: N818
 
 
 class UnknownKey(CryptoError):  # noqa: N818
-    """No key with this id is held by this process; the caller asks the keeper, or the record was shredded."""
+    """No key with this id is held by this process; the caller asks the keeper, or the key was not restored."""
+
+
+class KeyDestroyed(UnknownKey):
+    """The key was destroyed with its subject; nothing brings it back."""
 
 
 class RecordTampered(CryptoError):  # noqa: N818

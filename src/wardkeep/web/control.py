@@ -23,7 +23,7 @@ from wardkeep.compliance import deployments, people, two_people, vendors
 from wardkeep.compliance import forms as form
 from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control
-from wardkeep.compliance.errors import EntryShredded, EntryUnopenable, NotAllowed
+from wardkeep.compliance.errors import EntryKeyMissing, EntryShredded, EntryUnopenable, NotAllowed
 from wardkeep.compliance.exporting import Exporter
 from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.forecast import what_breaks_on
@@ -157,7 +157,18 @@ class ControlFace:
                 "Try again; the operator looks at the disk of search.db, which may be deleted: it is made anew.",
                 None,
             )
-        except EntryShredded:
+        except EntryUnopenable as error:
+            return _unopenable(error)
+        except Exception as error:  # noqa: BLE001 - the HTTP edge: nothing of the request may reach a caller or a log
+            # A traceback may quote the request, so only the kind of failure is logged.
+            _LOG.error("control request failed: %s", type(error).__name__)
+            return _refusal(Reason.INTERNAL)
+
+
+def _unopenable(error: EntryUnopenable) -> tuple[int, object]:
+    """Return why the content of an entry is not shown."""
+    match error:
+        case EntryShredded():
             return 410, _error(
                 "entry_shredded",
                 "The content of this entry was destroyed with its subject's key.",
@@ -165,7 +176,15 @@ class ControlFace:
                 "`wardkeep shred list` shows when it was decided, by whom, and in which ledger entry.",
                 None,
             )
-        except EntryUnopenable:
+        case EntryKeyMissing():
+            return 409, _error(
+                "entry_key_missing",
+                "The key of this entry's subject is not here.",
+                "Nobody destroyed it: it was not restored, as when a backup is restored without its seal.",
+                "The operator restores the backup again with `--seal`, naming the seal that was made with it.",
+                None,
+            )
+        case _:
             return 409, _error(
                 "entry_unopenable",
                 "The sealed content of this entry does not open.",
@@ -173,10 +192,6 @@ class ControlFace:
                 "The operator runs `wardkeep verify` on the ledger and checks that keys.json is complete.",
                 None,
             )
-        except Exception as error:  # noqa: BLE001 - the HTTP edge: nothing of the request may reach a caller or a log
-            # A traceback may quote the request, so only the kind of failure is logged.
-            _LOG.error("control request failed: %s", type(error).__name__)
-            return _refusal(Reason.INTERNAL)
 
 
 def control_app(
