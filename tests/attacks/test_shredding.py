@@ -7,6 +7,7 @@ older table everything opens, so it must be destroyed with the shred (`docs/keys
 
 import asyncio
 import shutil
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,8 @@ from tests.unit.compliance.organisation import PRIVACY, SECURITY
 from tests.unit.compliance.test_custody import OF_AGE
 
 from wardkeep.app.gathering import Wanted
-from wardkeep.app.keeper import LocalSequencer
+from wardkeep.app.keeper import KeeperDesk, LocalSequencer
+from wardkeep.app.worker import KeeperLink
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
 from wardkeep.audit.subjects import open_subjects, read_subject_key
 from wardkeep.audit.verify import verify
@@ -34,6 +36,7 @@ from wardkeep.gateway.record import Admission, Recorder
 from wardkeep.gateway.subjects import SubjectCache
 from wardkeep.model.reasons import Reason
 from wardkeep.storage.errors import StoreUnavailable
+from wardkeep.transport.unix import FrameClient, FrameServer
 
 CANARY = b"canary-7f31 was seen for a fracture"
 OTHER = b"another patient altogether"
@@ -230,6 +233,110 @@ async def test_a_key_that_cannot_be_kept_turns_away_only_what_is_sealed_under_it
         assert (await instance.ledger.read(outcomes[1][0])).payload == drafts[1].payload
         house.subjects._file = file
         assert isinstance(await house.write("mrn-2", OTHER, key_of=new), list)
+
+
+@asynccontextmanager
+async def two_workers(house, tmp_path, patience_seconds=60.0):
+    """Two workers on the keeper's socket, each with keys of its own."""
+    desk = KeeperDesk(
+        sequencer=house.sequencer,
+        control=house.instance.control,
+        keys=house.cache.keys,
+        last_wall_us=0,
+        patience_seconds=patience_seconds,
+    )
+    left = []
+
+    def on_left(connection):
+        left.append(asyncio.ensure_future(desk.leave(connection)))
+
+    frames = FrameServer(tmp_path / "keeper.sock", desk.answer, on_failed=pytest.fail, on_left=on_left)
+    house.subjects.on_destroy(lambda tag: desk.have_forgotten(tag, frames))
+    await frames.start()
+    clients, workers = [], []
+    for number in range(2):
+        clients.append(FrameClient(tmp_path / "keeper.sock"))
+        link = KeeperLink(clients[-1], f"worker-{number}")
+        await clients[-1].connect()
+        await link.join()
+        workers.append((link, SubjectCache(keys=house.cache.keys)))
+    try:
+        yield workers
+    finally:
+        for client in clients:
+            await client.close()
+        await frames.close()
+        await asyncio.gather(*left)
+
+
+async def written(house, link, cache, text):
+    """Write a request as a worker does: stale facts are gathered again, and the record is sealed anew."""
+    admission = Admission(key="k", calls_per_minute=10_000, calls_at_once=10_000)
+    while True:
+        key_of = cache.key_for(
+            cache.subject_tag("mrn-1"), replace(house.instance.clock(), wall_us=LONG_AGO), is_resolved=True
+        )
+        draft = house.recorder._draft(
+            "request", house.recorder.new_id(), {"subject": key_of.tag.hex()}, text, key_of.key
+        )
+        (outcome,) = await link.append_each([Wanted([draft], admission, key_of.under)])
+        if isinstance(outcome, StaleFacts):
+            await link.refresh()
+            continue
+        assert not isinstance(outcome, Exception)
+        key_of.settle()
+        return outcome[0]
+
+
+async def test_a_subject_is_shredded_while_two_workers_go_on_and_nothing_new_is_lost(tmp_path, ring):
+    async with running(tmp_path, ring) as instance:
+        await found(instance)
+        house = House(instance, ring)
+        async with two_workers(house, tmp_path) as workers:
+            for link, cache in workers:
+                link.on_forget(cache.forget)  # nothing else tells them here: the message alone
+            old = [await written(house, link, cache, CANARY) for link, cache in workers]
+            shredded = asyncio.Event()
+            new = []
+
+            async def go_on(link, cache):
+                rounds = 0
+                while not shredded.is_set() or rounds < 5:
+                    began_after = shredded.is_set()
+                    index = await written(house, link, cache, b"during or after")
+                    rounds += began_after
+                    (new if began_after else during).append(index)
+
+            during = []
+            calls = [asyncio.ensure_future(go_on(*each)) for each in workers]
+            done = await house.shred("s-1", "mrn-1")
+            assert done.keys == 2
+            shredded.set()
+            await asyncio.gather(*calls)
+        decided = done.ledger_index
+        assert len(new) >= 10
+        for index in old:
+            entry = await instance.ledger.read(index)
+            with pytest.raises(EntryShredded):
+                await instance.entries.content(entry.header, entry.payload)
+        for index in [*new, *(index for index in during if index > decided)]:
+            entry = await instance.ledger.read(index)
+            assert await instance.entries.content(entry.header, entry.payload) == b"during or after"
+
+
+async def test_a_worker_that_does_not_say_it_forgot_is_cut_off(tmp_path, ring):
+    async with running(tmp_path, ring) as instance:
+        await found(instance)
+        house = House(instance, ring)
+        async with two_workers(house, tmp_path, patience_seconds=1.0) as workers:
+            await written(house, *workers[0], CANARY)
+            deaf = FrameClient(tmp_path / "keeper.sock")
+            lost = asyncio.Event()
+            deaf.on_lost(lost.set)
+            await deaf.connect()
+            assert (await house.shred("s-1", "mrn-1")).keys == 1
+            await lost.wait()
+            assert await written(house, *workers[1], OTHER)
 
 
 async def test_what_is_inside_retention_is_refused_and_calls_go_on(tmp_path, ring):

@@ -16,6 +16,8 @@ from wardkeep.app.messages import (
     Appended,
     Durable,
     Failed,
+    Forget,
+    Forgot,
     Join,
     NewFacts,
     Noted,
@@ -44,6 +46,7 @@ from wardkeep.identity.last_use import LastUse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.registry import Registry
+from wardkeep.transport.unix import FrameServer
 from wardkeep.web.metrics import Counts
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -167,6 +170,9 @@ class KeeperDesk:
     reported: dict[str, Counts] = field(default_factory=dict)
     joined: dict[object, str] = field(default_factory=dict)
     arrival: asyncio.Event = field(default_factory=asyncio.Event)
+    forgetting: dict[int, dict[object, asyncio.Future[None]]] = field(default_factory=dict)
+    asked: int = 0
+    patience_seconds: float = 5.0
 
     async def answer(self, connection: object, payload: bytes) -> bytes:
         """Take one message and return the reply."""
@@ -188,6 +194,9 @@ class KeeperDesk:
                 return NewFacts(registry=_for_workers(self.control.registry))
             case Report(owner=owner, counts=counts):
                 self.reported[owner] = counts
+                return Noted()
+            case Forgot(number=number):
+                _say(self.forgetting.get(number, {}).get(connection))
                 return Noted()
 
     async def _append(self, message: Append) -> Appended:
@@ -213,15 +222,40 @@ class KeeperDesk:
         finally:
             ended.cancel()
 
+    async def have_forgotten(self, tag: bytes, frames: FrameServer) -> None:
+        """Have every worker forget a subject's keys. One that does not say so in time is cut off, and so replaced."""
+        self.asked = number = self.asked + 1
+        loop = asyncio.get_running_loop()
+        workers: dict[object, asyncio.Future[None]] = {each: loop.create_future() for each in frames.connections}
+        if not workers:
+            return
+        self.forgetting[number] = workers
+        try:
+            frames.push(_ENCODER.encode(Forget(number=number, tag=tag)))
+            await asyncio.wait(workers.values(), timeout=self.patience_seconds)
+            for each in list(frames.connections):
+                if each in workers and not workers[each].done():
+                    each.abort()
+        finally:
+            del self.forgetting[number]
+
     def facts_message(self) -> bytes:
         """Return what is pushed to workers when the registry changed."""
         return _ENCODER.encode(NewFacts(registry=_for_workers(self.control.registry)))
 
     async def leave(self, connection: object) -> None:
         """A worker's connection ended: close what it left open."""
+        for workers in self.forgetting.values():
+            _say(workers.get(connection))
         owner = self.joined.pop(connection, None)
         if owner is not None:
             await self.sequencer.close_all_of(owner)
+
+
+def _say(future: asyncio.Future[None] | None) -> None:
+    """Note that a worker has forgotten, or is gone."""
+    if future is not None and not future.done():
+        future.set_result(None)
 
 
 def _brings_key(wanted: Wanted) -> bool:

@@ -32,6 +32,12 @@ class Report(msgspec.Struct, tag="report", array_like=True, frozen=True):
     counts: dict[str, float]
 
 
+class Forgot(msgspec.Struct, tag="forgot", array_like=True, frozen=True):
+    """A worker has done what `Forget` of that number asked."""
+
+    number: int
+
+
 class Durable(msgspec.Struct, tag="durable", array_like=True, frozen=True):
     """The drafts of one append are durable at these indices."""
 
@@ -66,9 +72,16 @@ class NewFacts(msgspec.Struct, tag="facts", array_like=True, frozen=True):
     registry: Registry
 
 
+class Forget(msgspec.Struct, tag="forget", array_like=True, frozen=True):
+    """A subject's keys are about to be destroyed: nothing more is sealed under them. Pushed; answered by `Forgot`."""
+
+    number: int
+    tag: bytes
+
+
 class Noted(msgspec.Struct, tag="noted", array_like=True, frozen=True):
     """Nothing to say."""
 
 
-ToKeeper = Append | Join | Refresh | Report
-ToWorker = Appended | Welcome | NewFacts | Noted
+ToKeeper = Append | Join | Refresh | Report | Forgot
+ToWorker = Appended | Welcome | NewFacts | Forget | Noted

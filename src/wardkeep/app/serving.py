@@ -340,6 +340,7 @@ class _Instance:
             on_left=lambda connection: self._later(desk.leave(connection)),
         )
         self.home.control.on_change(lambda _: frames.push(desk.facts_message()))
+        self.home.subjects.on_destroy(lambda tag: desk.have_forgotten(tag, frames))
         return frames
 
     async def _console_road(self) -> Road:

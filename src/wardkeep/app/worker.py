@@ -1,5 +1,7 @@
 """A worker's side of the keeper's socket: the same exchange as in one process, and facts that follow."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -10,6 +12,8 @@ from wardkeep.app.messages import (
     Appended,
     Durable,
     Failed,
+    Forget,
+    Forgot,
     Join,
     NewFacts,
     Refresh,
@@ -37,11 +41,17 @@ class KeeperLink:
         self._owner = owner
         self._registry: Registry | None = None
         self._listeners: list[Callable[[Registry], None]] = []
+        self._forgetters: list[Callable[[Sequence[bytes]], None]] = []
+        self._saying: set[asyncio.Task[None]] = set()
         client.on_push(self._pushed)
 
     def on_registry(self, listener: Callable[[Registry], None]) -> None:
         """Call `listener` with each newer registry. It must not raise or block."""
         self._listeners.append(listener)
+
+    def on_forget(self, listener: Callable[[Sequence[bytes]], None]) -> None:
+        """Call `listener` with tags of subjects whose keys are to be forgotten. It must not raise or block."""
+        self._forgetters.append(listener)
 
     async def join(self) -> tuple[DataKeys, int]:
         """Introduce this worker; return its keys and the ledger's newest time."""
@@ -89,6 +99,16 @@ class KeeperLink:
         message = _DECODER.decode(payload)
         if isinstance(message, NewFacts):
             self._take(message.registry)
+        elif isinstance(message, Forget):
+            for listener in self._forgetters:
+                listener([message.tag])
+            task = asyncio.get_running_loop().create_task(self._say_forgot(message.number))
+            self._saying.add(task)
+            task.add_done_callback(self._saying.discard)
+
+    async def _say_forgot(self, number: int) -> None:
+        with contextlib.suppress(KeeperLost, KeeperFailed):
+            await self._call(Forgot(number=number))
 
     def _take(self, registry: Registry) -> None:
         """Keep the newer one: a push may overtake a reply."""

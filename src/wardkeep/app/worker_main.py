@@ -74,6 +74,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
         pool=pool,
     )
     link.on_registry(road.recorder.subjects.follow)
+    link.on_forget(road.recorder.subjects.forget)
     face = data_face(settings, road, clock, metrics)
     server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics, log), tls=tls_files(settings))
     settle_memory()

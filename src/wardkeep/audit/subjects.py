@@ -8,7 +8,7 @@ subject's keys gone; then the old seal is overwritten. `open_subjects` finishes 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -90,6 +90,7 @@ class SubjectKeys:
         # Both are only added to and asked by the keeper: which subjects are closed now, which keys are gone for good.
         self.closed: set[bytes] = set()
         self.destroyed: set[str] = set(file.destroyed())
+        self._listeners: list[Callable[[bytes], Awaitable[None]]] = []
         self._thread = Thread(target=self._run, name="wardkeep-subjects", daemon=True)
         self._thread.start()
 
@@ -98,6 +99,10 @@ class SubjectKeys:
         """Whether the last write succeeded and none hangs."""
         since = self._busy_since
         return self._healthy and (since is None or time.monotonic() - since < DEADLINE_SECONDS)
+
+    def on_destroy(self, listener: Callable[[bytes], Awaitable[None]]) -> None:
+        """Await `listener` with a tag before its keys are destroyed: whoever remembers them forgets. It must end."""
+        self._listeners.append(listener)
 
     async def keep(self, new: Sequence[NewSubjectKey]) -> None:
         """Make keys durable before anything sealed under them is. One that was destroyed is not kept again.
@@ -134,9 +139,13 @@ class SubjectKeys:
     async def destroy(self, shred: str, tag: bytes, at: str) -> Tombstone:
         """Destroy all keys of a subject and every way to them; return the tombstone. Idempotent by `shred`.
 
+        Every process has forgotten them by then.
+
         Raises:
             LedgerUnavailable: not known to be done; ask again.
         """
+        for listener in self._listeners:
+            await listener(tag)
         return await self._ask(lambda: self._destroy(shred, tag, at), within=_LONG_SECONDS)
 
     async def tombstones(self) -> list[Tombstone]:

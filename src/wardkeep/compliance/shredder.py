@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from wardkeep.audit.entry import timestamp
+from wardkeep.audit.errors import ControlNotApplied, LedgerTimeout
 from wardkeep.audit.ledger import Ledger
 from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.affected import affected_of
@@ -93,21 +94,30 @@ class Shredder:
 
         Raises:
             NotAllowed: `plan` refused; nothing was destroyed.
-            LedgerUnavailable: not decided, or decided and not known to be done: then it is finished at the next start.
+            LedgerUnavailable: not decided, or decided and not known to be done: then it is finished at the next start,
+                and nothing more is taken about the subject before, as that would be destroyed too.
         """
         tag = find_open(self.control.registry, shred).subject
         closed = bytes.fromhex(tag)
         self.subjects.closed.add(closed)
+        may_be_decided = False
         try:
             standing = await self.standing(tag)
-            index = await self.control.change(
-                by=by, action="shred.approve", reason=reason, plan=lambda registry: plan(registry, standing)
-            )
+            try:
+                index = await self.control.change(
+                    by=by, action="shred.approve", reason=reason, plan=lambda registry: plan(registry, standing)
+                )
+            except (LedgerTimeout, ControlNotApplied):
+                may_be_decided = True
+                raise
+            may_be_decided = True
             began = self.clock().mono_ns
             stone = await self.carry_out(self.control.registry.shreds[shred])
+            may_be_decided = False
             return Done(ledger_index=index, keys=stone.keys, seconds=(self.clock().mono_ns - began) / 1e9)
         finally:
-            self.subjects.closed.discard(closed)
+            if not may_be_decided:
+                self.subjects.closed.discard(closed)
 
     async def carry_out(self, shred: Shred) -> Tombstone:
         """Destroy the keys of an approved shred, and say so in the ledger. Idempotent. Raises LedgerUnavailable."""
