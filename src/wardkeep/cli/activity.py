@@ -38,7 +38,7 @@ def open_review(
     home: Home,
     review: Review,
     reason: Reason,
-    sample: Annotated[int, typer.Option(help="Entries drawn by chance that nobody chooses, at most 100.")] = 25,
+    sample: Annotated[int, typer.Option(help="Entries drawn by chance that nobody chooses, 10 to 100.")] = 25,
     due_days: Annotated[int, typer.Option(help="Days until it is overdue.")] = 7,
     volume: Annotated[int, typer.Option(help="Calls a day from which on a rise is unusual.")] = 20,
     times: Annotated[int, typer.Option(help="How many usual days a day must be.")] = 3,

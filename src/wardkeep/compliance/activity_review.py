@@ -27,7 +27,11 @@ from wardkeep.storage.search_sqlite import Busy, Criteria
 EVERY_DAYS: Final = 7
 DUE_DAYS: Final = 7
 MOST_ITEMS: Final = 200
+LEAST_SAMPLED: Final = 10
 MOST_SAMPLED: Final = 100
+# Beyond these a threshold finds nothing in a clinic's day, and a working day leaves no hours to be outside of.
+_MOST: Final = Thresholds(volume=1000, times=20, new_subjects=500, many_subjects=500)
+_LONGEST_DAY_HOURS: Final = 18
 _HISTORY: Final = timedelta(days=28)
 _DRAWS_EACH: Final = 200
 _SAMPLED: Final = ("request", "refusal", "read", "control", "session")
@@ -181,12 +185,16 @@ def find_review(registry: Registry, review: str) -> ActivityReview:
 
 
 def check_asked(sample: int, thresholds: Thresholds) -> None:
-    """Return when a review can be made like this. Raises NotAllowed."""
-    if not 0 <= sample <= MOST_SAMPLED:
-        raise invalid("sample", f"0 to {MOST_SAMPLED} entries")
-    least = min(thresholds.volume, thresholds.times, thresholds.new_subjects, thresholds.many_subjects)
-    if least < 1 or not 0 <= thresholds.first_hour < thresholds.last_hour <= 24:
-        raise invalid("thresholds", "1 or more, and hours of one day in order")
+    """Return when a review made like this can find something. Raises NotAllowed."""
+    if not LEAST_SAMPLED <= sample <= MOST_SAMPLED:
+        raise invalid("sample", f"{LEAST_SAMPLED} to {MOST_SAMPLED} entries")
+    for name in ("volume", "times", "new_subjects", "many_subjects"):
+        most = getattr(_MOST, name)
+        if not 1 <= getattr(thresholds, name) <= most:
+            raise invalid(f"threshold {name}", f"1 to {most}: beyond that nothing would be found")
+    first, last = thresholds.first_hour, thresholds.last_hour
+    if not 0 <= first < last <= 24 or last - first > _LONGEST_DAY_HOURS:
+        raise invalid("thresholds", f"hours of one day in order, at most {_LONGEST_DAY_HOURS} of them")
 
 
 async def _sampled(index: SearchIndex, start: int, stop: int, seed: str, sample: int) -> list[ActivityItem]:

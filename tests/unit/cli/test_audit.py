@@ -74,7 +74,7 @@ def test_activity_is_reviewed_from_the_command_line(shell, tmp_path):
     with serving(home):
         assert "No review yet." in run("list").out
         shell("audit", "search", "--home", home, "--as", "first")
-        opened = run("open", "w1", "--sample", "3", "--reason", "weekly", "--json").json
+        opened = run("open", "w1", "--sample", "10", "--reason", "weekly", "--json").json
         shown = run("show", "w1", "--json").json
         assert (shown["start"], shown["open"], shown["is_overdue"]) == (0, opened["items"], False)
         item = next(each["number"] for each in shown["items"] if each["who"] == "person:first")

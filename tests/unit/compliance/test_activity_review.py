@@ -215,8 +215,27 @@ def test_a_ledger_that_nobody_reviews_is_neglected():
 
 @pytest.mark.parametrize(
     ("sample", "thresholds"),
-    [(-1, SMALL), (101, SMALL), (1, Thresholds(volume=0)), (1, Thresholds(first_hour=22, last_hour=6))],
+    [
+        (-1, SMALL),
+        (0, SMALL),
+        (9, SMALL),
+        (101, SMALL),
+        (25, Thresholds(volume=0)),
+        (25, Thresholds(volume=1_000_000)),
+        (25, Thresholds(times=1_000_000)),
+        (25, Thresholds(new_subjects=1_000_000)),
+        (25, Thresholds(many_subjects=1_000_000)),
+        (25, Thresholds(first_hour=22, last_hour=6)),
+        (25, Thresholds(first_hour=0, last_hour=24)),
+    ],
 )
 def test_a_review_that_would_find_nothing_is_refused(sample, thresholds):
     with pytest.raises(NotAllowed):
         check_asked(sample, thresholds)
+
+
+@pytest.mark.parametrize(
+    ("sample", "thresholds"), [(10, SMALL), (100, Thresholds()), (25, Thresholds(first_hour=6, last_hour=24))]
+)
+def test_a_review_that_finds_something_is_made(sample, thresholds):
+    check_asked(sample, thresholds)
