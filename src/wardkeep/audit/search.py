@@ -21,7 +21,7 @@ import msgspec
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.tree import leaf_hash
 from wardkeep.storage.errors import StoreError, StoreUnavailable
-from wardkeep.storage.search_sqlite import UNRESOLVED, Busy, Criteria, IndexRow, SearchFile, Words
+from wardkeep.storage.search_sqlite import UNRESOLVED, Busy, Criteria, IndexRow, NewSubjects, SearchFile, Words
 
 T = TypeVar("T")
 
@@ -141,9 +141,9 @@ class SearchIndex:
         """Return (words, how many, first and last time) as the index believes; for overviews, not for proof."""
         return await self._run(lambda file: file.tally(criteria, columns))
 
-    async def subjects_of(self, criteria: Criteria) -> list[tuple[str | None, str | None, bytes, int, int]]:
-        """Return (actor, person, subject, calls, first index) as the index believes."""
-        return await self._run(lambda file: file.subjects_of(criteria))
+    async def new_subjects(self, criteria: Criteria, least: int) -> list[NewSubjects]:
+        """Return who turned to at least so many subjects from `above` on that they had not before, as it believes."""
+        return await self._run(lambda file: file.new_subjects(criteria, least))
 
     async def busy(self, criteria: Criteria, offset_us: int) -> list[Busy]:
         """Return how much was done by who and hour, as the index believes."""
@@ -160,10 +160,11 @@ class SearchIndex:
             LedgerError: the ledger cannot be read now.
         """
         found: list[Leaf] = []
-        for index, header, hashed in await self.ledger.leaves_at(indices):
-            row = row_of(header, index, None)
-            if leaf_hash(header) == hashed and row.words[0] is not None and fits(row, criteria):
-                found.append(Leaf(index=index, header=header))
+        for at in range(0, len(indices), _PORTION):  # so that calls on this loop wait for a portion, never for all
+            for index, header, hashed in await self.ledger.leaves_at(indices[at : at + _PORTION]):
+                row = row_of(header, index, None)
+                if leaf_hash(header) == hashed and row.words[0] is not None and fits(row, criteria):
+                    found.append(Leaf(index=index, header=header))
         return found
 
     async def close(self) -> None:

@@ -264,22 +264,17 @@ def _many(days: Sequence[Busy], thresholds: Thresholds) -> Iterable[ActivityItem
 
 async def _new_subjects(index: SearchIndex, start: int, stop: int, thresholds: Thresholds) -> list[ActivityItem]:
     """Who called about many subjects that they never called about before; who is new altogether is shown by volume."""
-    seen: dict[str, set[bytes]] = {}
-    for actor, person, subject, _, _ in await index.subjects_of(Criteria(below=start, words=_WHO_KINDS)):
-        seen.setdefault(_who(actor, person), set()).add(subject)
-    fresh: dict[str, list[int]] = {}
-    for actor, person, subject, _, first in await index.subjects_of(
-        Criteria(above=start, below=stop, words=_WHO_KINDS)
-    ):
-        who = _who(actor, person)
-        if who in seen and subject not in seen[who]:
-            fresh.setdefault(who, []).append(first)
+    within = Criteria(above=start, below=stop, words=_WHO_KINDS)
     return [
         ActivityItem(
-            number=0, signal=Signal.NEW_SUBJECTS, entry=min(firsts), who=who, measure=len(firsts), usual=len(seen[who])
+            number=0,
+            signal=Signal.NEW_SUBJECTS,
+            entry=each.first,
+            who=each.who,
+            measure=each.subjects,
+            usual=each.before,
         )
-        for who, firsts in fresh.items()
-        if len(firsts) >= thresholds.new_subjects
+        for each in await index.new_subjects(within, thresholds.new_subjects)
     ]
 
 

@@ -8,6 +8,7 @@ An accounting covers six years and leaves out what the rule exempts: treatment, 
 complete while calls of another purpose name no subject, or while the index was not compared with the ledger.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ YEARS: Final = 6
 MOST_LINES: Final = 1000
 MOST_ENTRIES: Final = 200_000
 
+_PORTION: Final = 256
 _CALLS: Final = MappingProxyType({"kind": ("request",)})
 
 # 164.528(a)(1)(i): to carry out treatment, payment and health care operations.
@@ -152,7 +154,7 @@ class SubjectReports:
             "disclosures": len(told), "scope": found.scope,
         }  # fmt: skip
         read_index = await self.searcher.record(by, detail, {"reason": words}, tag)
-        sent = _sent(found.headers, registry, zone)
+        sent = await asyncio.to_thread(_sent, found.headers, registry, zone)
         # 164.528(a)(2)(i) suspends the right to be told, whatever time is accounted for: the day it is made counts.
         made_on = self.searcher.clock().day_in(zone)
         held = [each for each in registry.suspensions.values() if each.subject == tag and each.holds(made_on)]
@@ -191,7 +193,7 @@ class SubjectReports:
         seen = [*((_how(each), each) for each in found.headers), *(("opened", each) for each in opened)]
         vendors = Counter(each.vendor for each in found.headers if each.type == "request" and each.vendor is not None)
         return WhoSaw(
-            viewers=_viewers(seen, self.searcher.registry()),
+            viewers=await asyncio.to_thread(_viewers, seen, self.searcher.registry()),
             vendors=dict(vendors),
             unresolved=unresolved,
             is_complete=found.is_whole and not unresolved,
@@ -254,7 +256,7 @@ class SubjectReports:
         leaves = await index.leaves(indices, criteria)
         if len(leaves) != len(indices):
             await index.distrust()
-        headers = _decoded(leaf.header for leaf in leaves)
+        headers = await _decoded([leaf.header for leaf in leaves])
         is_whole = len(headers) == len(indices) and index.is_checked
         return _Found(headers=headers, scope=scope, is_whole=is_whole)
 
@@ -264,7 +266,8 @@ class SubjectReports:
             return []
         criteria = Criteria(below=scope, calls=calls, words={"kind": ("response", "aborted")})
         indices = await self.searcher.index.select(criteria, 2 * len(calls))
-        return list(_decoded(leaf.header for leaf in await self.searcher.index.leaves(indices, criteria)))
+        leaves = await self.searcher.index.leaves(indices, criteria)
+        return list(await _decoded([leaf.header for leaf in leaves]))
 
     async def _openings(self, calls: tuple[int, ...], scope: int) -> list[StoredHeader]:
         """Return the `read` entries by which people opened these calls, their answers or refused ones, by text too."""
@@ -273,13 +276,13 @@ class SubjectReports:
         index = self.searcher.index
         followers = await index.select(Criteria(below=scope, calls=calls), MOST_ENTRIES)
         family = {*calls, *followers}
-        criteria = Criteria(below=scope, abouts=tuple(sorted(family)), words={"kind": ("read",)})
+        criteria = Criteria(below=scope, abouts=frozenset(family), words={"kind": ("read",)})
         found = await index.leaves(await index.select(criteria, MOST_ENTRIES), criteria)
         searches = Criteria(below=scope, words={"kind": ("read",), "action": ("search_text",)})
         for leaf in await index.leaves(await index.select(searches, MOST_ENTRIES), searches):
             if not family.isdisjoint(await self._opened_by(leaf.index)):
                 found.append(leaf)
-        return list(_decoded(leaf.header for leaf in sorted(found, key=lambda each: each.index)))
+        return list(await _decoded([leaf.header for leaf in sorted(found, key=lambda each: each.index)]))
 
     async def _opened_by(self, index: int) -> Sequence[int]:
         """Return which entries a text search opened: it stands sealed in its own entry."""
@@ -353,10 +356,12 @@ def _midnight(day: date, zone: str, *, days: int = 0) -> int:
     return microseconds(local.astimezone(UTC))
 
 
-def _decoded(headers: Iterable[bytes]) -> tuple[StoredHeader, ...]:
+async def _decoded(headers: Sequence[bytes]) -> tuple[StoredHeader, ...]:
     """Return the headers that parse; one that does not makes its report not whole, by the count."""
     found: list[StoredHeader] = []
-    for header in headers:
+    for at, header in enumerate(headers):
+        if at % _PORTION == 0:
+            await asyncio.sleep(0)  # whoever else is on this loop has a turn
         try:
             found.append(decode(header))
         except DraftMalformed:

@@ -8,9 +8,10 @@ Words (names of actors, vendors, reason codes, ...) are kept once and named by n
 thread at a time.
 """
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -43,6 +44,11 @@ INSERT INTO state VALUES(1, 0, X'');
 """
 _HOUR_US: Final = 3_600_000_000
 _NAMES_SUBJECT: Final = " AND subject IS NOT NULL AND subject != X''"
+# Whose activity an entry is: the person a call is made for, else who called.
+_WHO: Final = (
+    "coalesce('person:' || (SELECT word FROM words WHERE number = person),"
+    " (SELECT word FROM words WHERE number = actor), 'unknown')"
+)
 _AMONG: Final = " IN (SELECT value FROM json_each(?))"
 _CHUNKS: Final = (128, 32, 8, 1)
 _ONE_ROW: Final = f"({','.join('?' * len(_COLUMNS))})"
@@ -72,6 +78,15 @@ class Busy(NamedTuple):
     first: int
 
 
+class NewSubjects(NamedTuple):
+    """Whose entries name so many `subjects` for the first time, from entry `first` on, and how many subjects before."""
+
+    who: str
+    subjects: int
+    first: int
+    before: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
     """Which entries: `above` <= idx < `below`, since <= at < until, and each named column one of its words.
@@ -87,7 +102,7 @@ class Criteria:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     subject: bytes | None = None
     calls: tuple[int, ...] | None = None
-    abouts: tuple[int, ...] | None = None
+    abouts: frozenset[int] | None = None
 
 
 class SearchFile:
@@ -185,15 +200,37 @@ class SearchFile:
         width = len(columns)
         return [(tuple(map(self._word, row[:width])), row[width], row[width + 1], row[width + 2]) for row in found]
 
-    def subjects_of(self, criteria: Criteria) -> list[tuple[str | None, str | None, bytes, int, int]]:
-        """Return (actor, person, subject, calls, first index) of the entries that fit and name a subject."""
-        rows = self._grouped(
-            criteria, "actor, person, subject, count(*), min(idx)", "actor, person, subject", (), _NAMES_SUBJECT
-        )
-        return [
-            (self._word(actor), self._word(person), bytes(subject), count, first)
-            for actor, person, subject, count, first in rows
-        ]
+    def new_subjects(self, criteria: Criteria, least: int) -> list[NewSubjects]:
+        """Return who has entries from `above` on about at least so many subjects that their earlier ones never name.
+
+        Who has no earlier entry about a subject is left out. Only what is returned is ever held here: the history is
+        read where it stands.
+        """
+        where, values = self._where(criteria)
+        if where is None:
+            return []
+        earlier, known = self._where(replace(criteria, above=0, below=criteria.above))
+        # Fragments of ours; each subject's own earlier entries are few, and found by its index.
+        sql = f"""
+            WITH now AS (
+              SELECT {_WHO} AS who, subject AS about_whom, min(idx) AS first
+              FROM found WHERE {where}{_NAMES_SUBJECT} GROUP BY who, about_whom)
+            SELECT who, count(*), min(first) FROM now WHERE NOT EXISTS (
+              SELECT 1 FROM found INDEXED BY found_subject
+              WHERE subject = about_whom AND {earlier} AND {_WHO} = now.who)
+            GROUP BY who HAVING count(*) >= ?"""  # noqa: S608 - fragments of ours
+        usual = f"""
+            SELECT {_WHO} AS who, count(DISTINCT subject) FROM found
+            WHERE {earlier}{_NAMES_SUBJECT} AND {_WHO} IN (SELECT value FROM json_each(?)) GROUP BY who
+            """  # noqa: S608 - fragments of ours
+        with translated():
+            fresh: list[Any] = self._connection.execute(sql, (*values, *known, least)).fetchall()
+            if not fresh:
+                return []
+            names = json.dumps([who for who, _, _ in fresh])
+            counted: list[Any] = self._connection.execute(usual, (*known, names)).fetchall()
+        before = dict(counted)
+        return [NewSubjects(who, count, first, before[who]) for who, count, first in fresh if who in before]
 
     def busy(self, criteria: Criteria, offset_us: int) -> list[Busy]:
         """Return how many entries fit by who and hour; hours are counted from 1970 in a zone with this offset."""
@@ -303,5 +340,5 @@ def _bounds(criteria: Criteria) -> Iterator[tuple[str, int | bytes | str]]:
         yield "about" + _AMONG, _listed(criteria.abouts)
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def _listed(numbers: Iterable[int]) -> str:
     return f"[{','.join(map(str, numbers))}]"

@@ -139,6 +139,23 @@ async def test_many_subjects_and_subjects_never_seen_before_are_found(tmp_path):
         assert [each.number for each in found_now.items] == [1, 2]
 
 
+async def test_a_new_subject_is_new_to_whoever_asks_by_whichever_key(tmp_path):
+    async with house(tmp_path) as instance:
+        await called(instance, "known", person="ana", at=NOON - timedelta(days=1))
+        await called(instance, "new-0", at=NOON - timedelta(days=1))  # another's: new to ana all the same
+        await opened(instance, "w1", thresholds=replace(SMALL, volume=99))
+        first = (await called(instance, "new-0", person="ana", at=NOON))[0]
+        for number in range(3):  # nobody's history: shown by volume
+            await called(instance, f"new-{number}", actor="key:fresh", at=NOON)
+        for number in (0, 1):
+            await called(instance, f"new-{number}", person="ana", actor="key:app2", at=NOON)
+        few = await picked(instance, thresholds=replace(SMALL, volume=99))
+        assert Signal.NEW_SUBJECTS not in {each.signal for each in few.items}  # two, by two keys: never three
+        await called(instance, "new-2", person="ana", at=NOON)
+        found_now = await picked(instance, thresholds=replace(SMALL, volume=99))
+        assert unusual(found_now) == {(Signal.NEW_SUBJECTS, "person:ana", first, 3, 1)}
+
+
 async def test_a_review_waits_until_the_index_was_checked_and_something_happened(tmp_path):
     async with house(tmp_path) as instance:
         await opened(instance, "w1")

@@ -104,6 +104,29 @@ async def test_a_search_is_one_entry_that_names_no_subject(tmp_path):
         assert b"mrn-4711" not in file.read_bytes(), file.name
 
 
+class _Counted:
+    """A ledger that tells how many leaves were asked for at once."""
+
+    def __init__(self, ledger):
+        self.ledger = ledger
+        self.asked = []
+
+    async def leaves_at(self, indices):
+        self.asked.append(len(indices))
+        return await self.ledger.leaves_at(indices)
+
+
+async def test_many_leaves_are_read_and_judged_in_portions(tmp_path):
+    """Decoding all in one stretch would hold every call on the same loop."""
+    async with house(tmp_path) as instance:
+        await called(instance, "s")
+        counted = _Counted(instance.ledger)
+        index = SearchIndex(ledger=counted, path=tmp_path / "other.db")
+        assert await index.leaves([1] * 1000, Criteria(below=9))
+        assert (sum(counted.asked), max(counted.asked) <= 256) == (1000, True)
+        await index.close()
+
+
 @pytest.mark.parametrize(
     "field",
     [
