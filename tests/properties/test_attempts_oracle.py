@@ -114,7 +114,8 @@ class House:
             changes = {"agreements": {**held.agreements, name: suspended}}
         else:
             name = self.rng.choice(sorted(held.keys))
-            changes = {"keys": {**held.keys, name: replace(held.keys[name], is_revoked=True)}}
+            narrower = {"is_revoked": True} if self.rng.random() < 0.5 else {"models": frozenset()}
+            changes = {"keys": {**held.keys, name: replace(held.keys[name], **narrower)}}
         self.registry = replace(held, epoch=held.epoch + 1, **changes)
         self.seen["officers acted"] += 1
 
@@ -250,6 +251,10 @@ async def lived(it: World, rng: random.Random, kept: Kept) -> House:
     assert [body["detail"].get("attempt", 1) for body in requests] == list(range(1, len(requests) + 1))
     assert not house.wrong, house.wrong
     # whatever happened, the next call of a closed world goes nowhere
+    for body in house.records.values():
+        if body["type"] == "refusal" and body["id"] != it.call.id.hex():
+            house.seen["refused on a further attempt"] += 1
+            assert body.get("detail", {}).get("first_attempt") == it.call.id.hex(), "it belongs to no call"
     for name, vendor in house.registry.vendors.items():
         house.registry.vendors[name] = replace(vendor, suspended_because="entry 9")
     before = len(house.asked)
@@ -290,6 +295,7 @@ def test_no_attempt_goes_where_the_rule_does_not_open():
     assert seen["officers acted"] > 10
     assert all(seen[ending] > 10 for ending in ENDINGS)
 
+    assert seen["refused on a further attempt"] > 0
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 6))

@@ -93,7 +93,7 @@ class Recorder:
                 **({} if permitted.break_glass is None else {"break_glass": permitted.break_glass}),
                 "hidden": routed.safe.hidden,
                 "features": ",".join(sorted(routed.safe.features)),
-                **({} if attempt == 1 else {"attempt": attempt, "first_attempt": call.id.hex()}),
+                **_attempt(call, attempt),
                 **_signalled(routed.safe.signals),
             },
         }
@@ -195,7 +195,10 @@ class Recorder:
         *,
         attempt: int = 1,
     ) -> int:
-        """Record a refusal with what was asked, sealed; return its index. A further attempt's has an id of its own."""
+        """Record a refusal with what was asked, sealed; return its index.
+
+        A further attempt's has an id of its own and names the first, as in `open`.
+        """
         header: dict[str, object] = {
             "surface": call.surface,
             "decision": refused.reason.value,
@@ -206,8 +209,11 @@ class Recorder:
             header |= _who(permitted) | {"subject": _blind(permitted.subject, key_of)}
         elif identified is not None:
             header |= {"actor": identified.actor, "workspace": identified.key.workspace}
-        if refused.signals:
-            header["detail"] = _signalled(refused.signals) | ({} if refused.tag is None else {"tag": refused.tag})
+        detail = _attempt(call, attempt) | _signalled(refused.signals)
+        if refused.signals and refused.tag is not None:
+            detail["tag"] = refused.tag
+        if detail:
+            header["detail"] = detail
         came = {} if call.original is None else {"original": call.original}
         payload = msgspec.msgpack.encode({"asked": call.document.raw, **came})
         entry_id = call.id if attempt == 1 else self.new_id()
@@ -316,6 +322,11 @@ def _behalf(identified: Identified) -> dict[str, str]:
     if identified.person is None:
         return {}
     return {"person": identified.person.id, "assurance": identified.assurance.value}
+
+
+def _attempt(call: Call, attempt: int) -> dict[str, object]:
+    """Return which attempt this is and the entry of the first; nothing for the first itself."""
+    return {} if attempt == 1 else {"attempt": attempt, "first_attempt": call.id.hex()}
 
 
 def _signalled(signals: tuple[str, ...]) -> dict[str, str]:

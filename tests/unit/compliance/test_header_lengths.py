@@ -121,7 +121,8 @@ async def drafts():
         )
         await recorder.close(opened, outcome)
         opened = await recorder.open(routed, attempt=5)
-    await recorder.refuse(call, Refused(reason=LONGEST_REASON, signals=SIGNALS, tag="a" * 32), identified, permitted)
+    refused = Refused(reason=LONGEST_REASON, signals=SIGNALS, tag="a" * 32)
+    await recorder.refuse(call, refused, identified, permitted, attempt=5)
     return {draft.kind: draft for draft in kept.drafts}
 
 
