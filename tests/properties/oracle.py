@@ -238,9 +238,8 @@ def _may_they(registry: Registry, asked: Asked) -> Iterator[Reason]:
 
 def _where(registry: Registry, asked: Asked, route: Route) -> tuple[Defects, frozenset[Cover]]:
     """Lay every deployment of the route beside every scope; the first deployment with a whole fit is the one."""
-    speaks = asked.surface in _ANTHROPIC
     named = [registry.deployments.get(name) for name in (route.deployment, *route.fallbacks)]
-    considered = [d for d in named if d is not None and (d.dialect == "anthropic") == speaks]
+    considered = [d for d in named if d is not None and asked.surface in GOES_TO[d.dialect]]
     if not considered:
         # a name without a record says nothing of a wire format, so either reason is true of it
         return frozenset({Reason.SURFACE_MISMATCH} | ({Reason.MODEL_UNKNOWN} if None in named else set())), frozenset()
@@ -292,7 +291,16 @@ def _place(registry: Registry, deployment: Deployment, vendor: Vendor | None) ->
         yield Reason.CREDENTIAL_UNAVAILABLE
 
 
-_ANTHROPIC = frozenset({Surface.ANTHROPIC_MESSAGES, Surface.ANTHROPIC_COUNT_TOKENS})
+# Where the bytes of a call go at the vendor, by the protocol spoken to it: an agreement is about that endpoint.
+GOES_TO: dict[str, dict[Surface, str]] = {
+    "openai": {Surface.OPENAI_CHAT: "/v1/chat/completions"},
+    "openai-messages": {Surface.ANTHROPIC_MESSAGES: "/v1/chat/completions"},
+    "anthropic": {
+        Surface.ANTHROPIC_MESSAGES: "/v1/messages",
+        Surface.ANTHROPIC_COUNT_TOKENS: "/v1/messages/count_tokens",
+    },
+    "anthropic-chat": {Surface.OPENAI_CHAT: "/v1/messages"},
+}
 
 
 def _standing(registry: Registry, asked: Asked, agreement: Agreement, vendor: Vendor | None) -> Iterator[Reason]:
@@ -321,7 +329,7 @@ def _terms(registry: Registry, asked: Asked, deployment: Deployment, scope: Scop
     asks: tuple[tuple[frozenset[str | None], frozenset[str], Reason], ...] = (
         (frozenset({deployment.platform}), frozenset({scope.platform}), Reason.SCOPE_PLATFORM),
         (frozenset({deployment.project}), scope.projects, Reason.SCOPE_PROJECT),
-        (frozenset({asked.surface.value}), scope.endpoints, Reason.SCOPE_ENDPOINT),
+        (frozenset({GOES_TO[deployment.dialect][asked.surface]}), scope.endpoints, Reason.SCOPE_ENDPOINT),
         (frozenset(asked.features), scope.features, Reason.SCOPE_FEATURE),
         (frozenset({deployment.model}), scope.models, Reason.SCOPE_MODEL),
         (frozenset({deployment.region}), scope.regions, Reason.SCOPE_REGION),

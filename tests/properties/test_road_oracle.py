@@ -16,7 +16,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.properties.oracle import ZONES, Asked, Verdict, judge, shown_day, start_of_day
+from tests.properties.oracle import GOES_TO, ZONES, Asked, Verdict, judge, shown_day, start_of_day
 
 from wardkeep.compliance.facts import FactsSource
 from wardkeep.gateway.safe import make_safe
@@ -171,7 +171,7 @@ def _full_scope(deployment: Deployment, surface: Surface, features: frozenset[st
     return Scope(
         platform=deployment.platform,
         projects=frozenset({deployment.project}),
-        endpoints=frozenset({surface.value}),
+        endpoints=frozenset({GOES_TO[deployment.dialect].get(surface, surface.value)}),
         features=features,
         models=frozenset({deployment.model}),
         regions=frozenset({deployment.region or "us"}),
@@ -202,6 +202,8 @@ _NEAR_MISSES: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"*"}),
         frozenset({"/v1/"}),
         frozenset({"v1/messages"}),
+        frozenset({"/v1/messages"}),
+        frozenset({"/v1/chat/completions"}),
     ),
     "models": (
         frozenset(),
@@ -444,8 +446,12 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
     day, at = _instant(pick, zone)
     surface = pick.one_of((Surface.OPENAI_CHAT, Surface.ANTHROPIC_MESSAGES, Surface.ANTHROPIC_COUNT_TOKENS))
     speaks = "openai" if surface is Surface.OPENAI_CHAT else "anthropic"
+    # what a translation has no word for is another question, so only plain bodies are said in another format
+    translates = speaks if spoken else TRANSLATING.get(surface, speaks)
     features = frozenset(pick.one_of(FEATURES) for _ in range(pick.one_of((0, 1, 2, 3))))
     body: dict[str, object] = {"messages": [{"role": "user", "content": "hello"}]}
+    if surface is Surface.ANTHROPIC_MESSAGES:
+        body["max_tokens"] = 8
     if spoken:
         body, features = _said(pick, surface, features)
     deployment = Deployment(
@@ -453,7 +459,9 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
         vendor="v1" if pick.one_of((True,) * 30 + (False,)) else "v3",
         platform="direct",
         project="project-1",
-        dialect=speaks if pick.one_of((True,) * 20 + (False,)) else pick.one_of(("openai", "anthropic")),
+        dialect=pick.one_of((speaks,) * 15 + (translates,) * 5)
+        if pick.one_of((True,) * 20 + (False,))
+        else pick.one_of(("openai", "anthropic")),
         base_url="https://vendor.example/v1",
         model="model-a",
         region="us" if pick.one_of((True,) * 20 + (False,)) else None,
@@ -465,7 +473,7 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
         id="d3",
         vendor="v1",
         project=pick.one_of(("project-1", "other-project")),
-        dialect=pick.one_of((speaks, speaks, "openai", "anthropic")),
+        dialect=pick.one_of((speaks, translates, "openai", "anthropic")),
         model=pick.one_of(("model-a", "model-b")),
         region=pick.one_of(("us", "eu", None)),
         credential=pick.one_of(("c1", None, "c2")),
@@ -535,6 +543,7 @@ def world(pick: Pick, *, spoken: bool = False) -> World:
     return World(registry=registry, call=call, asked=asked)
 
 
+TRANSLATING = {Surface.OPENAI_CHAT: "anthropic-chat", Surface.ANTHROPIC_MESSAGES: "openai-messages"}
 _PURPOSES = ("ETREAT", "HRESCH", "HOPERAT", "treat", "BTG", "", "TREAT ", "COVERAGE")
 
 

@@ -109,7 +109,7 @@ def record(instance: Instance, each: Platform, url: str, models: tuple[str, ...]
         [each.prefix + model for model in models],
         platform=each.platform,
         regions=[each.region],
-        endpoints=[CHAT, MESSAGES, "/v1/messages/count_tokens", "/v1/responses", "/v1/embeddings"],
+        endpoints=[CHAT, MESSAGES, "/v1/messages/count_tokens", "/v1/responses", "/v1/embeddings", "/converse"],
     )
     agreement = {
         "id": f"baa-{each.name}", "kind": "baa", "vendor": each.name, "party": party, "document_sha256": "0" * 64,

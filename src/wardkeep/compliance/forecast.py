@@ -62,7 +62,7 @@ def what_breaks_on(registry: Registry, on: date, *, today: date) -> Forecast:
                 surface,
                 Need(
                     on=on,
-                    endpoint=surface.value,
+                    surface=surface,
                     features=frozenset(),
                     purpose=purpose,
                     terms=terms,

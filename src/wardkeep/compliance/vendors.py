@@ -25,6 +25,7 @@ from wardkeep.compliance.terms import (
     unknown,
 )
 from wardkeep.compliance.two_people import check_opener, second_person
+from wardkeep.model.dialects import ENDPOINTS
 from wardkeep.model.registry import (
     Agreement,
     AgreementKind,
@@ -34,14 +35,12 @@ from wardkeep.model.registry import (
     Registry,
     Retention,
     Scope,
-    Surface,
     Vendor,
 )
 from wardkeep.model.sink import SINK_ENDPOINT, SINK_PLATFORM
 from wardkeep.policy.roles import Permission
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_ENDPOINTS: Final = frozenset(surface.value for surface in Surface)
 _SINK: Final = re.compile(re.escape(SINK_ENDPOINT) + r"[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?")
 _PURPOSES: Final = frozenset(purpose.value for purpose in Purpose)
 _LIST: Final = "wardkeep baa list"
@@ -186,8 +185,8 @@ def _check_scope(scope: Scope) -> None:
     if scope.platform == SINK_PLATFORM:
         if not all(_SINK.fullmatch(each) for each in scope.endpoints):
             raise invalid("list of endpoints of a scope", f"{SINK_ENDPOINT}HOST for each destination of the record")
-    elif not scope.endpoints <= _ENDPOINTS:
-        raise invalid("list of endpoints of a scope", f"out of {', '.join(sorted(_ENDPOINTS))}")
+    elif not scope.endpoints <= ENDPOINTS:
+        raise invalid("list of endpoints of a scope", f"out of {', '.join(sorted(ENDPOINTS))}")
     if not scope.purposes <= _PURPOSES:
         raise invalid("list of purposes of a scope", f"out of {', '.join(sorted(_PURPOSES))}")
 

@@ -25,7 +25,8 @@ class Dialect:
     `native` are the endpoints it serves, `insert` members (as JSON) and `without` names as above; `betas_in_body` puts
     the client's beta names there; `needs_source_region` is a protocol whose signature names the region it enters by,
     `needs_token` one whose credential is exchanged for a token first,
-    `translate` says a client's body of an endpoint in the protocol's own format and refuses what that has no word for.
+    `translate` says a client's body of an endpoint in the protocol's own format and refuses what that has no word for;
+    `translates_to` is the vendor's endpoint that takes it.
     """
 
     native: frozenset[Surface] = frozenset()
@@ -35,6 +36,7 @@ class Dialect:
     needs_source_region: bool = False
     needs_token: bool = False
     translate: Mapping[Surface, Callable[[bytes], bytes]] = field(default_factory=dict)
+    translates_to: str = ""
 
     @property
     def serves(self) -> frozenset[Surface]:
@@ -49,6 +51,8 @@ def _messages_to_converse(raw: bytes) -> bytes:
 _CHAT: Final = frozenset({Surface.OPENAI_CHAT})
 _OPENAI: Final = _CHAT | {Surface.OPENAI_RESPONSES, Surface.OPENAI_EMBEDDINGS}
 _MESSAGES: Final = frozenset({Surface.ANTHROPIC_MESSAGES})
+# Bedrock's `/model/{model}/converse` and `converse-stream`: no client here calls them, so no `Surface` names them.
+_CONVERSE: Final = "/converse"
 
 DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
     {
@@ -67,10 +71,17 @@ DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
             translate=MappingProxyType(
                 {Surface.OPENAI_CHAT: to_converse, Surface.ANTHROPIC_MESSAGES: _messages_to_converse}
             ),
+            translates_to=_CONVERSE,
             needs_source_region=True,
         ),
-        "anthropic-chat": Dialect(translate=MappingProxyType({Surface.OPENAI_CHAT: chat_as_messages})),
-        "openai-messages": Dialect(translate=MappingProxyType({Surface.ANTHROPIC_MESSAGES: messages_as_chat})),
+        "anthropic-chat": Dialect(
+            translate=MappingProxyType({Surface.OPENAI_CHAT: chat_as_messages}),
+            translates_to=Surface.ANTHROPIC_MESSAGES.value,
+        ),
+        "openai-messages": Dialect(
+            translate=MappingProxyType({Surface.ANTHROPIC_MESSAGES: messages_as_chat}),
+            translates_to=Surface.OPENAI_CHAT.value,
+        ),
         "vertex-anthropic": Dialect(
             native=_MESSAGES,
             insert=b'"anthropic_version":"vertex-2023-10-16"',
@@ -81,7 +92,24 @@ DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
 )
 
 
+# Everything that a scope and a platform's terms may name.
+ENDPOINTS: Final = frozenset(
+    {surface.value for surface in Surface} | {each.translates_to for each in DIALECTS.values() if each.translates_to}
+)
+
+
 def serves(dialect: str, surface: Surface) -> bool:
     """Whether a dialect takes calls of an endpoint. An unknown dialect serves nothing."""
     found = DIALECTS.get(dialect)
     return found is not None and surface in found.serves
+
+
+def endpoint_of(dialect: str, surface: Surface) -> str | None:
+    """Return the vendor's endpoint to which a call goes: what a scope and the platform's terms must reach.
+
+    It is the client's own where nothing is translated. None when the dialect does not serve the call.
+    """
+    found = DIALECTS.get(dialect)
+    if found is None or surface not in found.serves:
+        return None
+    return surface.value if surface in found.native else found.translates_to

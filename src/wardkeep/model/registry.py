@@ -50,7 +50,7 @@ __all__ = ["Purpose", "Role"]
 
 
 class Surface(StrEnum):
-    """An endpoint and its wire format. The value is what a BAA scope lists."""
+    """A client's endpoint and its wire format. A BAA scope lists the vendor's (`model.dialects.endpoint_of`)."""
 
     OPENAI_CHAT = "/v1/chat/completions"
     OPENAI_RESPONSES = "/v1/responses"

@@ -22,7 +22,7 @@ class ModelRetention:
 class Terms:
     """What a platform's terms reach. An empty set reaches nothing.
 
-    `endpoints` are the client-side endpoints whose vendor counterpart keeps nothing; `features` what a call may use,
+    `endpoints` are the vendor's endpoints that keep nothing (`dialects.endpoint_of`); `features` what a call may use,
     `fields_denied` top-level request fields that no agreement here opens, `retaining` models that keep.
     """
 

@@ -2,8 +2,9 @@
 
 Pure. The gate is asked for every deployment that could be tried, fallbacks included. An agreement opens nothing by its
 existence: status, dates in the organisation's zone, legal party, and one scope that holds the platform, project,
-endpoint, model, region, purpose, every feature used, retention and no training, all at once. What a scope opened may
-still stand outside the platform's terms (`routing.terms`), which only close.
+endpoint, model, region, purpose, every feature used, retention and no training, all at once. The endpoint is the one at
+the vendor that the bytes go to, not the client's where a dialect translates. What a scope opened may still stand
+outside the platform's terms (`routing.terms`), which only close.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from wardkeep.model.dialects import DIALECTS, serves
+from wardkeep.model.dialects import DIALECTS, endpoint_of, serves
 from wardkeep.model.document import apply
 from wardkeep.model.reasons import Reason, RefusalError, Refused
-from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope
+from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope, Surface
 from wardkeep.model.residency import Geography, PlatformRegions, Told
 from wardkeep.model.stages import Call, Routed, Safe
 from wardkeep.model.terms import Terms
@@ -56,7 +57,7 @@ class Need:
     """What one call needs opened, whichever deployment it goes to. `terms` are the platforms' terms by platform."""
 
     on: date
-    endpoint: str
+    surface: Surface
     features: frozenset[str]
     purpose: str
     terms: Mapping[str, Terms]
@@ -76,7 +77,7 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
     registry, call = permitted.facts.registry, permitted.identified.call
     need = Need(
         on=permitted.facts.today,
-        endpoint=call.surface.value,
+        surface=call.surface,
         features=safe.features,
         purpose=permitted.purpose.value,
         terms=permitted.facts.terms,
@@ -159,6 +160,7 @@ def agreement_for(registry: Registry, deployment: Deployment, need: Need) -> tup
         return Refused(reason=Reason.REGION_UNKNOWN)
     terms = need.terms.get(deployment.platform)
     retained = 0 if terms is None else terms.retained_days(deployment.model)
+    endpoint = endpoint_of(deployment.dialect, need.surface)
     nearest = Reason.BAA_MISSING
     for agreement in registry.agreements.values():
         if agreement.vendor != deployment.vendor:
@@ -168,12 +170,12 @@ def agreement_for(registry: Registry, deployment: Deployment, need: Need) -> tup
             reason = Reason.SCOPE_PARTY
         if reason is None:
             for scope in agreement.scopes:
-                misfit = _misfit(scope, deployment, need) or _keeps(
+                misfit = _misfit(scope, deployment, need, endpoint) or _keeps(
                     registry, agreement.id, scope, on=need.on, least=retained
                 )
                 if misfit is None:
                     uses = need.features | need.traits
-                    beyond = outside(terms, deployment, endpoint=need.endpoint, uses=uses, fields=need.fields)
+                    beyond = outside(terms, deployment, endpoint=endpoint, uses=uses, fields=need.fields)
                     return beyond or _forbidden(registry, deployment, need, terms) or (agreement, scope)
                 nearest = _nearer(nearest, misfit)
             continue
@@ -235,12 +237,12 @@ def _standing(agreement: Agreement, on: date) -> Reason | None:
     return None
 
 
-def _misfit(scope: Scope, deployment: Deployment, need: Need) -> Reason | None:
+def _misfit(scope: Scope, deployment: Deployment, need: Need, endpoint: str | None) -> Reason | None:
     """Return the first term of the scope that this call falls outside of."""
     tests = (
         (scope.platform == deployment.platform, Reason.SCOPE_PLATFORM),
         (deployment.project in scope.projects, Reason.SCOPE_PROJECT),
-        (need.endpoint in scope.endpoints, Reason.SCOPE_ENDPOINT),
+        (endpoint in scope.endpoints, Reason.SCOPE_ENDPOINT),
         (deployment.model in scope.models, Reason.SCOPE_MODEL),
         (deployment.region in scope.regions, Reason.SCOPE_REGION),
         (need.features <= scope.features, Reason.SCOPE_FEATURE),

@@ -11,14 +11,19 @@ from wardkeep.model.terms import Terms
 
 
 def outside(
-    terms: Terms | None, deployment: Deployment, *, endpoint: str, uses: frozenset[str], fields: Iterable[str] = ()
+    terms: Terms | None,
+    deployment: Deployment,
+    *,
+    endpoint: str | None,
+    uses: frozenset[str],
+    fields: Iterable[str] = (),
 ) -> Refused | None:
     """Return what of this call stands outside the platform's terms, or None.
 
     Args:
         terms: the platform's terms; a platform without terms is one of which nothing is known.
         deployment: where the call would go.
-        endpoint: the endpoint the client called.
+        endpoint: the vendor's endpoint that the call would go to.
         uses: the features of the call and what its fields turn on.
         fields: the names of its top-level fields.
     """

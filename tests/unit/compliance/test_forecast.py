@@ -70,6 +70,20 @@ def test_an_anthropic_deployment_is_asked_for_its_two_endpoints():
     assert found["chat", "/v1/messages/count_tokens", "TREAT"] is Reason.SCOPE_ENDPOINT
 
 
+def test_a_translated_deployment_is_held_against_the_endpoint_at_its_vendor():
+    scope = replace(SCOPE, platform="anthropic-api", endpoints=frozenset({"/v1/messages"}))
+    held = working_registry(
+        deployments={"openai-us": deployment(dialect="anthropic-chat", platform="anthropic-api")},
+        agreements={"baa-1": agreement(status=AgreementStatus.ACTIVE, activated_by="security", scopes=(scope,))},
+    )
+    assert {(row.endpoint, row.reason) for row in what_breaks_on(held, TODAY, today=TODAY).routes} == {
+        ("/v1/chat/completions", None)
+    }
+    asked_of_us = replace(scope, endpoints=frozenset({"/v1/chat/completions"}))
+    held = replace(held, agreements={"baa-1": replace(held.agreements["baa-1"], scopes=(asked_of_us,))})
+    assert set(reasons(held, TODAY).values()) == {Reason.SCOPE_ENDPOINT}
+
+
 def test_no_routes_no_forecast():
     assert what_breaks_on(registry(), TODAY, today=TODAY).routes == ()
     two = working_registry(

@@ -10,6 +10,7 @@ from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.geography import load_geography
 from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.reasons import Reason, Refused
+from wardkeep.model.registry import Surface
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.routing.choose import Need, agreement_for
 
@@ -63,7 +64,7 @@ def test_only_officers_and_each_id_once():
 
 def asked(held, workspace="w"):
     need = Need(
-        on=TODAY, endpoint="/v1/chat/completions", features=frozenset(), purpose="TREAT",
+        on=TODAY, surface=Surface.OPENAI_CHAT, features=frozenset(), purpose="TREAT",
         terms=terms_in_force(load_profiles(), held), geography=load_geography(), workspace=workspace,
     )  # fmt: skip
     return agreement_for(held, held.deployments["openai-us"], need)

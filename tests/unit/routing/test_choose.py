@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from wardkeep.model.dialects import ENDPOINTS
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
@@ -245,12 +246,39 @@ def test_a_fallback_in_another_wire_format_is_not_considered() -> None:
 
 
 def test_agreement_for_answers_for_any_day() -> None:
-    asked = Need(
-        on=TODAY, endpoint="/v1/chat/completions", features=frozenset(), purpose="TREAT", terms={"direct": TERMS}
-    )
+    asked = Need(on=TODAY, surface=Surface.OPENAI_CHAT, features=frozenset(), purpose="TREAT", terms={"direct": TERMS})
     assert agreement_for(REGISTRY, DEPLOYMENT, asked) == (AGREEMENT, SCOPE)
     late = agreement_for(REGISTRY, DEPLOYMENT, replace(asked, on=date(2028, 3, 1)))
     assert isinstance(late, Refused)
     assert late.reason is Reason.BAA_EXPIRED
     evergreen = with_agreement(expires_on=None)
     assert not isinstance(agreement_for(evergreen, DEPLOYMENT, replace(asked, on=date(9999, 12, 31))), Refused)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "surface", "goes_to"),
+    [
+        ("anthropic-chat", Surface.OPENAI_CHAT, "/v1/messages"),
+        ("openai-messages", Surface.ANTHROPIC_MESSAGES, "/v1/chat/completions"),
+        ("bedrock-converse", Surface.OPENAI_CHAT, "/converse"),
+        ("bedrock-converse", Surface.ANTHROPIC_MESSAGES, "/converse"),
+        ("bedrock-anthropic", Surface.ANTHROPIC_MESSAGES, "/v1/messages"),
+        ("vertex-openai", Surface.OPENAI_CHAT, "/v1/chat/completions"),
+    ],
+)
+def test_a_scope_and_the_terms_are_about_the_endpoint_that_the_bytes_go_to(
+    dialect: str, surface: Surface, goes_to: str
+) -> None:
+    deployment = replace(DEPLOYMENT, dialect=dialect)
+    terms = replace(TERMS, dialects=frozenset({dialect}), endpoints=ENDPOINTS)
+    asked = Need(on=TODAY, surface=surface, features=frozenset(), purpose="TREAT", terms={"direct": terms})
+    only, all_else = frozenset({goes_to}), ENDPOINTS - {goes_to}
+    assert not isinstance(agreement_for(with_scope(endpoints=only), deployment, asked), Refused)
+    assert closed_by(agreement_for(with_scope(endpoints=all_else), deployment, asked)) is Reason.SCOPE_ENDPOINT
+    outside = replace(asked, terms={"direct": replace(terms, endpoints=all_else)})
+    assert closed_by(agreement_for(with_scope(endpoints=only), deployment, outside)) is Reason.TERMS_ENDPOINT
+
+
+def closed_by(result: tuple[Agreement, Scope] | Refused) -> Reason:
+    assert isinstance(result, Refused)
+    return result.reason

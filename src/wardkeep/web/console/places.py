@@ -8,9 +8,9 @@ from wardkeep.compliance.profiles import load_profiles
 from wardkeep.compliance.terms import invalid
 from wardkeep.compliance.two_people import confirmation
 from wardkeep.model.access import ApplicationKind, DataClass, Purpose, Requirement, Role
-from wardkeep.model.dialects import DIALECTS
+from wardkeep.model.dialects import DIALECTS, ENDPOINTS
 from wardkeep.model.reasons import EXPLANATIONS, Reason
-from wardkeep.model.registry import AgreementKind, Retention, Surface
+from wardkeep.model.registry import AgreementKind, Retention
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read
 from wardkeep.web.console.deeds import Doable
@@ -60,7 +60,7 @@ async def _record(visit: Visit) -> Page:
         "vendor": visit.query.get("vendor", ""),
         "kinds": [each.value for each in AgreementKind],
         "platforms": sorted(load_profiles()),
-        "endpoints": [each.value for each in Surface],
+        "endpoints": sorted(ENDPOINTS),
         "purposes": [each.value for each in Purpose],
         "retentions": [each.value for each in Retention],
         "features": ("stream", "tools", "json_mode", "json_schema", "thinking", "prompt_caching", "logprobs"),
