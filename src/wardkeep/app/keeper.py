@@ -38,12 +38,15 @@ from wardkeep.audit.errors import (
 from wardkeep.audit.ledger import SqliteLedger
 from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.control import Control
+from wardkeep.compliance.duties import DeadlineSource
+from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.crypto.errors import KeyDestroyed
 from wardkeep.crypto.keys import DataKeys, dump_data_keys
 from wardkeep.crypto.subject import tag_of
 from wardkeep.gateway.limits import Limits
 from wardkeep.identity.last_use import LastUse
 from wardkeep.model.instant import Instant
+from wardkeep.model.programme import Deadlines
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.registry import Registry
 from wardkeep.transport.unix import FrameServer
@@ -173,6 +176,7 @@ class KeeperDesk:
     forgetting: dict[int, dict[object, asyncio.Future[None]]] = field(default_factory=dict)
     asked: int = 0
     patience_seconds: float = 5.0
+    deadlines: DeadlineSource = field(default_factory=lambda: DeadlineSource(load_texts()))
 
     async def answer(self, connection: object, payload: bytes) -> bytes:
         """Take one message and return the reply."""
@@ -187,11 +191,11 @@ class KeeperDesk:
                 self.arrival.set()
                 return Welcome(
                     keys=dump_data_keys(self.keys),
-                    registry=_for_workers(self.control.registry),
+                    registry=self._facts(),
                     last_wall_us=self.last_wall_us,
                 )
             case Refresh():
-                return NewFacts(registry=_for_workers(self.control.registry))
+                return NewFacts(registry=self._facts())
             case Report(owner=owner, counts=counts):
                 self.reported[owner] = counts
                 return Noted()
@@ -241,7 +245,10 @@ class KeeperDesk:
 
     def facts_message(self) -> bytes:
         """Return what is pushed to workers when the registry changed."""
-        return _ENCODER.encode(NewFacts(registry=_for_workers(self.control.registry)))
+        return _ENCODER.encode(NewFacts(registry=self._facts()))
+
+    def _facts(self) -> Registry:
+        return _for_workers(self.control.registry, self.deadlines.of(self.control.registry))
 
     async def leave(self, connection: object) -> None:
         """A worker's connection ended: close what it left open."""
@@ -278,8 +285,11 @@ def _failed(error: LedgerError | RefusalError) -> Failed:
             return Failed(error="unavailable")
 
 
-def _for_workers(registry: Registry) -> Registry:
-    """Return what workers decide on: how people sign in, reviews and what befell somebody are the keeper's alone."""
+def _for_workers(registry: Registry, known: Deadlines) -> Registry:
+    """Return what workers decide on: how people sign in, reviews and what befell somebody are the keeper's alone.
+
+    Of trainings and signatures they need only on which day somebody is late.
+    """
     return replace(
         registry,
         logins={},
@@ -297,4 +307,7 @@ def _for_workers(registry: Registry) -> Registry:
         suspensions={},
         activity={},
         sinks={},
+        signatures={},
+        trainings={},
+        deadlines=known,
     )

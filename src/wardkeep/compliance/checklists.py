@@ -12,7 +12,7 @@ from typing import Final
 
 from wardkeep.compliance.duties import due_days
 from wardkeep.compliance.errors import NotAllowed
-from wardkeep.compliance.policies import must_sign, unsigned
+from wardkeep.compliance.policies import has_signed, in_force, must_sign
 from wardkeep.compliance.policy_texts import Texts, text_of
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import invalid, require, taken, unknown
@@ -42,9 +42,17 @@ def _is_trained(registry: Registry, _: Texts, person: Person, today: date) -> bo
 
 
 def _has_signed(registry: Registry, texts: Texts, person: Person, _: date) -> bool:
-    return not any(
-        person.id in people and must_sign(person, text_of(texts, policy))
-        for policy, people in unsigned(registry, texts).items()
+    bound = (each for each in registry.policies if in_force(registry, each) is not None)
+    return all(has_signed(registry, person.id, each) or not _binds(registry, texts, each, person) for each in bound)
+
+
+def _binds(registry: Registry, texts: Texts, policy: str, person: Person) -> bool:
+    """Whether the text in force and the newest one both bind the person."""
+    version = in_force(registry, policy)
+    return (
+        version is not None
+        and must_sign(person, text_of(texts, policy, version.text_version))
+        and must_sign(person, text_of(texts, policy))
     )
 
 

@@ -15,7 +15,7 @@ from wardkeep.compliance.policy_texts import Texts
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import invalid, require, unknown
 from wardkeep.compliance.two_people import check_established, second_person
-from wardkeep.model.programme import CourseRule, Duties, DutyTerms, TrainingRecord, grace_ends
+from wardkeep.model.programme import CourseRule, Deadlines, Duties, DutyTerms, TrainingRecord, grace_ends
 from wardkeep.model.registry import Person, Registry
 from wardkeep.policy.roles import Permission
 
@@ -40,20 +40,76 @@ def terms_of(registry: Registry) -> DutyTerms:
 
 def late(registry: Registry, texts: Texts, today: date) -> Late:
     """Return who is late today, of the duties that are declared required."""
+    return late_on(registry.deadlines or deadlines(registry, texts), today)
+
+
+def late_on(known: Deadlines, today: date) -> Late:
+    """Return whose last day is over."""
+    return Late(training=_over(known.training, today), policies=_over(known.policies, today))
+
+
+def deadlines(registry: Registry, texts: Texts) -> Deadlines:
+    """Return the last days of the duties that are declared required."""
     terms = terms_of(registry)
-    return Late(
-        training=frozenset(overdue(registry, terms, today)) if terms.training else None,
-        policies=frozenset(_unsigned_late(registry, texts, terms, today)) if terms.acknowledgement else None,
+    return Deadlines(
+        training=_training_days(registry, terms) if terms.training else None,
+        policies=_signing_days(registry, texts, terms) if terms.acknowledgement else None,
     )
 
 
-def overdue(registry: Registry, terms: DutyTerms, today: date) -> Iterator[str]:
-    """Yield whoever holds a role that a course is assigned to, and has not passed it by the end of grace."""
-    for person in registry.people.values():
-        if not person.is_active:
+class DeadlineSource:
+    """Works the last days out once for all registries that agree in what they follow from. One owner."""
+
+    __slots__ = ("_found", "_read", "_texts")
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._read: tuple[object, ...] = ()
+        self._found = Deadlines()
+
+    def of(self, registry: Registry) -> Deadlines:
+        """Return the last days; they are the same object as long as nothing that they follow from changes."""
+        if registry.deadlines is not None:
+            return registry.deadlines
+        reads = (
+            registry.people, registry.policies, registry.signatures, registry.courses, registry.trainings,
+            registry.duties,
+        )  # fmt: skip
+        if len(self._read) != len(reads) or any(a is not b for a, b in zip(self._read, reads, strict=True)):
+            self._found, self._read = deadlines(registry, self._texts), reads
+        return self._found
+
+
+def overdue(registry: Registry, terms: DutyTerms, today: date) -> frozenset[str]:
+    """Return whoever holds a role that a course is assigned to, and has not passed it by the end of grace."""
+    return _over(_training_days(registry, terms), today) or frozenset()
+
+
+def _over(days: dict[str, date] | None, today: date) -> frozenset[str] | None:
+    return None if days is None else frozenset(name for name, day in days.items() if today > day)
+
+
+def _training_days(registry: Registry, terms: DutyTerms) -> dict[str, date]:
+    """Return by person with a course the day after which one of them is overdue."""
+    days = {
+        person.id: [grace_ends(due, terms) for _, due in due_days(registry, person)]
+        for person in registry.people.values()
+        if person.is_active
+    }
+    return {name: min(each) for name, each in days.items() if each}
+
+
+def _signing_days(registry: Registry, texts: Texts, terms: DutyTerms) -> dict[str, date]:
+    """Return by person who has yet to sign the day after which one signature is overdue."""
+    days: dict[str, date] = {}
+    for policy, people in unsigned(registry, texts).items():
+        version = in_force(registry, policy)
+        if version is None or version.approved_on is None:
             continue
-        if any(today > grace_ends(due, terms) for _, due in due_days(registry, person)):
-            yield person.id
+        until = grace_ends(version.approved_on, terms)
+        for name in people:
+            days[name] = min(until, days.get(name, until))
+    return days
 
 
 def due_days(registry: Registry, person: Person) -> Iterator[tuple[CourseRule, date]]:
@@ -131,16 +187,9 @@ def duties_view(registry: Registry, texts: Texts, today: date) -> dict[str, obje
             "grace_days": proposed.grace_days,
             "by": held.proposed_by,
         },
-        "late_with_training": sorted(set(overdue(registry, terms, today))),
-        "late_with_policies": sorted(set(_unsigned_late(registry, texts, terms, today))),
+        "late_with_training": sorted(overdue(registry, terms, today)),
+        "late_with_policies": sorted(_over(_signing_days(registry, texts, terms), today) or ()),
     }
-
-
-def _unsigned_late(registry: Registry, texts: Texts, terms: DutyTerms, today: date) -> Iterator[str]:
-    for policy, people in unsigned(registry, texts).items():
-        version = in_force(registry, policy)
-        if version is not None and version.approved_on is not None and today > grace_ends(version.approved_on, terms):
-            yield from people
 
 
 def _nothing_to_fulfil(what: str, command: str) -> NotAllowed:

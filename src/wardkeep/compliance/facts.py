@@ -10,11 +10,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from wardkeep.compliance.duties import Late, late
+from wardkeep.compliance.duties import DeadlineSource, Late, late_on
 from wardkeep.compliance.geography import load_geography
 from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.instant import Instant
+from wardkeep.model.programme import Deadlines
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import Registry
 from wardkeep.model.stages import Facts
@@ -42,7 +43,8 @@ class FactsSource:
     """
 
     __slots__ = (
-        "_clock", "_day", "_geography", "_late", "_late_on", "_latest_us", "_profiles", "_terms", "_terms_of", "_texts"
+        "_clock", "_day", "_deadlines", "_geography", "_late", "_late_of", "_late_on", "_latest_us", "_profiles",
+        "_terms", "_terms_of",
     )  # fmt: skip
 
     def __init__(self, clock: Callable[[], Instant], *, newest_entry_us: int = 0) -> None:
@@ -53,8 +55,9 @@ class FactsSource:
         self._geography = load_geography()
         self._terms_of = Registry(epoch=0)
         self._terms = terms_in_force(self._profiles, self._terms_of)
-        self._texts = load_texts()
+        self._deadlines = DeadlineSource(load_texts())
         self._late = Late()
+        self._late_of = Deadlines()
         self._late_on = date.min
 
     def now(self, registry: Registry) -> Facts | Refused:
@@ -75,9 +78,11 @@ class FactsSource:
         if registry is not self._terms_of:
             # The terms in force follow from the registry alone, so they are joined once for each that is published.
             self._terms, self._terms_of = terms_in_force(self._profiles, registry), registry
-            self._late_on = date.min
+            known = self._deadlines.of(registry)
+            if known != self._late_of:
+                self._late_of, self._late_on = known, date.min
         if self._late_on != day.day:
-            self._late, self._late_on = late(registry, self._texts, day.day), day.day
+            self._late, self._late_on = late_on(self._late_of, day.day), day.day
         return Facts(
             registry=registry,
             today=day.day,

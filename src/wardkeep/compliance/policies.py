@@ -115,18 +115,26 @@ def has_signed(registry: Registry, person: str, policy: str) -> bool:
 
 def unsigned(registry: Registry, texts: Texts) -> dict[str, tuple[str, ...]]:
     """Return by policy in force who has not acknowledged it yet."""
-    found: dict[str, tuple[str, ...]] = {}
-    for policy in sorted(registry.policies):
-        version = in_force(registry, policy)
-        if version is None:
-            continue
-        text = text_of(texts, policy, version.text_version)
-        found[policy] = tuple(
+    return {
+        policy: unsigned_of(registry, texts, policy)
+        for policy in sorted(registry.policies)
+        if in_force(registry, policy) is not None
+    }
+
+
+def unsigned_of(registry: Registry, texts: Texts, policy: str) -> tuple[str, ...]:
+    """Return who has not acknowledged the policy in force yet; nobody where none is."""
+    version = in_force(registry, policy)
+    if version is None:
+        return ()
+    text = text_of(texts, policy, version.text_version)
+    return tuple(
+        sorted(
             name
-            for name, person in sorted(registry.people.items())
+            for name, person in registry.people.items()
             if must_sign(person, text) and not has_signed(registry, name, policy)
         )
-    return found
+    )
 
 
 def drifts(registry: Registry, texts: Texts, now: Instant, today: date) -> tuple[Drift, ...]:

@@ -285,18 +285,21 @@ def load(records: Mapping[str, Mapping[str, bytes]], epoch: int) -> Registry:
 def apply(registry: Registry, changes: Iterable[Change], *, epoch: int) -> Registry:
     """Return a new registry with the changes made; the old one is untouched."""
     organisation = registry.organisation
-    kinds: dict[Kind, dict[str, Record]] = {
-        kind: {**getattr(registry, kind.value)} for kind in Kind if kind is not Kind.ORGANISATION
-    }
+    kinds: dict[Kind, dict[str, Record]] = {}
     for change in changes:
         if change.kind is Kind.ORGANISATION:
             organisation = change.record if isinstance(change.record, Organisation) else None
-        elif change.record is None:
-            kinds[change.kind].pop(change.id, None)
+            continue
+        # What no change is about stays the same object: what follows from it need not be worked out again.
+        if change.kind not in kinds:
+            kinds[change.kind] = {**getattr(registry, change.kind.value)}
+        records = kinds[change.kind]
+        if change.record is None:
+            records.pop(change.id, None)
         else:
-            kinds[change.kind][change.id] = change.record
+            records[change.id] = change.record
     changed: dict[str, Any] = {kind.value: _only(held, _TYPES[kind]) for kind, held in kinds.items()}
-    return replace(registry, epoch=epoch, organisation=organisation, **changed)
+    return replace(registry, epoch=epoch, organisation=organisation, deadlines=None, **changed)
 
 
 def stamped(changes: Sequence[Change], index: int) -> tuple[Change, ...]:

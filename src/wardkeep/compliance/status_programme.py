@@ -20,7 +20,7 @@ from wardkeep.compliance.checklists import missing
 from wardkeep.compliance.clauses import clause_ids, stands
 from wardkeep.compliance.effective import Agreeing, drift_of
 from wardkeep.compliance.incidents import discovery, outstanding
-from wardkeep.compliance.policies import in_force, unsigned
+from wardkeep.compliance.policies import in_force, unsigned, unsigned_of
 from wardkeep.compliance.policy_texts import Texts, load_texts, text_of
 from wardkeep.compliance.rights import is_late
 from wardkeep.compliance.risks import outside
@@ -57,7 +57,7 @@ def _kept(policy: str) -> Run:
         if version is None:
             return Finding(looked_at=1, wrong=(f"policy {policy} is not in force",))
         wrong = [f"policy {policy} is past its review"] if version.review_on < today else []
-        wrong += [f"{each} has not signed {policy}" for each in unsigned(registry, texts)[policy]]
+        wrong += [f"{each} has not signed {policy}" for each in unsigned_of(registry, texts, policy)]
         promises = drift_of(
             policy,
             text_of(texts, policy, version.text_version).enforced_by,

@@ -172,6 +172,14 @@ class Checklist:
     closed_on: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """By person the last day before they are late; None where the duty is not declared required."""
+
+    training: dict[str, date] | None = None
+    policies: dict[str, date] | None = None
+
+
 def grace_ends(due: date, terms: DutyTerms) -> date:
     """Return the last day of grace."""
     return due + timedelta(days=terms.grace_days)

@@ -32,6 +32,7 @@ from wardkeep.model.price import Price
 from wardkeep.model.programme import (
     Checklist,
     CourseRule,
+    Deadlines,
     Duties,
     PolicyRecord,
     Sanction,
@@ -301,7 +302,10 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """All control records at one ledger index. `epoch` is that index plus one; 0 before the first change."""
+    """All control records at one ledger index. `epoch` is that index plus one; 0 before the first change.
+
+    `deadlines` is no record: it stands in place of trainings and signatures where those are not sent, as to workers.
+    """
 
     epoch: int
     organisation: Organisation | None = None
@@ -356,3 +360,4 @@ class Registry:
     scim_clients: dict[str, ScimClient] = field(default_factory=dict, repr=False)
     scim_users: dict[str, ScimUser] = field(default_factory=dict, repr=False)
     scim_groups: dict[str, ScimGroup] = field(default_factory=dict, repr=False)
+    deadlines: Deadlines | None = None

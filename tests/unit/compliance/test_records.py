@@ -523,7 +523,7 @@ def test_a_kind_from_the_future_is_refused():
 
 
 def test_every_part_of_the_registry_has_its_kind():
-    assert {each.name for each in fields(Registry)} - {"epoch"} == {kind.value for kind in Kind}
+    assert {each.name for each in fields(Registry)} - {"epoch", "deadlines"} == {kind.value for kind in Kind}
 
 
 def test_applying_leaves_the_old_registry_as_it_was():
@@ -531,8 +531,13 @@ def test_applying_leaves_the_old_registry_as_it_was():
     before = dict(old.routes)
     new = apply(old, [Change(kind=Kind.ROUTES, id="chat", record=None)], epoch=9)
     assert (old.routes, new.routes, new.epoch) == (before, {}, 9)
-    new.vendors["x"] = Vendor(id="x", party="y")
+    added = apply(new, [Change(kind=Kind.VENDORS, id="x", record=Vendor(id="x", party="y"))], epoch=10)
+    assert "x" in added.vendors
     assert "x" not in old.vendors
+    # what no change was about is the same object, so that what follows from it need not be worked out again
+    assert added.people is new.people is old.people
+    gone = apply(added, [Change(kind=Kind.VENDORS, id=name, record=None) for name in added.vendors], epoch=11)
+    assert gone.vendors == {}
 
 
 def test_a_record_of_the_wrong_type_does_not_pass():

@@ -22,6 +22,7 @@ from tests.unit.compliance.test_policies import TEXTS, code, in_force, signed
 from wardkeep.compliance import duties, training
 from wardkeep.compliance.courses import load_courses
 from wardkeep.compliance.duties import late
+from wardkeep.compliance.records import Change, Kind
 from wardkeep.model.access import Role
 from wardkeep.model.programme import Certificate, CourseRule, Duties, DutyTerms, TrainingRecord
 
@@ -103,6 +104,27 @@ def test_unsigned_policies_count_from_their_approval():
     assert late(held, TEXTS, TODAY + 3 * DAY).policies == frozenset(held.people)
     held = signed(held, DEVELOPER)
     assert "developer" not in late(held, TEXTS, TODAY + 3 * DAY).policies
+
+
+def test_last_days_are_worked_out_once_until_something_they_follow_from_changes():
+    held = required(in_force(assigned(registry())), training=True, acknowledgement=True, grace_days=2)
+    source = duties.DeadlineSource(TEXTS)
+    known = source.of(held)
+    vendor = replace(held.vendors["openai"], suspended_because="see ledger entry 7")
+    other = after(held, (Change(kind=Kind.VENDORS, id="openai", record=vendor),))
+    assert source.of(other) is known
+    assert "developer" not in source.of(signed(other, DEVELOPER)).policies
+
+
+@pytest.mark.parametrize("days", [0, 2, 3, 30, 367, 400])
+def test_last_days_in_place_of_the_records_tell_the_same_people(days):
+    held = answered(required(in_force(assigned(registry())), training=True, acknowledgement=True, grace_days=2))
+    held = signed(held, DEVELOPER)
+    sent = replace(held, signatures={}, trainings={}, deadlines=duties.deadlines(held, TEXTS))
+    assert late(sent, TEXTS, TODAY + days * DAY) == late(held, TEXTS, TODAY + days * DAY)
+    # without them nobody is known to have signed or passed anything
+    bare = replace(sent, deadlines=None)
+    assert late(bare, TEXTS, TODAY + 3 * DAY).policies == frozenset(held.people)
 
 
 def test_more_holds_at_once_and_less_takes_two_people():
