@@ -9,7 +9,7 @@ ZONE ?= America/New_York
 # Compiled modules are kept between the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test lint types layers check cover soak bench bench-audit bench-deid bench-redteam model lock clean screenshots
+.PHONY: run demo test lint types layers check cover fuzz soak bench bench-audit bench-deid bench-redteam model lock clean screenshots
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +45,9 @@ cover: $(VENV)/dev.stamp  ## branch coverage of the security-critical packages
 	$(BIN)/coverage report --include='*/policy/*,*/routing/*,*/privacy/*,*/audit/*,*/crypto/*'
 
 check: test demo
+
+fuzz: $(VENV)/dev.stamp  ## the property tests on new examples
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile=default $$(grep -rl "from hypothesis" tests --include="test_*.py")
 
 soak: $(VENV)/dev.stamp  ## the long versions: crashes, load, races
 	$(BIN)/python -m pytest -m slow

@@ -232,18 +232,30 @@ async def test_requests_in_turn_share_a_connection():
         assert not wire.refused
 
 
-async def test_an_answer_before_the_body_leaves_no_body_to_be_read_as_a_request():
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+async def test_an_answer_before_the_body_says_that_the_connection_closes(framing):
+    """So nobody sends a next request, glued to what is left of this one, that is neither answered nor refused."""
     async with serving() as wire:
         reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
         inner = GET + b"\r\n"
-        writer.write(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(inner))
+        length = b"Content-Length: %d\r\n\r\n" % len(inner) if framing == "length" else CHUNKED.partition(HOST)[2]
+        writer.write(b"POST /early HTTP/1.1\r\n" + HOST + length)
         head, _ = await read_answer(reader)
         assert head.startswith(b"HTTP/1.1 401 ")
+        assert b"\r\nconnection: close\r\n" in head
         writer.write(inner + b"GET /v1/models HTTP/1.1\r\n" + HOST + b"\r\n")
         answer = await read_to_end(reader)
         writer.close()
-        assert answer == b""  # the body was swallowed, the request glued to it dropped
+        assert answer == b""  # nothing of it was read as a request
         assert [scope["path"] for scope in wire.scopes] == ["/early"]
+
+
+async def test_an_answer_that_fails_before_it_leaves_is_a_refusal():
+    async with serving() as wire:
+        answer = await wire.say(b"GET /broken HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 500 ")
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert b'"code":"internal_error"' in answer
 
 
 async def test_an_answer_instead_of_100_continue_closes():

@@ -50,7 +50,7 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 @asynccontextmanager
 async def serving(*, tls: TlsFiles | None = None, **limits: float) -> AsyncIterator[Wire]:
     """Serve an application that answers with the body's length; `/wait` waits, `/stream` never ends, `/fail` raises,
-    `/early` answers unread, `/lazy` waits before it reads, `/flood` sends for ever, `/large` sends 16 MiB."""
+    `/broken` raises after the answer's head, `/early` answers unread, `/lazy` waits before it reads, `/flood` sends for ever, `/large` sends 16 MiB."""
     refused: Counter[Reason] = Counter()
     failed: list[tuple[str, str]] = []
 
@@ -68,6 +68,9 @@ async def serving(*, tls: TlsFiles | None = None, **limits: float) -> AsyncItera
         wire.scopes.append(scope)
         wire.entered.set()
         if scope["path"] == "/fail":
+            raise ValueError("what the caller sent")
+        if scope["path"] == "/broken":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
             raise ValueError("what the caller sent")
         if scope["path"] == "/lazy":
             await wire.release.wait()

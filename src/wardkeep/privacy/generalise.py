@@ -47,7 +47,7 @@ _OLD_WORDS: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?\+?")
 _STATE: Final = re.compile(rf"\b(?:(?:{'|'.join(sorted(CODES))})|(?i:{'|'.join(NAMES)}))\b")
-_SHORTENED: Final = re.compile(r"[A-Za-z] (\d{3})\Z")
+_SHORTENED: Final = re.compile(r"[A-Za-z] ([0-9]{3})\Z")
 _STREET: Final = re.compile(
     r"\d{1,6}[\w ]{0,8}?[ ](?:[\w.'-]{1,30}[ ]){1,4}?(?:st(?:reet)?|ave(?:nue)?|r(?:oa)?d|blvd|boulevard|dr(?:ive)?"
     r"|lane|ln|court|ct|way|pl(?:ace)?|circle|cir|terrace|ter|pkwy|parkway|highway|hwy|trail|trl|loop|alley|square|sq)\b\.?"
@@ -125,7 +125,7 @@ def place_left(surface: str, *, keeps_town: bool) -> str | None:
         if len(surface.strip()) == len(match[0])
         or surface[: match.start()].rstrip(" \n").endswith(",")
         or ZIP.match(surface, match.end() + 1)
-        or (match.start() == 0 and re.match(r" \d{3}\Z", surface[match.end() :]))
+        or (match.start() == 0 and re.match(r" [0-9]{3}\Z", surface[match.end() :]))
     ]
     codes = [first_three(match[0]) for match in ZIP.finditer(surface)]
     if not codes and states and (shortened := _SHORTENED.search(surface)):

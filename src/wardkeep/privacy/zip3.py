@@ -37,7 +37,8 @@ SMALL: Final = MappingProxyType(
     }
 )
 _WITHHELD: Final = frozenset[str]().union(*SMALL.values())
-ZIP: Final = re.compile(r"(?<![\w.#/-])(\d{3})\d{2}(?:[ -]?\d{4})?(?![\w]|-\d)")
+# ASCII digits only: of what other digits spell nothing is left, because no list above can be asked about it.
+ZIP: Final = re.compile(r"(?<![\w.#/-])([0-9]{3})[0-9]{2}(?:[ -]?[0-9]{4})?(?![\w]|-\d)")
 
 
 def first_three(code: str) -> str:

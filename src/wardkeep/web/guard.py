@@ -363,6 +363,9 @@ class _Cycle(RequestResponseCycle):
                 self.keep_alive = False
                 continue
             parts += (name, b": ", value, b"\r\n")
+        if self.more_body:
+            # Where the rest of the request ends and the next one begins is not for us to find out: RFC 9112 section 9.6.
+            self.keep_alive = False
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
         if self.chunked_encoding:
@@ -388,31 +391,36 @@ class _Cycle(RequestResponseCycle):
         if is_last:
             self.response_complete = True
             self.message_event.set()
-            if not self.keep_alive:
-                self.transport.close()
             self.on_response()
 
     async def run_asgi(self, app: ASGI3Application) -> None:
-        kind, place = "", ""
         try:
-            await app(self.scope, self.receive, self.send)
+            failed = await self._failure(app)
+            if failed is not None:
+                await self._confess(*failed)
         except CancelledError:
             # The caller is gone, or the server is stopping and the grace is over.
             self.transport.abort()
             raise
-        except Exception as error:  # noqa: BLE001 - the HTTP edge: whatever failed, the caller gets one refusal
-            kind, place = type(error).__name__, _describe_place(error)
-        else:
-            if self.response_complete or self.disconnected:
-                return
-            kind, place = "AnswerIncomplete", "unknown"
         finally:
             self.on_response = _do_nothing
+
+    async def _failure(self, app: ASGI3Application) -> tuple[str, str] | None:
+        """Run the application; return the kind and the place of what failed, if anything did."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception as error:  # noqa: BLE001 - the HTTP edge: whatever failed, the caller gets one refusal
+            return type(error).__name__, _describe_place(error)
+        return None if self.response_complete or self.disconnected else ("AnswerIncomplete", "unknown")
+
+    async def _confess(self, kind: str, place: str) -> None:
+        """Tell the caller that the call failed, where nothing of an answer has left yet."""
         self.guard.on_failed(kind, place)
-        if self.response_started or self.disconnected:
+        if self.disconnected or (self.response_started and not self._unsent):
             # Half an answer must not look like a whole one.
             self.transport.abort()
             return
+        self.response_started = False
         status, headers, body = self.guard.render(Refused(reason=Reason.INTERNAL), self.scope["raw_path"])
         headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
@@ -578,9 +586,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._dropped_bytes == 0:
             self._guard.on_refused(Reason.FRAMING_AMBIGUOUS)
         self._dropped_bytes += size
-        if self._phase == _IDLE:
-            self._linger()
-        elif self._dropped_bytes > _MAX_DROPPED_BYTES:
+        if self._dropped_bytes > _MAX_DROPPED_BYTES:
             self.transport.abort()
         else:
             self.cycle.keep_alive = False
@@ -630,14 +636,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._start_asgi_task(cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
-        """Count and pass on. An answer that is already complete lets the rest of the body go unread, still counted."""
+        """Count and pass on."""
         self._body_bytes += len(body)
         if self._body_bytes > self._limits.max_body_bytes:
             self._overflow = True
             raise _StopParsingError
         cycle = self.cycle
-        if cycle.response_complete:
-            return
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
@@ -645,29 +649,29 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole. Its time limits end; those of the answer are the pipeline's."""
-        cycle = self.cycle
-        if cycle.response_complete:
-            self._await_next()
-            return
         self._phase = _ANSWER
         self._deadline = _NEVER
-        cycle.more_body = False
-        cycle.message_event.set()
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """The answer is whole: wait for the next request, or first for the rest of this one's body."""
+        """The answer is whole: wait for the next request, or close as the answer's head said."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
-            # What is still unsent may wait for a caller that never reads, but not for ever.
-            self._phase = _LINGER
-            self._deadline = self.loop.time() + self._limits.stall_seconds
-            return
-        self.flow.resume_reading()
-        if self._phase == _ANSWER:
+            self._await_end()
+        elif self.cycle.keep_alive:
+            self.flow.resume_reading()
             self._await_next()
-        elif self._head is not None and self._head.expects_continue and self._body_bytes == 0:
-            # Nobody told the caller to go on, so what it sends next may be the body or may be a request.
+        elif self._phase == _BODY:
             self._linger()
+        else:
+            self.transport.close()
+            self._await_end()
+
+    def _await_end(self) -> None:
+        """What is still unsent may wait for a caller that never reads, but not for ever."""
+        self._phase = _LINGER
+        self._deadline = self.loop.time() + self._limits.stall_seconds
 
     def _await_next(self) -> None:
         self._phase = _IDLE

@@ -137,6 +137,8 @@ def test_of_a_date_its_year_is_left_unless_it_is_unsure_or_reveals_an_age(text, 
         ("IN", "IN", "IN"),
         ("Mississippi Street", None, "Mississippi Street"),
         ("MA 021", "MA 021", None),
+        ("MA ０２１１５", None, None),
+        ("TX ٧٨٧", None, None),
     ],
 )
 def test_of_a_place_the_state_and_three_digits_are_left_or_the_town_in_a_limited_data_set(surface, released, limited):
