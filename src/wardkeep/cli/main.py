@@ -32,6 +32,7 @@ COMMANDS: Final = (
     "baa",
     "user",
     "key",
+    "connect",
     "route",
     "audit",
     "report",
