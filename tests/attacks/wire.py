@@ -50,7 +50,8 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 @asynccontextmanager
 async def serving(*, tls: TlsFiles | None = None, **limits: float) -> AsyncIterator[Wire]:
     """Serve an application that answers with the body's length; `/wait` waits, `/stream` never ends, `/fail` raises,
-    `/broken` raises after the answer's head, `/early` answers unread, `/lazy` waits before it reads, `/flood` sends for ever, `/large` sends 16 MiB."""
+    `/broken` raises after the answer's head, `/early` answers unread, `/lazy` waits before it reads, `/flood` sends
+    for ever, `/large` sends 16 MiB."""
     refused: Counter[Reason] = Counter()
     failed: list[tuple[str, str]] = []
 

@@ -136,13 +136,12 @@ def _codex(settings: Path, text: str, aim: Aim) -> Written:
         "name": "Wardkeep",
         "base_url": _base(ClientName.CODEX, aim.origin),
         "wire_api": "responses",
+        # It would repeat a refusal, each time an entry of the ledger.
+        "stream_max_retries": 0,
         "auth": {"command": "/bin/cat", "args": [str(key)], "timeout_ms": 5000, "refresh_interval_ms": 0},
     }
     after = edit_toml(text, provider, aim.model)
-    table = toml_table(after)
     notes = ["A project's settings, a profile and -c on the command line win over this file."]
-    if table.get("web_search") != "disabled":
-        notes.append('Its web search is refused by the gateway; `web_search = "disabled"` keeps it from asking.')
     if aim.authority is not None:
         notes.append(f"Its environment must have SSL_CERT_FILE={aim.authority} for the gateway's certificate.")
     return Written(files={settings: after, key: aim.key + "\n"}, notes=tuple(notes))

@@ -94,7 +94,8 @@ def edit_toml(text: str, provider: Mapping[str, Any], model: str | None) -> str:
         CommandFailed: it is not TOML, or cannot be edited without doubt.
     """
     before = toml_table(text)
-    top = {"model_provider": "wardkeep", **({} if model is None else {"model": model})}
+    # A search runs at the vendor, outside of every agreement: the gateway refuses the whole call that offers it.
+    top = {"model_provider": "wardkeep", "web_search": "disabled", **({} if model is None else {"model": model})}
     lines, is_ours, is_top = [], False, True
     for line in text.splitlines():
         if _TABLE.fullmatch(line) is not None:

@@ -364,7 +364,7 @@ class _Cycle(RequestResponseCycle):
                 continue
             parts += (name, b": ", value, b"\r\n")
         if self.more_body:
-            # Where the rest of the request ends and the next one begins is not for us to find out: RFC 9112 section 9.6.
+            # Where the rest of the request ends and the next one begins is not ours to find out: RFC 9112 section 9.6.
             self.keep_alive = False
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")

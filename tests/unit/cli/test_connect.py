@@ -167,11 +167,12 @@ class TestWhatIsWritten:
         path.write_text(CODEX)
         assert connect("codex", "--yes").status == 0
         expected = tomllib.loads(CODEX)
-        expected["model_provider"] = "wardkeep"
+        expected |= {"model_provider": "wardkeep", "web_search": "disabled"}
         expected["model_providers"]["wardkeep"] = {
             "name": "Wardkeep",
             "base_url": f"{URL}/v1",
             "wire_api": "responses",
+            "stream_max_retries": 0,
             "auth": {
                 "command": "/bin/cat",
                 "args": [str(path.with_name("wardkeep.key"))],
