@@ -309,6 +309,7 @@ def _load(gateway: Gateway, *, streamed: bool, seconds: float, connections: int)
         "path": target.path,
         "headers": _headers(gateway),
         "body": chat.request_body(stream=streamed).decode(),
+        "number": chat.NUMBER,
         "connections": connections,
         "seconds": seconds,
         "drain_seconds": _DRAIN_SECONDS,

@@ -19,6 +19,9 @@ IDENTIFIERS = {
     "street": "2291 Alder Creek Road",
 }
 
+NUMBER = "80417736"
+"""The record number in the note, in the place of which every request of a run has another."""
+
 _SYSTEM = (
     "You are a clinical documentation assistant. Answer for the treating physician in short sentences, use generic "
     "drug names, and say so when the note does not contain what you need."

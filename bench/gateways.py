@@ -239,6 +239,7 @@ def _load(running: Running, *, connections: int, seconds: float, streamed: bool)
         "path": target.path,
         "headers": dict(running.headers),
         "body": chat.request_body(stream=streamed).decode(),
+        "number": chat.NUMBER,
         "connections": connections,
         "seconds": seconds,
         "drain_seconds": _DRAIN_SECONDS,

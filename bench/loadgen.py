@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, field
+from itertools import count
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
@@ -79,7 +80,10 @@ def run(orders: dict[str, object]) -> dict[str, object]:
         f"Content-Length: {len(body)}",
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
-    request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    # Each request has a number of its own, so that nobody answers from memory what was asked before.
+    number = str(orders["number"]).encode()
+    before, _, after = ("\r\n".join(lines).encode() + b"\r\n\r\n" + body).partition(number)
+    numbers = count(1)
     marker = str(orders["marker"]).encode()
     streamed = bool(orders["stream"])
     seconds = float(str(orders["seconds"]))
@@ -99,12 +103,15 @@ def run(orders: dict[str, object]) -> dict[str, object]:
         sock.connect_ex((host, port))
         epoll.register(sock.fileno(), select.EPOLLOUT)
 
+    def request() -> bytes:
+        return b"%b%0*d%b" % (before, len(number), next(numbers), after)
+
     def send(flight: _Flight) -> None:
         flight.buffer, flight.head_end, flight.need = b"", -1, -1
         flight.chunked = flight.closing = False
         flight.first_byte_at = 0.0
         flight.sent_at = clock()
-        flight.sock.sendall(request)
+        flight.sock.sendall(request())
 
     def drop(flight: _Flight) -> None:
         epoll.unregister(flight.sock.fileno())
@@ -122,7 +129,7 @@ def run(orders: dict[str, object]) -> dict[str, object]:
             flight = flights[descriptor]
             if event == select.EPOLLOUT:
                 # Connected. The latency of a first call includes its connection: `sent_at` is left as it is.
-                flight.sock.sendall(request)
+                flight.sock.sendall(request())
                 epoll.modify(descriptor, select.EPOLLIN)
                 continue
             try:
@@ -233,7 +240,7 @@ def _percentile(ordered: list[float], share: float) -> float:
 
 
 def main() -> None:
-    """Orders on stdin: host, port, path, headers, body, connections, seconds, drain_seconds, marker, stream."""
+    """Orders on stdin: host, port, path, headers, body, number, connections, seconds, drain_seconds, marker, stream."""
     json.dump(run(json.load(sys.stdin)), sys.stdout)
 
 

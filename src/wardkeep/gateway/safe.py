@@ -75,7 +75,8 @@ def make_safe(
             if policy.action("DATE") is Action.SHIFT
             else None
         )
-        found = _treated(permitted, reading, policy, detector, (Surrogates(conversation_key.reveal()), days))
+        own = conversation_key.reveal()
+        found = _treated(permitted, reading, policy, detector.within(own), (Surrogates(own), days))
     except RefusalError as error:
         return error.refused
     except (DetectorFailed, DetectorUnavailable):

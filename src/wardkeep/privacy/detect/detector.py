@@ -6,7 +6,8 @@ evidence and never proof that nothing else identifies the person.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from copy import copy
+from typing import Final, Self
 
 from wardkeep.model.spans import Span
 from wardkeep.privacy.classify.classifier import CLASSIFIED, Sureness, classifier
@@ -34,6 +35,7 @@ from wardkeep.privacy.detect import (
 from wardkeep.privacy.detect.harmless import is_harmless
 from wardkeep.privacy.detect.hidden import Hidden
 from wardkeep.privacy.detect.lexicon import lexicon
+from wardkeep.privacy.detect.memory import Memory
 from wardkeep.privacy.detect.nomination import Policy, Reading
 from wardkeep.privacy.detect.overlaps import REMAINDER, beside_rules, resolve
 from wardkeep.privacy.detect.scan import Scanner
@@ -76,7 +78,9 @@ _SURENESS: Final[dict[Policy, Sureness]] = {
 
 
 class Detector:
-    """Finds identifiers in text. Pure after construction and safe for threads; build one a process and policy."""
+    """Finds identifiers in text. Safe for threads; build one a process and policy."""
+
+    _scope: bytes | None = None
 
     def __init__(self, policy: Policy) -> None:
         self._strict = policy == "strict"
@@ -85,6 +89,16 @@ class Detector:
         self._disguises = Scanner([nomination.pattern for nomination, _ in hidden.MAKERS])
         self._classifier = classifier()
         self._sureness = _SURENESS[policy]
+        self._memory = Memory()
+
+    def within(self, scope: bytes) -> Self:
+        """Return this detector for one conversation: a text that came before is not read again.
+
+        `scope` is the conversation's key, 16 to 64 bytes. What is found is the same with and without it.
+        """
+        detector = copy(self)
+        detector._scope = scope  # noqa: SLF001 - a copy of this very class
+        return detector
 
     def find(self, text: str, known: Sequence[str] = ()) -> list[Span]:
         """Return sorted spans that don't overlap, with mentions of what was found elsewhere in the text.
@@ -140,9 +154,11 @@ class Detector:
         Raises:
             DetectorFailed: see `find`.
         """
-        return self._recognise(text, 0)
+        if self._scope is None:
+            return self._recognise(text)
+        return self._memory.recall(self._scope, text, self._recognise)
 
-    def _recognise(self, text: str, nesting: int) -> list[Span]:
+    def _recognise(self, text: str, nesting: int = 0) -> list[Span]:
         if len(text) < 2:
             return []
         plain = normalise(text)
