@@ -15,10 +15,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import verify_cost
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.search import SearchIndex
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.searching import Question, Searcher
@@ -28,6 +29,7 @@ from wardkeep.crypto.mac import mac
 from wardkeep.crypto.signing import signing_key
 from wardkeep.model.registry import Person, Registry, Role
 from wardkeep.settings import clock
+from wardkeep.storage.ledger_sqlite import LedgerFile
 
 GOAL = 2.0
 SUBJECTS = 1000
@@ -56,7 +58,9 @@ async def measure(directory: Path, entries: int, payload: int, rounds: int) -> i
     if not (directory / "ledger.db").exists():
         rate = await verify_cost.write(directory, entries, payload, tag, SEED)
         print(f"written: {entries} entries, {rate:.0f} durable records/s (making them included)", flush=True)
-    ledger = SqliteLedger(directory / "ledger.db", origin="wardkeep/bench", signer=signing_key(SEED), boot="bench")
+    ledger = StoredLedger(
+        partial(LedgerFile, directory / "ledger.db"), origin="wardkeep/bench", signer=signing_key(SEED), boot="bench"
+    )
     index = SearchIndex(ledger=ledger, path=directory / "search.db")
     before = time.process_time()
     await index.follow()

@@ -18,15 +18,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from wardkeep.audit import verify as verifier
 from wardkeep.audit.checkpoint import VerifierKey, verifier_key_text
 from wardkeep.audit.entry import Draft, Header, encode_body, timestamp
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.crypto.signing import generate_seed, signing_key
 from wardkeep.model.instant import uuid7
+from wardkeep.storage.ledger_sqlite import LedgerFile
 
 BATCH = 64
 AHEAD = 8
@@ -109,7 +111,7 @@ async def write(
     key = signing_key(seed or generate_seed())
     origin = "wardkeep/bench"
     (directory / "ledger.pub").write_text(verifier_key_text(VerifierKey(name=origin, public=key.public)) + "\n")
-    ledger = SqliteLedger(directory / "ledger.db", origin=origin, signer=key, boot="bench")
+    ledger = StoredLedger(partial(LedgerFile, directory / "ledger.db"), origin=origin, signer=key, boot="bench")
     began = time.monotonic()
     left = entries
     while left:

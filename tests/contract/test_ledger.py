@@ -4,7 +4,8 @@ import asyncio
 
 import msgspec
 import pytest
-from tests.unit.audit.samples import draft, keyring, open_ledger
+from tests.simulators.postgres import Postgres
+from tests.unit.audit.samples import draft, keyring, made_database, open_ledger, open_shared
 
 from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import (
@@ -18,13 +19,22 @@ from wardkeep.audit.release import abort_id
 from wardkeep.audit.verify import verify
 
 RING = keyring()
-IMPLEMENTATIONS = {"sqlite": open_ledger}
 
 
-@pytest.fixture(params=list(IMPLEMENTATIONS))
+@pytest.fixture(scope="module")
+def postgres():
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def opened(request, tmp_path):
     """Open, and open again, the ledger in one home."""
-    return lambda: IMPLEMENTATIONS[request.param](tmp_path, RING)
+    if request.param == "sqlite":
+        return lambda: open_ledger(tmp_path, RING)
+    place = made_database(request.getfixturevalue("postgres"))
+    return lambda: open_shared(tmp_path, RING, place)
 
 
 @pytest.fixture

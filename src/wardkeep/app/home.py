@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from wardkeep.app.witnessing import require_witnessed
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.subjects import SubjectKeys, open_subjects
 from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control, open_control
@@ -29,6 +30,7 @@ from wardkeep.identity.sessions import Sessions
 from wardkeep.model.instant import Instant
 from wardkeep.settings import Settings
 from wardkeep.storage.control_sqlite import ControlFile
+from wardkeep.storage.ledger_sqlite import LedgerFile
 from wardkeep.storage.sessions_sqlite import SessionsFile
 
 
@@ -49,7 +51,7 @@ class OpenHome:
 
     keyring: Keyring
     keys: DataKeys
-    ledger: SqliteLedger
+    ledger: StoredLedger
     store: ControlFile
     control: Control
     entries: EntryMaker
@@ -114,8 +116,8 @@ async def open_home(
     wrapped = read_wrapped(settings.wrapped_keys_path)
     keyring = open_keyring(open_root(settings, wrapped), wrapped)
     keys = data_keys(keyring, with_history=True)
-    ledger = SqliteLedger(
-        settings.ledger_path,
+    ledger = StoredLedger(
+        partial(LedgerFile, settings.ledger_path),
         origin=LEDGER_ORIGIN.format(tenant=keyring.tenant),
         signer=keyring.signer,
         boot=clock().boot,

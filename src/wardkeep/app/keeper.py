@@ -35,7 +35,7 @@ from wardkeep.audit.errors import (
     LedgerUnavailable,
     StaleFacts,
 )
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.duties import DeadlineSource
@@ -63,7 +63,7 @@ class LocalSequencer:
     Nothing is taken about a subject that is being shredded, nor under a key that was: its calls gather facts again.
     """
 
-    ledger: SqliteLedger
+    ledger: StoredLedger
     subjects: SubjectKeys
     limits: Limits
     clock: Callable[[], Instant]

@@ -18,7 +18,7 @@ from wardkeep.app.log import LogLine
 from wardkeep.audit.entry import timestamp
 from wardkeep.audit.errors import DraftMalformed, LedgerError
 from wardkeep.audit.formats import Producer, render
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.tree import leaf_hash
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.sinks import active_sinks, uncovered
@@ -56,7 +56,7 @@ class Sinks:
     `canary_seconds` after the last confirmation a canary goes out; `alarm_seconds` after it the sink is an alarm.
     """
 
-    ledger: SqliteLedger
+    ledger: StoredLedger
     entries: EntryMaker
     registry: Callable[[], Registry]
     clock: Callable[[], Instant]

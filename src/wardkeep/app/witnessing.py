@@ -20,7 +20,7 @@ from wardkeep.audit.errors import (
     WitnessDisagrees,
     WitnessMisconfigured,
 )
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.tiles import read_checkpoint
 from wardkeep.audit.timestamping import Timestamper
 from wardkeep.audit.verify import UnusableInput, read_policy
@@ -60,7 +60,7 @@ def witnesses_for(settings: Settings, key: VerifierKey) -> Witnesses | None:
     return Witnesses(policy=policy, pool=pool)
 
 
-async def require_witnessed(settings: Settings, ledger: SqliteLedger, *, is_quorum_required: bool) -> None:
+async def require_witnessed(settings: Settings, ledger: StoredLedger, *, is_quorum_required: bool) -> None:
     """Return when the witnesses agree that this is the newest log; see `require_current`."""
     witnesses = witnesses_for(settings, ledger.verifier_key)
     if witnesses is None:
@@ -71,7 +71,7 @@ async def require_witnessed(settings: Settings, ledger: SqliteLedger, *, is_quor
         await witnesses.pool.close()
 
 
-def publisher_for(settings: Settings, ledger: SqliteLedger, clock: Clock) -> Publisher | None:
+def publisher_for(settings: Settings, ledger: StoredLedger, clock: Clock) -> Publisher | None:
     """Return what publishes the log and has it cosigned, when the settings ask for either."""
     witnesses = witnesses_for(settings, ledger.verifier_key)
     wanted = settings.ledger

@@ -6,12 +6,16 @@ on the batch's last entry.
 
 Nothing in memory runs ahead of the disk: the state is replaced after a commit returned, and read back through
 `restore` after any failure, which is also how the ledger starts.
+
+On a store that replicas share, each batch first claims the head; what others wrote since is followed, checked like at
+a start, before the batch is planned. So there is one order, and every head is signed over all that stands before it.
 """
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,18 +29,19 @@ from wardkeep.audit.entry import Draft, check_draft, timestamp
 from wardkeep.audit.errors import (
     ControlNotApplied,
     DraftMalformed,
+    EntryConflict,
     LedgerDamaged,
     LedgerError,
     LedgerTimeout,
     LedgerUnavailable,
 )
 from wardkeep.audit.release import Moment, aborted_drafts
-from wardkeep.audit.restore import restore
+from wardkeep.audit.restore import follow, restore
 from wardkeep.audit.sequence import Plan, Receipt, State, Stored, plan, signatures_after
 from wardkeep.audit.tree import EMPTY, extend, pack, root, unpack
 from wardkeep.crypto.signing import SigningKey
-from wardkeep.storage.errors import EntryThere, StoreDamaged, StoreError
-from wardkeep.storage.ledger_sqlite import Batch, CheckpointRow, EntryRow, HeadRow, LedgerFile, OpenRow
+from wardkeep.storage.errors import EntryThere, OutcomeUnknown, RequestNotOpen, StoreDamaged, StoreError
+from wardkeep.storage.ledger_store import Batch, CheckpointRow, EntryRow, HeadRow, LedgerStore, OpenRow
 
 T = TypeVar("T")
 Outcome: TypeAlias = list[Receipt] | LedgerError
@@ -168,31 +173,29 @@ class _Line:
     waiting: "deque[tuple[float, asyncio.Future[Outcomes]]]" = field(default_factory=deque)
 
 
-class SqliteLedger:
-    """The ledger on one SQLite file, written by one thread. Make it with `open_ledger`."""
+class StoredLedger:
+    """The ledger on a store, written by one thread of this process, which alone touches the store."""
 
     def __init__(
         self,
-        path: Path,
+        open_store: Callable[[], LedgerStore],
         *,
         origin: str,
         signer: SigningKey,
         boot: str,
-        vfs: str | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Open, restore and verify the log's end, and start the writer.
+        """Start the writer; it opens the store, and restores and verifies the log's end.
 
         Raises:
             LedgerDamaged: the stored log contradicts itself; nothing is written to it any more.
-            LedgerUnavailable: the file cannot be opened.
+            LedgerUnavailable: the store cannot be opened.
         """
-        self._path = path
+        self._open_store = open_store
         self._key = VerifierKey(name=origin, public=signer.public)
         self._signer = signer
         self._boot = boot
-        self._vfs = vfs
         self._deadline = deadline_seconds
         self._now = now
         self._queue: SimpleQueue[_Append | _Call] = SimpleQueue()
@@ -206,15 +209,18 @@ class SqliteLedger:
         self._kept_size = 0
         self._kept_at = time.monotonic()
         self._closed = False
-        self._file: LedgerFile | None = None
+        self._file: LedgerStore | None = None
         self._state: State | None = None
-        try:
-            self._ready()
-        except StoreError as error:
-            raise LedgerUnavailable("the ledger file cannot be opened") from error
-        self._healthy = True
-        self._thread = Thread(target=self._run, name="wardkeep-ledger", daemon=True)
+        self._mark: State | None = None  # the newest end that this process saw committed, whatever is read later
+        # Requests of batches whose outcome was not known when their callers were refused.
+        self._doubtful: set[bytes] = set()
+        opening: Future[None] = Future()
+        self._thread = Thread(target=self._begin, args=(opening,), name="wardkeep-ledger", daemon=True)
         self._thread.start()
+        try:
+            opening.result()
+        except StoreError as error:
+            raise LedgerUnavailable(f"the ledger cannot be opened: {error}") from error
 
     @property
     def verifier_key(self) -> VerifierKey:
@@ -429,6 +435,17 @@ class SqliteLedger:
 
     # ---- the writer thread -----------------------------------------------------------------------------------------
 
+    def _begin(self, opening: "Future[None]") -> None:
+        """Open the store in the thread that will use it, then write until told to end."""
+        try:
+            self._ready()
+        except (StoreError, LedgerDamaged) as error:
+            opening.set_exception(error)
+            return
+        self._healthy = True
+        opening.set_result(None)
+        self._run()
+
     def _run(self) -> None:
         held: _Append | _Call | None = None
         while True:
@@ -479,12 +496,7 @@ class SqliteLedger:
         live = [job for job in batch if job.future is None or not job.future.done() or job.future.cancelled()]
         groups = [group for job in live for group in job.groups]
         apply = live[-1].apply if live else None
-        outcomes: Outcomes
-        try:
-            outcomes = self._commit(groups, applies=apply is not None)
-        except (StoreError, LedgerDamaged) as error:
-            self._fail(error)
-            outcomes = [LedgerUnavailable("the ledger cannot be written now") for _ in groups]
+        outcomes = self._tried(groups, applies=apply is not None)
         if apply is not None:
             outcomes[-1] = self._applied(apply, outcomes[-1])
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Append, Outcomes]]] = {}
@@ -498,6 +510,25 @@ class SqliteLedger:
             _hand_over(loop, self._deliver, answers)
         return outcomes
 
+    def _tried(self, groups: Sequence[Sequence[Draft]], *, applies: bool) -> Outcomes:
+        """Commit; when the store was lost in the act, look once whether the batch stands, by appending it again.
+
+        That is safe because an append is idempotent by id, and it is the truth because the head is claimed first: a
+        commit that still hangs somewhere holds it.
+        """
+        for is_last in (False, True):
+            try:
+                return self._commit(groups, applies=applies)
+            except OutcomeUnknown as error:
+                self._fail(error)
+                self._doubtful.update(draft.id for group in groups for draft in group if draft.kind == "request")
+                if is_last:
+                    break
+            except (StoreError, LedgerDamaged) as error:
+                self._fail(error)
+                break
+        return [LedgerUnavailable("the ledger cannot be written now") for _ in groups]
+
     def _commit(self, groups: Sequence[Sequence[Draft]], *, applies: bool) -> Outcomes:
         if self._unapplied is not None and applies:
             # A later control change would move the applied index past the one that is missing.
@@ -505,17 +536,31 @@ class SqliteLedger:
             return [*self._commit(groups[:-1], applies=False), refused]
         if not groups:
             return []
-        file, state = self._ready()
+        file, state = self._claimed()
         planned = self._store_new(file, state, groups)
         if planned is None:
-            planned = plan(state, groups, self._known(file, groups))
+            file, state = self._claimed()
+            gone = self._gone(file, groups) if file.is_shared else frozenset()
+            planned = plan(state, groups, self._known(file, groups), gone)
             if planned.rows:
-                self._store(file, state, planned)
+                self._store(file, state, planned, gone)
+            else:
+                file.abandon()
         self._healthy = True
         self._failure = ""
+        if self._doubtful:
+            self._resolve(planned)
         return list(planned.outcomes)
 
-    def _store_new(self, file: LedgerFile, state: State, groups: Sequence[Sequence[Draft]]) -> Plan | None:
+    def _resolve(self, planned: Plan) -> None:
+        """Close what a lost commit left open: its callers were refused, so nobody else will ever close it."""
+        answered = {receipt.index for outcome in planned.outcomes if isinstance(outcome, list) for receipt in outcome}
+        doubtful, self._doubtful = self._doubtful, set()
+        self._queue.put(
+            _Call(run=lambda: self._abort(lambda row: row[0] in doubtful and row[1] not in answered, "unavailable"))
+        )
+
+    def _store_new(self, file: LedgerStore, state: State, groups: Sequence[Sequence[Draft]]) -> Plan | None:
         """Store the groups as if no id was there yet; None when one is, or when a group would be refused.
 
         Somebody who asks again about an append, because it did not hear the outcome, gets what it would have got then.
@@ -526,18 +571,25 @@ class SqliteLedger:
             return None
         try:
             self._store(file, state, planned)
-        except EntryThere:
+        except (EntryThere, RequestNotOpen):
             return None
         return planned
 
     @staticmethod
-    def _known(file: LedgerFile, groups: Sequence[Sequence[Draft]]) -> dict[bytes, Stored]:
+    def _known(file: LedgerStore, groups: Sequence[Sequence[Draft]]) -> dict[bytes, Stored]:
         return {
             row[0]: Stored(receipt=Receipt(index=row[1], leaf_hash=row[2]), header=row[3])
             for row in file.known([draft.id for group in groups for draft in group])
         }
 
-    def _store(self, file: LedgerFile, state: State, planned: Plan) -> None:
+    @staticmethod
+    def _gone(file: LedgerStore, groups: Sequence[Sequence[Draft]]) -> frozenset[bytes]:
+        """Return those requests that these drafts close and that another replica has closed already."""
+        closes = {draft.closes for group in groups for draft in group if draft.closes is not None}
+        opened = {draft.id for group in groups for draft in group if draft.kind == "request"}
+        return frozenset(closes - opened - {row[0] for row in file.open_requests()}) if closes else frozenset()
+
+    def _store(self, file: LedgerStore, state: State, planned: Plan, gone: frozenset[bytes] = frozenset()) -> None:
         size = planned.frontier.size
         text = checkpoint_text(Checkpoint(origin=self._key.name, size=size, root=root(planned.frontier)))
         signature = self._signer.sign(text)
@@ -557,14 +609,16 @@ class SqliteLedger:
                 opened=[
                     (r.draft.id, r.index, r.draft.owner, opened) for r in planned.rows if r.draft.kind == "request"
                 ],
-                closed=[r.draft.closes for r in planned.rows if r.draft.closes is not None],
+                closed=[
+                    r.draft.closes for r in planned.rows if r.draft.closes is not None and r.draft.closes not in gone
+                ],
                 head=HeadRow(
                     size=size, frontier=frontier, facts_epoch=planned.facts_epoch, signatures=signatures, note=note
                 ),
                 checkpoint=CheckpointRow(size=size, frontier=frontier, note=note) if due else None,
             )
         )
-        self._state = State(
+        self._mark = self._state = State(
             frontier=planned.frontier,
             previous=planned.previous,
             facts_epoch=planned.facts_epoch,
@@ -594,14 +648,40 @@ class SqliteLedger:
         drafts = aborted_drafts(file, chosen, cause, moment)
         for at in range(0, len(drafts), MAX_BATCH):
             some = drafts[at : at + MAX_BATCH]
-            (outcome,) = self._write([_Append(groups=(some,), size=len(some))])
-            receipts += _receipts(outcome)
+            for outcome in self._write([_Append(groups=[(draft,) for draft in some], size=len(some))]):
+                # Another replica may have closed the same request with the same id at its own moment: closed is closed.
+                if not isinstance(outcome, EntryConflict):
+                    receipts += _receipts(outcome)
         return receipts
 
     def _probe(self) -> None:
         self._ready()[0].probe()
         self._healthy = True
         self._failure = ""
+
+    def _claimed(self) -> tuple[LedgerStore, State]:
+        """Return store and log's end with nobody else able to move it before the next commit."""
+        file, state = self._ready()
+        return (file, self._followed(file, state, file.claim())) if file.is_shared else (file, state)
+
+    def _followed(self, file: LedgerStore, state: State, head: HeadRow | None) -> State:
+        """Return the log's end after taking up what others wrote; the hash over all signatures tells any difference."""
+        if head is None:
+            raise LedgerDamaged("the store has lost entries that were committed", index=0)
+        if head.size == state.frontier.size and (head.size == 0 or head.signatures == state.signatures):
+            return state
+        self._mark = self._state = follow(file, state, head, self._key)[0]
+        return self._state
+
+    def _check_mark(self, file: LedgerStore, state: State) -> None:
+        """Raise LedgerDamaged when a store that was opened again lacks what this process saw committed before."""
+        mark = self._mark
+        if mark is None or mark.frontier.size == 0:
+            return
+        index = mark.frontier.size - 1
+        leaves = file.leaves(index, index + 1) if state.frontier.size > index else []
+        if not leaves or leaves[0][1] != mark.previous:
+            raise LedgerDamaged("the store has lost or replaced entries that were committed", index=None)
 
     def _rows(self, start: int, stop: int) -> list[EntryRow]:
         return self._ready()[0].rows(start, stop)
@@ -618,6 +698,8 @@ class SqliteLedger:
     def _head(self) -> Head:
         file, state = self._ready()
         row = file.head()
+        if file.is_shared and (row is not None or state.frontier.size):
+            state = self._followed(file, state, row)
         return Head(
             size=state.frontier.size,
             root=root(state.frontier),
@@ -625,18 +707,19 @@ class SqliteLedger:
             note=b"" if row is None else row.note,
         )
 
-    def _ready(self) -> tuple[LedgerFile, State]:
+    def _ready(self) -> tuple[LedgerStore, State]:
         """Return the open file and the log's end; after a failure both are read from the disk again."""
         if self._file is not None and self._state is not None:
             return self._file, self._state
-        file = LedgerFile(self._path, vfs=self._vfs)
+        file = self._open_store()
         try:
             state = restore(file, self._key)
+            self._check_mark(file, state)
             kept = file.latest_checkpoint()
         except (StoreError, LedgerDamaged):
             file.close()
             raise
-        self._file, self._state = file, state
+        self._file, self._mark, self._state = file, state, state
         self._kept_size = 0 if kept is None else kept.size
         return file, state
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from wardkeep.audit.errors import LedgerUnavailable
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.tree import inclusion_proofs
 
 _VERSION: Final = "c2sp.org/tlog-proof@v1"
 _CHUNK: Final = 20_000
 
 
-async def entry_proofs(ledger: SqliteLedger, indices: Iterable[int]) -> dict[int, bytes]:
+async def entry_proofs(ledger: StoredLedger, indices: Iterable[int]) -> dict[int, bytes]:
     """Return the proofs of the entries that are in the tree of the head.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from wardkeep.audit.entry import Draft, Header, StoredHeader, decode, encode_body
-from wardkeep.storage.ledger_sqlite import LedgerFile, OpenRow
+from wardkeep.storage.ledger_store import LedgerStore, OpenRow
 
 _ABORT_LABEL: Final = b"wardkeep/aborted/1"
 
@@ -32,7 +32,7 @@ class _Released:
     ciphertext_bytes: int = 0
 
 
-def aborted_drafts(file: LedgerFile, requests: Sequence[OpenRow], cause: str, moment: Moment) -> list[Draft]:
+def aborted_drafts(file: LedgerStore, requests: Sequence[OpenRow], cause: str, moment: Moment) -> list[Draft]:
     """Return one `aborted` draft for each open request, ready for the ordinary append.
 
     The id follows from the request's, so that closing twice is one entry.
@@ -51,7 +51,7 @@ def abort_id(request_id: bytes) -> bytes:
     return bytes(raw)
 
 
-def _aborted(file: LedgerFile, row: OpenRow, cause: str, moment: Moment, released: Mapping[str, _Released]) -> Draft:
+def _aborted(file: LedgerStore, row: OpenRow, cause: str, moment: Moment, released: Mapping[str, _Released]) -> Draft:
     request_id, index, owner, _ = row
     request = decode(file.rows(index, index + 1)[0][2])
     given = released.get(request_id.hex(), _Released())
@@ -76,7 +76,7 @@ def _same_call(request: StoredHeader) -> dict[str, str]:
     return {name: fields[name] for name in names if fields[name] is not None}
 
 
-def _released(file: LedgerFile, since: int) -> dict[str, _Released]:
+def _released(file: LedgerStore, since: int) -> dict[str, _Released]:
     totals: dict[str, _Released] = {}
     for leaf in file.headers_of_kind("segment", since):
         segment = decode(leaf)

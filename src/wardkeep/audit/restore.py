@@ -1,4 +1,4 @@
-"""Read the log's end from the disk, believing nothing that the last kept checkpoint does not already prove.
+"""Read the log's end from the store, believing nothing that the last kept checkpoint does not already prove.
 
 Start-up and recovery after any failure take this same path. Everything after the last checkpoint is hashed again,
 chained, and checked against the signed head; older entries are proven by the checkpoint's signature and are walked in
@@ -14,12 +14,12 @@ from wardkeep.audit.entry import ZERO_HASH
 from wardkeep.audit.errors import LedgerDamaged, NoteInvalid
 from wardkeep.audit.sequence import INITIAL, State
 from wardkeep.audit.tree import EMPTY, Frontier, extend, root, unpack
-from wardkeep.storage.ledger_sqlite import CheckpointRow, EntryRow, HeadRow, LedgerFile
+from wardkeep.storage.ledger_store import CheckpointRow, EntryRow, HeadRow, LedgerStore
 
 _CHUNK: Final = 512
 
 
-def restore(file: LedgerFile, key: VerifierKey) -> State:
+def restore(file: LedgerStore, key: VerifierKey) -> State:
     """Return the log's end.
 
     Raises:
@@ -48,6 +48,37 @@ def restore(file: LedgerFile, key: VerifierKey) -> State:
     return State(frontier=frontier, previous=previous, facts_epoch=head.facts_epoch, signatures=head.signatures)
 
 
+def follow(file: LedgerStore, state: State, head: HeadRow, key: VerifierKey) -> tuple[State, list[EntryRow]]:
+    """Return the log's end after entries that another replica wrote, checked as at a start, and those entries.
+
+    Raises:
+        LedgerDamaged: the store is behind what this process saw committed (a fail-over to a copy that lags, a restore
+            from a backup), or what was written since contradicts it.
+        StoreError: the store cannot be read.
+    """
+    if head.size <= state.frontier.size:
+        raise LedgerDamaged("the store has lost or replaced entries that were committed", index=head.size)
+    frontier, previous = state.frontier, state.previous
+    written: list[EntryRow] = []
+    while frontier.size < head.size:
+        rows = file.rows(frontier.size, min(frontier.size + _CHUNK, head.size))
+        if not rows:
+            raise LedgerDamaged("an entry is missing", index=frontier.size)
+        leaves: list[bytes] = []
+        for row in rows:
+            previous = _checked_leaf(row, frontier.size + len(leaves), previous)
+            leaves.append(previous)
+        frontier = extend(frontier, leaves)
+        written += rows
+    _check_head(head, frontier, key)
+    if head.facts_epoch < state.facts_epoch:
+        raise LedgerDamaged("the head names a control entry that is none", index=None)
+    if head.facts_epoch > state.facts_epoch:
+        _check_epoch(file, head)
+    after = State(frontier=frontier, previous=previous, facts_epoch=head.facts_epoch, signatures=head.signatures)
+    return after, written
+
+
 def _proven_start(kept: CheckpointRow | None, head: HeadRow, key: VerifierKey) -> Frontier:
     if kept is None:
         return EMPTY
@@ -63,7 +94,7 @@ def _proven_start(kept: CheckpointRow | None, head: HeadRow, key: VerifierKey) -
     return frontier
 
 
-def _leaf_before(file: LedgerFile, size: int) -> bytes:
+def _leaf_before(file: LedgerStore, size: int) -> bytes:
     if size == 0:
         return ZERO_HASH
     rows = file.rows(size - 1, size)
@@ -100,7 +131,7 @@ def _check_head(head: HeadRow, frontier: Frontier, key: VerifierKey) -> None:
         raise LedgerDamaged("the signed head states another tree than the entries give", index=None)
 
 
-def _check_epoch(file: LedgerFile, head: HeadRow) -> None:
+def _check_epoch(file: LedgerStore, head: HeadRow) -> None:
     """A head that names a lower epoch than the truth would let calls through on old facts."""
     epoch = head.facts_epoch
     rows = file.rows(epoch - 1, epoch) if epoch else []

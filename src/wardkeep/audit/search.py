@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.tree import leaf_hash
 from wardkeep.storage.errors import StoreError, StoreUnavailable
 from wardkeep.storage.search_sqlite import UNRESOLVED, Busy, Criteria, IndexRow, NewSubjects, SearchFile, Words
@@ -80,7 +80,7 @@ class SearchIndex:
     `checked` entries were compared with their leaves since this process started; a report that must be whole says so.
     """
 
-    ledger: SqliteLedger
+    ledger: StoredLedger
     path: Path
     size: int = 0
     checked: int = 0

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from wardkeep.audit.entry import ZERO_HASH, Draft, leaf_bytes
-from wardkeep.audit.errors import EntryConflict, LedgerError, StaleFacts
+from wardkeep.audit.errors import EntryConflict, LedgerError, LedgerUnavailable, StaleFacts
 from wardkeep.audit.tree import EMPTY, Frontier, extend, leaf_hash
 
 NO_SIGNATURES: Final = bytes(32)
@@ -67,20 +67,26 @@ class Plan:
     facts_epoch: int
 
 
-def plan(state: State, groups: Iterable[Sequence[Draft]], stored: Mapping[bytes, Stored]) -> Plan:
+def plan(
+    state: State,
+    groups: Iterable[Sequence[Draft]],
+    stored: Mapping[bytes, Stored],
+    gone: frozenset[bytes] = frozenset(),
+) -> Plan:
     """Place every group of drafts, in order; a group goes in whole or not at all.
 
     Args:
         state: the log's end on the disk.
         groups: the drafts of each waiting append.
         stored: those of the drafts' ids that the log holds already; appending is idempotent by id.
+        gone: requests that another replica has closed, so that no answer to them is released any more.
     """
     known = dict(stored)
     rows: list[PlannedRow] = []
     outcomes: list[list[Receipt] | LedgerError] = []
     index, previous, facts_epoch = state.frontier.size, state.previous, state.facts_epoch
     for group in groups:
-        refusal = _refusal(group, known, index, facts_epoch)
+        refusal = _refusal(group, known, index, facts_epoch, gone)
         if refusal is not None:
             outcomes.append(refusal)
             continue
@@ -113,7 +119,9 @@ def signatures_after(signatures: bytes, index: int, signature: bytes) -> bytes:
     return sha256(signatures + index.to_bytes(8, "big") + signature).digest()
 
 
-def _refusal(group: Sequence[Draft], known: Mapping[bytes, Stored], index: int, facts_epoch: int) -> LedgerError | None:
+def _refusal(
+    group: Sequence[Draft], known: Mapping[bytes, Stored], index: int, facts_epoch: int, gone: frozenset[bytes]
+) -> LedgerError | None:
     if len(group) > 1 and len({draft.id for draft in group}) < len(group):
         return EntryConflict("one append names an id twice")
     for draft in group:
@@ -122,6 +130,8 @@ def _refusal(group: Sequence[Draft], known: Mapping[bytes, Stored], index: int, 
             if not there.header.endswith(b'",' + draft.body[1:]):
                 return EntryConflict(f"entry {there.receipt.index} has this id and other content")
             continue
+        if draft.kind == "response" and draft.closes in gone:
+            return LedgerUnavailable("another replica took this one for dead and has closed the request as aborted")
         if draft.facts_epoch is not None and draft.facts_epoch < facts_epoch:
             return StaleFacts(f"facts of epoch {draft.facts_epoch} are older than control entry {facts_epoch - 1}")
         index += 1

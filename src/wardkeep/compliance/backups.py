@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wardkeep.audit.entry import timestamp
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.subjects import SubjectKeys, read_seal
 from wardkeep.audit.verify import verify
 from wardkeep.compliance.entries import EntryMaker
@@ -74,7 +74,7 @@ class Backups:
     """Makes backups of an instance that serves. `root` opens the root key again; it is not kept open."""
 
     home: Path
-    ledger: SqliteLedger
+    ledger: StoredLedger
     subjects: SubjectKeys
     entries: EntryMaker
     keyring: Keyring = field(repr=False)

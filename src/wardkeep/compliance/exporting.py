@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from wardkeep.audit.formats import Producer, render
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.terms import clean_reason, invalid, require
@@ -48,7 +48,7 @@ class _Job(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 class Exporter:
     """Exports of one ledger. `mac_key` binds a cursor to its person and job."""
 
-    ledger: SqliteLedger
+    ledger: StoredLedger
     entries: EntryMaker
     mac_key: bytes
     clock: Callable[[], Instant]

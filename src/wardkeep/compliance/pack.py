@@ -17,7 +17,7 @@ import msgspec
 
 from wardkeep.audit.entry import StoredHeader, decode, timestamp
 from wardkeep.audit.errors import DraftMalformed
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.compliance.addressable import register_view
 from wardkeep.compliance.assets import asset_view, network_map
 from wardkeep.compliance.catalogue import Catalogue
@@ -79,7 +79,7 @@ class Period:
     excerpt: tuple[bytes, ...]
 
 
-async def read_period(ledger: SqliteLedger, first: date, last: date, zone: str) -> Period:
+async def read_period(ledger: StoredLedger, first: date, last: date, zone: str) -> Period:
     """Return the entries of the days from `first` through `last` in the organisation's zone.
 
     Entries stand in the order of their commit, so both ends are found by halving; a clock that was set back by less
@@ -104,7 +104,7 @@ async def read_period(ledger: SqliteLedger, first: date, last: date, zone: str) 
     )
 
 
-async def _first_at(ledger: SqliteLedger, size: int, moment: str) -> int:
+async def _first_at(ledger: StoredLedger, size: int, moment: str) -> int:
     low, high = 0, size
     while low < high:
         middle = (low + high) // 2

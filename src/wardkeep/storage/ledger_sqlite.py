@@ -10,14 +10,14 @@ the transaction that changes the entries.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import apsw
 
-from wardkeep.storage._sqlite import acquire_lock, close, connect, translated
+from wardkeep.storage._sqlite import acquire_lock, close, connect, transaction, translated
 from wardkeep.storage.errors import StoreUnavailable
+from wardkeep.storage.ledger_store import Batch, CheckpointRow, EntryRow, HeadRow, KnownRow, OpenRow
 
 T = TypeVar("T")
 
@@ -57,46 +57,6 @@ _KNOWN_SQL: Final = {
     for n in _CHUNKS
 }
 
-EntryRow: TypeAlias = tuple[int, bytes, bytes, bytes, bytes | None, bytes | None]
-"""(idx, id, header, leaf_hash, signature, payload), a row of `entries`."""
-
-OpenRow: TypeAlias = tuple[bytes, int, str, str]
-"""(id, idx, owner, opened), a row of `open_requests`."""
-
-KnownRow: TypeAlias = tuple[bytes, int, bytes, bytes]
-"""(id, idx, leaf_hash, header) of an entry that is already there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadRow:
-    """The log's head: what the next entry is chained to. `signatures` is the running hash over batch signatures."""
-
-    size: int
-    frontier: bytes
-    facts_epoch: int
-    signatures: bytes
-    note: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointRow:
-    """A kept signed note, with the compact range it covers so that start-up needs no earlier entry."""
-
-    size: int
-    frontier: bytes
-    note: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """One transaction."""
-
-    entries: Sequence[EntryRow]
-    opened: Sequence[OpenRow]
-    closed: Sequence[bytes]
-    head: HeadRow
-    checkpoint: CheckpointRow | None
-
 
 class LedgerFile:
     """The open ledger file. Every method may block on the disk and raises StoreUnavailable or StoreDamaged."""
@@ -118,6 +78,18 @@ class LedgerFile:
         except BaseException:
             self._release()
             raise
+
+    @property
+    def is_shared(self) -> bool:
+        """Nobody else writes: the lock file keeps every other process out."""
+        return False
+
+    def claim(self) -> HeadRow:
+        """Return the head; nobody else can move it."""
+        return self.head() or HeadRow(size=0, frontier=b"", facts_epoch=0, signatures=b"", note=b"")
+
+    def abandon(self) -> None:
+        """Nothing was taken, so there is nothing to give back."""
 
     def head(self) -> HeadRow | None:
         """Return the head, or None for a ledger with no entry."""
@@ -283,34 +255,50 @@ class LedgerFile:
             self._lock = None
 
 
-class Copying:
-    """A copy under way (the online backup interface), in portions: commits between two portions are part of it."""
+class CopyTarget:
+    """A new ledger file that a copy goes into; only `sync` makes it durable, away from the writer."""
 
-    __slots__ = ("_backup", "_connection", "_target")
+    __slots__ = ("_target", "connection")
 
-    def __init__(self, source: apsw.Connection, target: Path) -> None:
-        """Create the target with mode 0600 and begin."""
+    def __init__(self, target: Path, *, is_page_copy: bool = False) -> None:
+        """Create the file with mode 0600. Raises StoreUnavailable when it exists or cannot be made."""
         self._target = target
         try:
             os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise StoreUnavailable(f"the copy cannot be created ({error.strerror})") from error
         with translated():
-            self._connection = apsw.Connection(str(target))
-            self._connection.pragma("synchronous", 0)  # `sync` does it once, away from the writer
-            self._backup = self._connection.backup("main", source, "main")
+            self.connection = apsw.Connection(str(target))
+            self.connection.pragma("synchronous", 0)
+            if not is_page_copy:
+                self.connection.execute(_SCHEMA)
+                self.connection.pragma("application_id", APPLICATION_ID)
+                self.connection.pragma("user_version", USER_VERSION)
 
-    def step(self) -> bool:
-        """Copy one portion; return whether the copy is complete."""
-        with translated():
-            return self._backup.step(_COPY_PAGES)
+    def put_rest(self, head: HeadRow | None, opened: Sequence[OpenRow], kept: Sequence[CheckpointRow]) -> None:
+        """Write all that is not an entry."""
+        with translated(), transaction(self.connection):
+            if head is not None:
+                self.connection.execute(
+                    "INSERT INTO head VALUES(1,?,?,?,?,?)",
+                    (head.size, head.frontier, head.facts_epoch, head.signatures, head.note),
+                )
+            self.connection.executemany("INSERT INTO open_requests VALUES(?,?,?,?)", opened)
+            self.connection.executemany(
+                "INSERT INTO checkpoints VALUES(?,?,?)", [(each.size, each.frontier, each.note) for each in kept]
+            )
+
+    def put_entries(self, rows: Sequence[EntryRow]) -> None:
+        """Write one portion of entries."""
+        with translated(), transaction(self.connection):
+            for chunk in _chunks(rows):
+                self.connection.execute(_ENTRY_SQL[len(chunk)], [value for row in chunk for value in row])
 
     def close(self) -> None:
-        """Finish and release the target; the copy is a plain file without a write-ahead log."""
+        """Release the target; the copy is a plain file without a write-ahead log."""
         with translated():
-            self._backup.finish()
-            self._connection.pragma("journal_mode", "delete")
-        close(self._connection)
+            self.connection.pragma("journal_mode", "delete")
+        close(self.connection)
 
     def sync(self) -> None:
         """Make the copy durable; takes as long as the disk needs. Raises StoreUnavailable."""
@@ -322,6 +310,33 @@ class Copying:
                 os.close(descriptor)
         except OSError as error:
             raise StoreUnavailable(f"the copy cannot be made durable ({error.strerror})") from error
+
+
+class Copying:
+    """A copy under way (the online backup interface), in portions: commits between two portions are part of it."""
+
+    __slots__ = ("_backup", "_target")
+
+    def __init__(self, source: apsw.Connection, target: Path) -> None:
+        """Create the target and begin."""
+        self._target = CopyTarget(target, is_page_copy=True)
+        with translated():
+            self._backup = self._target.connection.backup("main", source, "main")
+
+    def step(self) -> bool:
+        """Copy one portion; return whether the copy is complete."""
+        with translated():
+            return self._backup.step(_COPY_PAGES)
+
+    def close(self) -> None:
+        """Finish and release the target."""
+        with translated():
+            self._backup.finish()
+        self._target.close()
+
+    def sync(self) -> None:
+        """Make the copy durable. Raises StoreUnavailable."""
+        self._target.sync()
 
 
 def _chunks(items: Sequence[T]) -> list[Sequence[T]]:

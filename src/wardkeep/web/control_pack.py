@@ -12,7 +12,7 @@ import msgspec
 
 from wardkeep.audit.checkpoint import verifier_key_text
 from wardkeep.audit.errors import LedgerUnavailable
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.proofs import entry_proofs
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.forms import ReasonForm
@@ -97,9 +97,9 @@ async def _bind(asked: Asked, filled: ManifestForm) -> object:
     return {"ledger_index": index, "proof": proofs[index].decode()}
 
 
-def _ledger(asked: Asked) -> SqliteLedger:
+def _ledger(asked: Asked) -> StoredLedger:
     ledger = asked.app.reader.ledger
-    if not isinstance(ledger, SqliteLedger):
+    if not isinstance(ledger, StoredLedger):
         raise LedgerUnavailable("packs are made from the ledger on this host")
     return ledger
 

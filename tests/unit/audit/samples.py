@@ -4,12 +4,15 @@ import os
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from tests.simulators.postgres import OWNER, ROLE
+
 from wardkeep.audit.checkpoint import VerifierKey, verifier_key_text
 from wardkeep.audit.entry import Draft, Header, encode_body, timestamp
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.crypto.envelope import seal
 from wardkeep.crypto.keys import (
     DataKeys,
@@ -20,6 +23,10 @@ from wardkeep.crypto.keys import (
     passphrase_root,
 )
 from wardkeep.model.instant import uuid7
+from wardkeep.storage._postgres import DatabaseLogin, parse_place
+from wardkeep.storage.ledger_postgres import LedgerDatabase
+from wardkeep.storage.ledger_sqlite import LedgerFile
+from wardkeep.storage.postgres_owner import prepare
 
 ORIGIN = "ledger.example/test"
 CHEAP = PassphraseParameters(salt=bytes(16), iterations=1, lanes=1, memory_kib=64)
@@ -95,11 +102,38 @@ def draft(
     )
 
 
-def open_ledger(home: Path, ring: Keyring, **options) -> SqliteLedger:
+def open_ledger(home: Path, ring: Keyring, *, vfs: str | None = None, **options) -> StoredLedger:
     """Open `home/ledger.db` and publish its key beside it."""
     key = VerifierKey(name=ORIGIN, public=ring.signer.public)
     (home / "ledger.pub").write_text(verifier_key_text(key) + "\n")
-    return SqliteLedger(home / "ledger.db", origin=ORIGIN, signer=ring.signer, boot="boot-0", **options)
+    return StoredLedger(
+        partial(LedgerFile, home / "ledger.db", vfs=vfs), origin=ORIGIN, signer=ring.signer, boot="boot-0", **options
+    )
+
+
+def made_database(server) -> DatabaseLogin:
+    """Make the server's database one for a new log, and return how the run-time role reaches it."""
+    server.empty()
+    prepare(login_to(server.url(OWNER)), origin=ORIGIN, role=ROLE)
+    return login_to(server.url())
+
+
+def login_to(url: str, **options) -> DatabaseLogin:
+    """Return how a database is reached, patient enough for a machine that is busy with other things."""
+    return DatabaseLogin(place=parse_place(url), **{"answer_seconds": 60.0, **options})
+
+
+def open_shared(home: Path, ring: Keyring, login: DatabaseLogin, **options) -> StoredLedger:
+    """Open the ledger in a database and publish its key in `home`."""
+    key = VerifierKey(name=ORIGIN, public=ring.signer.public)
+    (home / "ledger.pub").write_text(verifier_key_text(key) + "\n")
+    return StoredLedger(
+        partial(LedgerDatabase, login, origin=ORIGIN),
+        origin=ORIGIN,
+        signer=ring.signer,
+        boot="boot-0",
+        **{"deadline_seconds": 120.0, **options},
+    )
 
 
 async def write_batches(home: Path, ring: Keyring, sizes: Iterable[int]) -> list[Draft]:

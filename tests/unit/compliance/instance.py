@@ -3,11 +3,12 @@
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.unit.compliance.organisation import registry
 
-from wardkeep.audit.ledger import SqliteLedger
+from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.subjects import open_subjects
 from wardkeep.compliance.backups import Backups
@@ -28,6 +29,7 @@ from wardkeep.crypto.keys import (
 )
 from wardkeep.model.instant import Instant
 from wardkeep.storage.control_sqlite import ControlFile
+from wardkeep.storage.ledger_sqlite import LedgerFile
 
 CHEAP = PassphraseParameters(salt=bytes(16), iterations=1, lanes=1, memory_kib=64)
 
@@ -48,7 +50,7 @@ def keyring() -> Keyring:
 
 @dataclass(kw_only=True)
 class Instance:
-    ledger: SqliteLedger
+    ledger: StoredLedger
     store: ControlFile
     entries: EntryMaker
     control: Control
@@ -68,12 +70,11 @@ async def running(home: Path, ring: Keyring, *, store=None, vfs=None, deadline_s
     """Open what the directory holds, as the keeper does."""
     clock = Clock()
     keys = data_keys(ring, with_history=True)
-    ledger = SqliteLedger(
-        home / "ledger.db",
+    ledger = StoredLedger(
+        partial(LedgerFile, home / "ledger.db", vfs=vfs),
         origin="ledger.example/test",
         signer=ring.signer,
         boot="boot-0",
-        vfs=vfs,
         deadline_seconds=deadline_seconds,
     )
     held = ControlFile(home / "control.db") if store is None else store
