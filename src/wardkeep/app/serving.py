@@ -31,6 +31,7 @@ from wardkeep.app.home import OpenHome, WitnessCheck, backups_of, open_home
 from wardkeep.app.indexing import keep_index
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.log import LogLine, open_log
+from wardkeep.app.places import places_of
 from wardkeep.app.reviewing import keep_reviews
 from wardkeep.app.road import build_road
 from wardkeep.app.sinks import Sinks, keep_sinks
@@ -42,6 +43,8 @@ from wardkeep.audit.search import SearchIndex
 from wardkeep.audit.witnessing import Publisher
 from wardkeep.compliance.activity import Activity
 from wardkeep.compliance.break_glass import is_unsettled
+from wardkeep.compliance.destinations import require_covered, standings
+from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
@@ -53,6 +56,7 @@ from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Recorder
 from wardkeep.identity.last_use import LastUse
 from wardkeep.identity.sessions import Guesses
+from wardkeep.model.destination import Place
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import Settings
 from wardkeep.settings import clock as real_clock
@@ -90,23 +94,32 @@ def serve(
     workers: int | None = None,
     clock: Clock = real_clock,
     is_witnessed: bool = True,
+    is_setup: bool = False,
     on_ready: Callable[[Addresses], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. With one worker all runs in this process.
 
     `is_witnessed` False starts although witnesses do not answer; that is on record. Contradiction still stops it.
+    `is_setup` True takes no calls: it is for recording what keeps the instance from starting.
 
     Raises:
+        NotAllowed: a place that holds PHI has no agreement; it names the place.
         CryptoError, LedgerError, StoreError, ComplianceError, OSError: it cannot start; each says what to do.
     """
     count = workers if workers is not None else (settings.workers or os.cpu_count() or 1)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         check = WitnessCheck.REQUIRED if is_witnessed else WitnessCheck.IF_REACHABLE
-        runner.run(_run(settings, clock, max(1, count), check, on_ready))
+        runner.run(_run(settings, clock, 1 if is_setup else max(1, count), check, on_ready, is_setup=is_setup))
 
 
 async def _run(
-    settings: Settings, clock: Clock, workers: int, check: WitnessCheck, on_ready: Callable[[Addresses], None]
+    settings: Settings,
+    clock: Clock,
+    workers: int,
+    check: WitnessCheck,
+    on_ready: Callable[[Addresses], None],
+    *,
+    is_setup: bool,
 ) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -116,7 +129,10 @@ async def _run(
     _prepare_run_directory(settings.run_directory)
     home = await open_home(settings, clock, witness_check=check)
     try:
-        sockets = _Sockets.bind(settings, workers)
+        places = places_of(settings)
+        if not is_setup:
+            await _require_covered(home, places, clock)
+        sockets = _Sockets.bind(settings, 0 if is_setup else workers)
         desk = KeeperDesk(
             sequencer=LocalSequencer(
                 ledger=home.ledger,
@@ -130,7 +146,7 @@ async def _run(
             last_wall_us=await _newest_entry_us(home),
         )
         started_at = (await home.ledger.head()).size
-        await _record_start(home, is_witnessed=check is WitnessCheck.REQUIRED)
+        await _record_start(home, is_witnessed=check is WitnessCheck.REQUIRED, is_setup=is_setup)
         log = open_log(settings.log.format)
         instance = _Instance(
             settings=settings,
@@ -142,6 +158,8 @@ async def _run(
             log=log,
             background=Background(log=log),
             started_at=started_at,
+            places=places,
+            is_setup=is_setup,
         )
         await instance.serve(workers, on_ready)
         if instance.disagreement is not None:
@@ -161,14 +179,15 @@ class _Sockets:
 
     @classmethod
     def bind(cls, settings: Settings, workers: int) -> "_Sockets":
-        """Bind all. Each worker has a socket of its own on the data port, so that the kernel spreads the callers.
+        """Bind all; without workers nothing on the data port.
 
+        Each worker has a socket of its own on the data port, so that the kernel spreads the callers.
         They are held here, so that callers of a worker that died wait for its successor instead of being cut off.
         """
         listen = settings.listen
-        only = bind(listen.host, listen.data_port)
-        data: tuple[Listener, ...] = (only,)
+        data: tuple[Listener, ...] = (bind(listen.host, listen.data_port),) if workers else ()
         if workers > 1:
+            (only,) = data
             # Bound alone first: sharing would silently join another instance that has the port.
             port = only.getsockname()[1]
             only.close()
@@ -207,13 +226,17 @@ class _Instance:
     keeping: Keeping | None = None
     disagreement: WitnessDisagrees | None = None
     started_at: int = 0
+    places: tuple[Place, ...] = ()
+    is_setup: bool = False
 
     async def serve(self, workers: int, on_ready: Callable[[Addresses], None]) -> None:
         """Start everything, say so, and end everything when told to."""
         self.workers = workers
         servers = self._faces()
         frames = self._keeper() if workers > 1 else None
-        if frames is None:
+        if self.is_setup:
+            self.log("setting_up")
+        elif frames is None:
             servers.append(self._data_server())
         else:
             await frames.start()
@@ -289,6 +312,7 @@ class _Instance:
             tenant=home.keyring.tenant,
             last_used=self.desk.sequencer.last_use.at,
             note_used=self._note_used,
+            places=self.places,
             factors=Factors(
                 keys=home.keys,
                 tenant=home.keyring.tenant,
@@ -345,6 +369,13 @@ class _Instance:
 
     async def _console_road(self) -> Road:
         """Return the road of this process, for the assistant; with workers it is built when the first one asks."""
+        if self.is_setup:
+            raise NotAllowed(
+                "setting_up",
+                what="This instance takes no calls: it was started with --setup.",
+                why="A place that holds PHI had no agreement when it was to start.",
+                fix="Record what is missing, then have the operator start it with `wardkeep serve`.",
+            )
         async with self.building:
             if self.road is None:
                 self.road = self._build_road(await asyncio.to_thread(Detector, POLICY))
@@ -525,13 +556,12 @@ class _Instance:
 
     def _addresses(self) -> Addresses:
         scheme = "https" if self.settings.is_tls_on else "http"
-        data, console, operations = (
-            _address(scheme, each) for each in (self.sockets.data[0], self.sockets.console, self.sockets.operations)
-        )
+        console, operations = (_address(scheme, each) for each in (self.sockets.console, self.sockets.operations))
+        data = _address(scheme, self.sockets.data[0]) if self.sockets.data else ""
         return Addresses(data=data, console=console, operations=operations)
 
     def _readiness(self) -> Readiness:
-        missing = []
+        missing = ["calls"] if self.is_setup else []
         if not self.home.ledger.writable:
             missing.append("ledger")
         if not self.home.subjects.writable:
@@ -620,9 +650,23 @@ async def _founded_at(home: OpenHome) -> datetime | None:
     return None if entry is None else datetime.fromisoformat(decode(entry.header).at)
 
 
-async def _record_start(home: OpenHome, *, is_witnessed: bool) -> None:
+async def _require_covered(home: OpenHome, places: tuple[Place, ...], clock: Clock) -> None:
+    """Return when every place that holds PHI has an agreement; a start that is refused is on record."""
+    registry = home.control.registry
+    if registry.organisation is None:
+        return
+    try:
+        require_covered(standings(registry, places, clock().day_in(registry.organisation.zone)))
+    except NotAllowed as error:
+        await home.control.refused(by="host", action="start", code=error.code)
+        raise
+
+
+async def _record_start(home: OpenHome, *, is_witnessed: bool, is_setup: bool) -> None:
     """Record that an instance starts: gaps between starts and stops are visible to an auditor."""
     detail: dict[str, str | int | bool] = {"action": "start", "version": version("wardkeep")}
     if not is_witnessed:
         detail["unwitnessed"] = True
+    if is_setup:
+        detail["setup"] = True
     await home.ledger.append([home.entries.draft("start", actor="host", detail=detail, payload=b"{}")])

@@ -25,7 +25,8 @@ from wardkeep.audit.tiles import read_checkpoint
 from wardkeep.audit.timestamping import Timestamper
 from wardkeep.audit.verify import UnusableInput, read_policy
 from wardkeep.audit.witnessing import Publisher, Witnesses, require_current
-from wardkeep.model.registry import AgreementStatus, Registry
+from wardkeep.compliance.covering import not_in_force
+from wardkeep.model.registry import Registry
 from wardkeep.settings import Settings
 from wardkeep.storage.errors import StoreError
 from wardkeep.transport.errors import ObjectRefused, TransportError
@@ -117,10 +118,12 @@ def archiver_for(settings: Settings, registry: Registry, clock: Clock) -> Archiv
         return Archiver(
             directory=settings.log_directory, archive=DirectoryArchive(directory=settings.path(place.archive))
         )
-    agreement = registry.agreements.get(place.archive_agreement)
-    if agreement is None or agreement.status is not AgreementStatus.ACTIVE:
+    organisation = registry.organisation
+    today = None if organisation is None else clock().day_in(organisation.zone)
+    because = "no day" if today is None else not_in_force(registry, place.archive_agreement, today)
+    if because is not None:
         raise ArchiveRefused(
-            f"no agreement `{place.archive_agreement}` is active, and headers count as PHI (45 CFR 164.308(b)). "
+            f"`{place.archive_agreement}` opens nothing ({because}), and headers count as PHI (45 CFR 164.308(b)). "
             "Record and activate it with `wardkeep baa`, or archive to a directory"
         )
     try:
@@ -172,13 +175,16 @@ class Keeping:
     async def _archive(self, now: float) -> None:
         try:
             # Looked at each time: an agreement that ended closes this road as any other.
-            archiver = archiver_for(self.settings, self.registry(), self.clock)
-            if archiver is not None:
-                self.archived = await asyncio.to_thread(archiver.push)
+            # In a thread from the first byte: a bucket is asked whether it locks before anything is put.
+            self.archived = await asyncio.to_thread(self._push, self.registry())
             self.archive_due = now + self.settings.ledger.archive_seconds
         except (ArchiveRefused, LedgerUnavailable):
             self.log("archive_refused")
             self.archive_due = now + _RETRY_SECONDS
+
+    def _push(self, registry: Registry) -> int:
+        archiver = archiver_for(self.settings, registry, self.clock)
+        return self.archived if archiver is None else archiver.push()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

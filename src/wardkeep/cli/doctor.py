@@ -23,10 +23,12 @@ from typing import Final
 import typer
 
 from wardkeep.app.home import LEDGER_ORIGIN, open_root, read_wrapped
+from wardkeep.app.places import places_of
 from wardkeep.audit.verify import UnusableInput, read_public_key, verify
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import Home, Json, print_json, print_table
 from wardkeep.cli._registry_copy import read_registry
+from wardkeep.compliance.destinations import closing, how_to_mend, standings
 from wardkeep.compliance.errors import ComplianceError
 from wardkeep.compliance.two_people import Confirmation, confirmation, is_established, is_officer
 from wardkeep.crypto.certificate import CertificateFacts, read_certificate
@@ -47,6 +49,7 @@ _TWO: Final = 2
 _RENEW_BEFORE: Final = timedelta(days=30)
 _TIMEX_BYTES: Final = 512  # struct timex has 208 bytes on 64-bit Linux; all zero only reads
 _TIME_ERROR: Final = 5
+_COVER: Final = "Have an agreement that covers it activated (`wardkeep baa`), or remove it."
 
 
 class Standing(StrEnum):
@@ -101,6 +104,7 @@ def examine(home: Path) -> Iterator[Finding]:
     yield _keys(settings)
     yield _ledger(settings)
     yield from _officers(settings)
+    yield from _destinations(settings)
     yield from _tls(settings)
     yield _disk(settings)
     yield _server(settings)
@@ -248,6 +252,27 @@ def _officers(settings: Settings) -> Iterator[Finding]:
                 )
             case _:
                 continue
+
+
+def _destinations(settings: Settings) -> Iterator[Finding]:
+    """Look at every place that data goes to: what keeps the instance from starting, and what is only closed."""
+    try:
+        registry = read_registry(settings.control_path)
+    except (CommandFailed, StoreError, ComplianceError):
+        return  # said of the officers
+    if registry.organisation is None:
+        return
+    rows = standings(registry, places_of(settings), clock().day_in(registry.organisation.zone))
+    barring = closing(rows)
+    for row in barring:
+        yield _fail(f"destination {row.id}", f"{row.where}: {row.refused}; `serve` does not start", how_to_mend(row))
+    for row in rows:
+        if row.refused is not None and row not in barring:
+            yield _warn(f"destination {row.id}", f"{row.where}: {row.refused}; nothing goes there", _COVER)
+        elif row.note is not None:
+            yield _warn(f"destination {row.id}", row.note, f"An officer runs `wardkeep destination state {row.id}`.")
+    if not barring:
+        yield _ok("destinations", f"{len(rows)} on the register, none holds PHI without an agreement")
 
 
 def _clock() -> Finding:

@@ -38,6 +38,7 @@ COMMANDS: Final = (
     "report",
     "activity",
     "sink",
+    "destination",
     "disclosure",
     "backup",
     "escrow",

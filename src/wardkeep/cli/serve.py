@@ -25,6 +25,9 @@ def command(
     unwitnessed: Annotated[
         bool, typer.Option("--unwitnessed", help="Start although witnesses do not answer; it is on record.")
     ] = False,
+    setup: Annotated[
+        bool, typer.Option("--setup", help="Take no calls: to record what keeps it from starting.")
+    ] = False,
     json: Json = False,  # noqa: ARG001 - every command has it; the log is JSON lines already
 ) -> None:
     """Serve until SIGTERM or SIGINT; the log goes to standard error, one JSON object a line."""
@@ -32,6 +35,7 @@ def command(
         load(home),
         workers=workers,
         is_witnessed=not unwitnessed,
+        is_setup=setup,
         on_ready=lambda addresses: _say_what_is_next(home, addresses),
     )
 
@@ -43,7 +47,9 @@ def _say_what_is_next(home: Path, addresses: Addresses) -> None:
     print_lines(
         "",
         "Wardkeep is running.",
-        f"  clients       {addresses.data}/v1   (OpenAI: base_url with /v1; Anthropic: without)",
+        f"  clients       {addresses.data}/v1   (OpenAI: base_url with /v1; Anthropic: without)"
+        if addresses.data
+        else "  clients       none: it was started with --setup, to record what is missing",
         f"  console, API  {addresses.console}",
         f"  operations    {addresses.operations}/readyz",
         "",

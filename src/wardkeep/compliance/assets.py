@@ -4,6 +4,7 @@ Pure, as `policies`. An attestation ends; what is disposed of names its certific
 maintenance, visitors and movements is sealed. The network map is made from the live configuration alone.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
@@ -11,9 +12,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from wardkeep.compliance.destinations import standings
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import SEE_THIS_ENTRY, Change, Kind
 from wardkeep.compliance.terms import clean_id, invalid, require, taken, unknown
+from wardkeep.model.destination import DestinationKind, Place
 from wardkeep.model.registers import Asset, AssetEvent, AssetKind, Happened
 from wardkeep.model.registry import Person, Registry
 from wardkeep.policy.roles import Permission
@@ -98,13 +101,13 @@ def asset_view(asset: Asset, today: date) -> dict[str, object]:
     return {**plain, "is_attested": asset.is_attested(today), "is_in_use": asset.disposed_on is None}
 
 
-def network_map(registry: Registry) -> list[dict[str, object]]:
-    """Return where data goes, from the live configuration: each deployment with its host, region and protection."""
+def network_map(registry: Registry, places: Iterable[Place], today: date) -> list[dict[str, object]]:
+    """Return where data goes, from the live configuration: each deployment and destination with host and region."""
     served = {
         name: sorted(model for model, route in registry.routes.items() if name in {route.deployment, *route.fallbacks})
         for name in registry.deployments
     }
-    return [
+    edges: list[dict[str, object]] = [
         {
             "from": "gateway",
             "to": each.vendor,
@@ -116,6 +119,21 @@ def network_map(registry: Registry) -> list[dict[str, object]]:
         }
         for name, each in sorted(registry.deployments.items())
     ]
+    # Sinks speak TLS and nothing else; of other places it is not known here.
+    others: list[dict[str, object]] = [
+        {
+            "from": "gateway",
+            "to": row.party,
+            "deployment": row.id,
+            "host": row.where,
+            "region": row.region,
+            "is_tls": True if row.kind is DestinationKind.SINK else None,
+            "routes": [],
+        }
+        for row in standings(registry, places, today)
+        if row.kind is not DestinationKind.VENDOR
+    ]
+    return edges + others
 
 
 def _in_use(registry: Registry, asset: str) -> Asset:

@@ -181,7 +181,7 @@ def pack_facts(
         "totals": _totals(shown),
         "activity": _activity(period.headers),
         "vendors": _vendors(registry, period.headers, catalogue),
-        "network": network_map(registry),
+        "network": network_map(registry, (), today),
         "people": _people(registry),
         "policies": _policies(registry, texts, now, today),
         "duties": duties_view(registry, texts, today),

@@ -23,6 +23,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
+from wardkeep.model.destination import Destination
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
@@ -101,6 +102,7 @@ class Kind(StrEnum):
     SUSPENSIONS = "suspensions"
     ACTIVITY = "activity"
     SINKS = "sinks"
+    DESTINATIONS = "destinations"
     REVIEW_ITEMS = "review_items"
     REVIEW_SCHEDULES = "review_schedules"
     POLICIES = "policies"
@@ -157,6 +159,7 @@ _TYPES: Final = MappingProxyType(
         Kind.SUSPENSIONS: Suspension,
         Kind.ACTIVITY: ActivityReview,
         Kind.SINKS: Sink,
+        Kind.DESTINATIONS: Destination,
         Kind.REVIEW_ITEMS: ReviewItem,
         Kind.REVIEW_SCHEDULES: ReviewSchedule,
         Kind.POLICIES: PolicyRecord,
@@ -212,6 +215,7 @@ Record = (
     | Suspension
     | ActivityReview
     | Sink
+    | Destination
     | ReviewCampaign
     | ReviewItem
     | ReviewSchedule

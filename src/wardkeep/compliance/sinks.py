@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
+from wardkeep.compliance.covering import not_covered
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_region, clean_text, invalid, require, taken, unknown
-from wardkeep.model.registry import Agreement, AgreementStatus, Person, Registry
+from wardkeep.model.registry import Person, Registry
 from wardkeep.model.sink import SINK_PLATFORM, Sink
 from wardkeep.policy.roles import Permission
 
@@ -75,33 +76,12 @@ def active_sinks(registry: Registry) -> tuple[Sink, ...]:
 
 def uncovered(registry: Registry, sink: Sink, today: date) -> str | None:
     """Return why nothing may be sent there today, or None when an agreement covers it."""
-    agreement = registry.agreements.get(sink.agreement)
-    if agreement is None:
-        return "there is no such agreement"
-    if agreement.status is not AgreementStatus.ACTIVE:
-        return "its agreement is not active"
-    if not _is_activated_by_two(registry, agreement):
-        return "its agreement was not activated by a second person"
-    if today < agreement.effective_on or (agreement.expires_on is not None and today > agreement.expires_on):
-        return "its agreement does not hold today"
-    vendor = registry.vendors.get(agreement.vendor)
-    if vendor is None or vendor.suspended_because is not None:
-        return "its party is suspended or not on record"
-    if not sink.party or sink.party != agreement.party:
-        return "its agreement is with another party"
-    named = [
-        scope for scope in agreement.scopes if scope.platform == SINK_PLATFORM and sink.endpoint in scope.endpoints
-    ]
-    if not named:
-        return "no scope of its agreement names this destination"
-    if not any(sink.region in scope.regions for scope in named):
-        return "its agreement covers no such region"
-    return None
-
-
-def _is_activated_by_two(registry: Registry, agreement: Agreement) -> bool:
-    """Whether another person than the recorder activated it, or the one who accepted to be the only officer."""
-    alone = registry.organisation.single_officer_accepted_by if registry.organisation is not None else None
-    return agreement.activated_by is not None and (
-        agreement.activated_by != agreement.added_by or agreement.activated_by == alone
+    return not_covered(
+        registry,
+        sink.agreement,
+        party=sink.party,
+        region=sink.region,
+        platform=SINK_PLATFORM,
+        endpoint=sink.endpoint,
+        today=today,
     )

@@ -20,15 +20,19 @@ from wardkeep.audit.ledger import Entry, Ledger
 from wardkeep.audit.tree import leaf_hash
 from wardkeep.compliance.addressable import addressable_ids
 from wardkeep.compliance.catalogue import Catalogue, Control, load_catalogue
+from wardkeep.compliance.destinations import standings
 from wardkeep.compliance.incidents import clocks_of, outstanding
 from wardkeep.compliance.watch import Alarm
 from wardkeep.model.access import RequestStatus, Role
+from wardkeep.model.destination import DestinationKind
 from wardkeep.model.incident import Conclusion, IncidentFactor
 from wardkeep.model.registry import AgreementStatus, Registry
 
 FRESH_FOR: Final = timedelta(seconds=60)
 WINDOW: Final = 2000
 _SAMPLES: Final = 3
+# A deployment is held to its agreement at each call, and may stand on record before it has one.
+_VENDOR: Final = DestinationKind.VENDOR
 # An open emergency says nothing about the record of it.
 _NO_ALARM: Final = frozenset({Alarm.BREAK_GLASS.value})
 
@@ -187,8 +191,12 @@ def _entries(window: Window, holds: Callable[[StoredHeader], bool], *kinds: str)
     )
 
 
-def _calls_have_agreements(registry: Registry, window: Window, _: date) -> Finding:
-    return _entries(window, lambda each: each.baa in registry.agreements, "request")
+def _calls_have_agreements(registry: Registry, window: Window, today: date) -> Finding:
+    calls = _entries(window, lambda each: each.baa in registry.agreements, "request")
+    # What only the settings name is not in the registry: without an agreement for that the instance does not start.
+    others = [row for row in standings(registry, (), today) if row.carries.is_phi and row.kind is not _VENDOR]
+    wrong = tuple(f"destination {row.id}" for row in others if row.refused is not None)
+    return Finding(looked_at=calls.looked_at + len(others), wrong=calls.wrong + wrong, samples=calls.samples)
 
 
 def _calls_have_purposes(_: Registry, window: Window, __: date) -> Finding:
@@ -276,7 +284,10 @@ def _notices_in_time(control: str) -> Callable[[Registry, Window, date], Finding
     return run
 
 
-_AGREEMENTS: Final = Query(words="every request of the window names an agreement on record", run=_calls_have_agreements)
+_AGREEMENTS: Final = Query(
+    words="every request of the window names an agreement on record, and so does every other place on record with PHI",
+    run=_calls_have_agreements,
+)
 _PURPOSES: Final = Query(
     words="every request of the window has a purpose, a policy version and the facts it was decided under",
     run=_calls_have_purposes,

@@ -25,6 +25,7 @@ from wardkeep.compliance.terms import (
     unknown,
 )
 from wardkeep.compliance.two_people import check_opener, second_person
+from wardkeep.model.destination import PLACE_ENDPOINT, PLACE_PLATFORM
 from wardkeep.model.dialects import ENDPOINTS
 from wardkeep.model.registry import (
     Agreement,
@@ -42,6 +43,7 @@ from wardkeep.policy.roles import Permission
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SINK: Final = re.compile(re.escape(SINK_ENDPOINT) + r"[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?")
+_PLACE: Final = re.compile(re.escape(PLACE_ENDPOINT) + r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,127})")
 _PURPOSES: Final = frozenset(purpose.value for purpose in Purpose)
 _LIST: Final = "wardkeep baa list"
 
@@ -182,13 +184,21 @@ def _check_scope(scope: Scope) -> None:
         raise invalid("number of days kept of a scope", "stated with days_under_baa, and only with it")
     if scope.retention_days is not None and not 1 <= scope.retention_days <= LONGEST_DAYS_KEPT:
         raise invalid("number of days kept of a scope", f"from 1 to {LONGEST_DAYS_KEPT}")
+    _check_endpoints(scope)
+    if not scope.purposes <= _PURPOSES:
+        raise invalid("list of purposes of a scope", f"out of {', '.join(sorted(_PURPOSES))}")
+
+
+def _check_endpoints(scope: Scope) -> None:
+    """Refuse endpoints that nothing of this platform is called."""
     if scope.platform == SINK_PLATFORM:
         if not all(_SINK.fullmatch(each) for each in scope.endpoints):
             raise invalid("list of endpoints of a scope", f"{SINK_ENDPOINT}HOST for each destination of the record")
+    elif scope.platform == PLACE_PLATFORM:
+        if not all(_PLACE.fullmatch(each) for each in scope.endpoints):
+            raise invalid("list of endpoints of a scope", f"{PLACE_ENDPOINT}ID for each row of the register")
     elif not scope.endpoints <= ENDPOINTS:
         raise invalid("list of endpoints of a scope", f"out of {', '.join(sorted(ENDPOINTS))}")
-    if not scope.purposes <= _PURPOSES:
-        raise invalid("list of purposes of a scope", f"out of {', '.join(sorted(_PURPOSES))}")
 
 
 def _agreement(registry: Registry, agreement: str) -> Agreement:

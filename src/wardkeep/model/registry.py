@@ -24,6 +24,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
+from wardkeep.model.destination import Destination
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
@@ -335,6 +336,7 @@ class Registry:
     suspensions: dict[str, Suspension] = field(default_factory=dict, repr=False)
     activity: dict[str, ActivityReview] = field(default_factory=dict)
     sinks: dict[str, Sink] = field(default_factory=dict)
+    destinations: dict[str, Destination] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     shreds: dict[str, Shred] = field(default_factory=dict)
     retention: dict[str, RetentionRule] = field(default_factory=dict)

@@ -33,6 +33,7 @@ from wardkeep.compliance.shredder import Shredder
 from wardkeep.compliance.terms import invalid, require
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.identity.keys import find_person, new_credential
+from wardkeep.model.destination import Place
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
@@ -46,6 +47,7 @@ from wardkeep.web.control_activity import ACTIVITY_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_backup import BACKUP_ROUTES
 from wardkeep.web.control_custody import CUSTODY_ROUTES
+from wardkeep.web.control_destinations import DESTINATION_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
@@ -91,6 +93,7 @@ class ControlFace:
     exporter: Exporter
     sink_standing: Callable[[str], dict[str, object]]
     factors: Factors | None
+    places: tuple[Place, ...]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -208,8 +211,12 @@ def control_app(
     last_used: Callable[[str], datetime | None] = lambda _: None,
     note_used: Callable[[str], None] = lambda _: None,
     factors: Factors | None = None,
+    places: tuple[Place, ...] = (),
 ) -> ControlFace:
-    """Return the control API. `keys` check personal credentials and seal vendor credentials."""
+    """Return the control API. `keys` check personal credentials and seal vendor credentials.
+
+    `places` are the destinations that the settings name.
+    """
     return ControlFace(
         control=control,
         reader=reader,
@@ -230,6 +237,7 @@ def control_app(
         ),
         sink_standing=sink_standing,
         factors=factors,
+        places=places,
     )
 
 
@@ -458,6 +466,7 @@ ROUTES: Final = (
         "agreements/{}/terminate", Permission.AGREEMENT_SUSPEND, "agreement.terminate", form.ReasonForm, _terminate
     ),
     *SINK_ROUTES,
+    *DESTINATION_ROUTES,
     *TERMS_ROUTES,
     get_route("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
     post_route("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),

@@ -56,7 +56,7 @@ async def _list_assets(asked: Asked) -> object:
 
 
 async def _map(asked: Asked) -> object:
-    return {"edges": assets.network_map(asked.registry)}
+    return {"edges": assets.network_map(asked.registry, asked.app.places, today(asked))}
 
 
 async def _add_asset(asked: Asked, filled: form.AssetForm) -> object:

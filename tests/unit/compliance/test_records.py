@@ -41,6 +41,7 @@ from wardkeep.model.activity import ActivityItem, ActivityReview, Signal, Thresh
 from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
 from wardkeep.model.custody import Hold, HoldCause, Shred
 from wardkeep.model.decision import AddressableDecision, Decision
+from wardkeep.model.destination import Carries, Destination, DestinationKind
 from wardkeep.model.disclosure import Disclosure, RecipientKind, Suspension
 from wardkeep.model.guard import Guard, GuardAction, GuardTerms, PromptApproval
 from wardkeep.model.incident import (
@@ -330,6 +331,17 @@ SAMPLES = {
                 words="see ledger entry 9",
             ),
         ),
+    ),
+    Kind.DESTINATIONS: Destination(
+        id="store",
+        kind=DestinationKind.DATABASE,
+        where="db.example:5432",
+        carries=Carries.CONTENT,
+        party="Hosting Example, Inc.",
+        region="us",
+        agreement="baa-host",
+        added_by="privacy",
+        withdrawn_by="security",
     ),
     Kind.SINKS: Sink(
         id="s",

@@ -113,7 +113,7 @@ def test_assets_are_attested_disposed_of_and_never_named_twice():
 
 
 def test_the_network_map_is_the_live_configuration():
-    (edge,) = assets.network_map(HELD)
+    (edge,) = assets.network_map(HELD, (), TODAY)
     assert (edge["to"], edge["host"], edge["is_tls"], edge["routes"]) == (
         "openai", "us.api.openai.com", True, ["chat"],
     )  # fmt: skip
