@@ -175,7 +175,7 @@ async def test_an_export_is_one_entry_and_pages_stay_in_its_range(tmp_path):
         assert [each["detail"] for each in reads] == [{"action": "export", "format": "jsonl", "from": 1, "to": size}]
         for who, changed in (
             ("privacy", {"cursor": page["cursor"]}),
-            ("auditor", {"cursor": "A" + page["cursor"][1:]}),
+            ("auditor", {"cursor": ("B" if page["cursor"][0] == "A" else "A") + page["cursor"][1:]}),
         ):
             assert code(await face.ask(who, "POST", "audit/export", form | changed)) == (400, "cursor_invalid")
         face.instance.clock.wall_us += 15 * 60 * 1_000_000
