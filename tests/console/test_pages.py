@@ -14,9 +14,14 @@ from tests.console.browser import chromium, enrol, needs_chromium, origin
 from tests.console.hospital import happen, hospital
 
 from wardkeep.audit.verify import verify_proof
-from wardkeep.demo.instance import FIRST, SECOND
+from wardkeep.demo.instance import FIRST, SECOND, InstanceError
+from wardkeep.web.console.listing import is_list
+from wardkeep.web.console.registers import REGISTERS
+from wardkeep.web.control import ROUTES
 
 MOST_BYTES = 150_000
+# What the API tells at once and is no list.
+NO_LISTS = {"health", "ledger.head", "duties.show", "policy.signatures", "usage.show", "audit.search"}
 # path -> heading
 PAGES = {
     "/today": "Today",
@@ -53,6 +58,9 @@ PAGES = {
     "/uses": "Uses of AI",
     "/rights": "Requests of individuals",
     "/checklists": "Joiners and leavers",
+    "/registers": "All registers",
+    "/registers/terms": "Vendors' terms",
+    "/registers/retention": "Retention",
 }
 
 
@@ -196,6 +204,11 @@ def test_who_may_not_see_a_page_is_refused_and_it_is_recorded(house, browser):
     enrol(page, house.instance, "nia")
     page.goto(origin(house.instance) + "/account")
     assert page.get_by_role("link", name="Today").count() == 0
+    refused = page.request.post(
+        origin(house.instance) + "/lists", form={"list": "person.list", "format": "csv"},
+        headers={"origin": origin(house.instance), "sec-fetch-site": "same-origin"},
+    )  # fmt: skip
+    assert (refused.status, b"privacy-officer" in refused.body()) == (403, False)
     before = house.api("GET", "ledger/head")["size"]
     assert page.goto(origin(house.instance) + "/today").status == 403
     entry = house.api("GET", f"ledger/entries?from={before}&to={before + 1}")["entries"][0]
@@ -269,6 +282,57 @@ def test_an_export_is_on_record_by_its_hash(house, officer):
         else:
             assert body.splitlines()[0].startswith(b"index,at,type,actor")
             assert all(b",refusal," in line for line in body.splitlines()[1:])
+    page.close()
+
+
+def test_every_register_opens_and_is_for_everybody(house, officer):
+    page = officer.new_page()
+    for duty in REGISTERS:
+        assert page.goto(origin(house.instance) + duty.path).status == 200
+        assert page.get_by_role("heading", level=1).inner_text() == duty.title
+        assert violations(page) == [], duty.path
+    page.close()
+
+
+def taken(page, label):
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=label).click()
+    return waiting.value.suggested_filename, waiting.value.path()
+
+
+def test_a_list_leaves_as_a_file_that_is_checked_offline(house, officer, tmp_path):
+    """CSV without formulas, JSON that the ledger's key signed; each on record by its hash before it leaves."""
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/vendors")
+    name, csv_file = taken(page, "Export vendors as CSV")
+    entry = newest(house, "read")
+    assert name == f"wardkeep-vendor-list-{entry['index']}.csv"
+    assert entry["detail"]["sha256"] == hashlib.sha256(csv_file.read_bytes()).hexdigest()
+    assert not [line for line in csv_file.read_text().splitlines() if line.startswith(("=", "+", "@"))]
+    name, json_file = taken(page, "Export vendors as signed JSON")
+    entry = newest(house, "read")
+    assert name == f"wardkeep-vendor-list-{entry['index']}.json"
+    assert (entry["actor"], entry["detail"]["list"]) == (f"person:{FIRST}", "vendor.list")
+    told = json.loads(house.instance.run("verify", "--list", str(json_file), "--json"))
+    assert (told["ok"], told["list"], told["by"]) == (True, "vendor.list", FIRST)
+    changed = tmp_path / "changed.json"
+    changed.write_bytes(json_file.read_bytes().replace(b"Northwind", b"Southwind"))
+    with pytest.raises(InstanceError, match="wardkeep verify failed"):
+        house.instance.run("verify", "--list", str(changed), "--json")
+    page.close()
+
+
+def test_every_place_that_is_a_list_leaves_as_a_file(house, officer):
+    """The API's lists that need no more to be said: none fails, and each file holds under the key."""
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/registers")
+    for name in sorted({route.name for route in ROUTES if is_list(route)} - NO_LISTS):
+        answer = page.request.post(
+            origin(house.instance) + "/lists", form={"list": name, "format": "json"},
+            headers={"origin": origin(house.instance), "sec-fetch-site": "same-origin"},
+        )  # fmt: skip
+        assert answer.status == 200, name
+        assert json.loads(answer.body())["list"]["name"] == name
     page.close()
 
 

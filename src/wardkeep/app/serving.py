@@ -337,6 +337,7 @@ class _Instance:
             guesses=guesses,
             road=self._console_road,
             missing=lambda: self._readiness().missing,
+            sign=home.keyring.signer.sign,
         )
         self._later(self._count_activity(pages.activity))
         scim = scim_app(

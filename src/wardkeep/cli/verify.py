@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from wardkeep.audit import verify_list
 from wardkeep.audit.verify import UnusableInput, run
 from wardkeep.cli._options import Home, Json, print_json, print_lines
 
@@ -36,9 +37,15 @@ def command(
     prove: Annotated[int | None, typer.Option(metavar="INDEX", help="Write this entry's proof to --out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the proof goes.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="Write a printable statement of the outcome here.")] = None,
+    exported: Annotated[
+        Path | None, typer.Option("--list", metavar="FILE", help="Check a list that the console gave as signed JSON.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a ledger without the server; the first bad index and the class of damage are named."""
+    if exported is not None:
+        _check_list(exported, public_key if public_key is not None else home / "ledger.pub", is_json=json)
+        return
     if (prove is None) != (out is None):
         raise UnusableInput("--prove and --out belong together")
     if (timestamps is None) != (timestamp_roots is None):
@@ -60,4 +67,19 @@ def command(
     else:
         print_lines(*(f"{name}: {'-' if value is None else value}" for name, value in asdict(result).items()))
     if not result.ok:
+        raise typer.Exit(1)
+
+
+def _check_list(file: Path, key: Path, *, is_json: bool) -> None:
+    try:
+        found = verify_list.check(file, key)
+    except OSError as error:
+        raise UnusableInput(
+            f"{error.filename} cannot be read; --public-key names the ledger's published key"
+        ) from error
+    if is_json:
+        print_json(asdict(found))
+    else:
+        print_lines(*(f"{name}: {value}" for name, value in asdict(found).items() if value != ""))
+    if not found.ok:
         raise typer.Exit(1)

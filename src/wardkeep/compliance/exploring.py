@@ -315,6 +315,12 @@ async def record_export(reader: AuditReader, *, by: Person, rows: int, start: in
     return await _record(reader, by, detail, {})
 
 
+async def record_list(reader: AuditReader, *, by: Person, name: str, rows: int, sha256: str) -> int:
+    """Record that a register left the console: which, how many rows, and the file's hash. Returns the index."""
+    detail: dict[str, str | int | bool] = {"action": "export", "list": name, "rows": rows, "sha256": sha256}
+    return await _record(reader, by, detail, {})
+
+
 async def _record(
     reader: AuditReader, by: Person, detail: dict[str, str | int | bool], sealed: dict[str, object]
 ) -> int:

@@ -37,8 +37,10 @@ from wardkeep.web.console.deeds import DEED_ROUTES
 from wardkeep.web.console.duties import DUTY_ROUTES
 from wardkeep.web.console.incidents import INCIDENT_PAGES
 from wardkeep.web.console.ledger import LEDGER_ROUTES
+from wardkeep.web.console.listing import LISTING_ROUTES
 from wardkeep.web.console.places import PLACE_ROUTES
 from wardkeep.web.console.programme import PROGRAMME_PAGES
+from wardkeep.web.console.registers import REGISTER_ROUTES
 from wardkeep.web.console.setting_up import SET_UP_ROUTES
 from wardkeep.web.console.shell import shell_of
 from wardkeep.web.console.today import TODAY_ROUTES
@@ -68,6 +70,7 @@ ROUTES: Final = (
     *ACCOUNT_ROUTES,
     *TODAY_ROUTES,
     *LEDGER_ROUTES,
+    *LISTING_ROUTES,
     *DEED_ROUTES,
     *PLACE_ROUTES,
     *INCIDENT_PAGES,
@@ -75,6 +78,7 @@ ROUTES: Final = (
     *SET_UP_ROUTES,
     *PROGRAMME_PAGES,
     *DUTY_ROUTES,
+    *REGISTER_ROUTES,
 )
 SESSION_COOKIE: Final = "wardkeep-session"
 PENDING_COOKIE: Final = "wardkeep-pending"
@@ -169,6 +173,7 @@ class PagesFace:
     vitals: Callable[[], Vitals]
     road: Callable[[], Awaitable[Road]]
     missing: Callable[[], tuple[str, ...]]
+    sign: Callable[[bytes], bytes]
     chats: Chats = field(default_factory=Chats)
     catalogue: Catalogue = field(default_factory=load_catalogue)
     engine: Environment = field(default_factory=templates)
@@ -306,8 +311,11 @@ def pages_app(
     guesses: Guesses | None = None,
     road: Callable[[], Awaitable[Road]],
     missing: Callable[[], tuple[str, ...]],
+    sign: Callable[[bytes], bytes],
 ) -> PagesFace:
     """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one.
+
+    `sign` signs exported lists with the ledger's key.
 
     What people read and change goes through `api`, so that pages have no rules of their own.
     """
@@ -328,6 +336,7 @@ def pages_app(
         vitals=vitals,
         road=road,
         missing=missing,
+        sign=sign,
     )
 
 

@@ -18,10 +18,11 @@ from wardkeep.model.registry import AgreementStatus, Person, Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission, permit
 from wardkeep.storage.sessions_sqlite import SessionRow
-from wardkeep.web.console.shell import is_fresh, own_path, stepped_up, who
+from wardkeep.web.console.shell import is_fresh, own_path, part_of, stepped_up, who
 from wardkeep.web.page import Cookie, Page, PageRoute, Visit
 from wardkeep.web.pages_sign_in import check_code, check_wait, prove_passkey, registered, signed_in, site_of, wrong
 
+_A_PART: Final = 30
 _PENDING: Final = "wardkeep-pending"
 _SESSION: Final = "wardkeep-session"
 _OWN_WISH: Final = "by the person themselves"
@@ -205,7 +206,11 @@ async def _approvals(visit: Visit) -> Page:
         for each in visit.registry.agreements.values()
         if may_activate and each.status is AgreementStatus.DRAFT and each.added_by != person.id
     ]
-    values = {"requests": requests, "agreements": agreements, "is_fresh": is_fresh(visit, session)}
+    values = {
+        "requests": part_of(visit, requests, _A_PART),
+        "agreements": agreements,
+        "is_fresh": is_fresh(visit, session),
+    }
     return Page(template="approvals.html", values=values)
 
 

@@ -152,6 +152,9 @@ def _handler(duty: Duty) -> PageHandler:
     return partial(_show, duty=duty)
 
 
-DUTY_ROUTES: Final = tuple(
-    PageRoute(method="GET", path=duty.path, handler=_handler(duty), permission=duty.permission) for duty in DUTIES
-)
+def route_of(duty: Duty) -> PageRoute:
+    """Return the page of a duty."""
+    return PageRoute(method="GET", path=duty.path, handler=_handler(duty), permission=duty.permission)
+
+
+DUTY_ROUTES: Final = tuple(route_of(duty) for duty in DUTIES)

@@ -11,6 +11,8 @@ from wardkeep.model.registry import Registry
 
 _PEOPLE: Final = frozenset({"owner", "person", "manager", "reviewer", "to", "assigned_to"})
 _LONGEST: Final = 400
+# Beyond so many people a list of all of them in each form would be most of the page; their id is typed then.
+MOST_OFFERED: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +94,16 @@ def _shape(name: str, kind: inspect.Type, registry: Registry) -> tuple[str | Non
         case inspect.DictType():
             return "lines", []
         case inspect.StrType() if name.rpartition(".")[2] in _PEOPLE:
-            return "select", sorted(each.id for each in registry.people.values() if each.is_active)
+            return _people(registry)
         case inspect.StrType():
             return "text", []
         case _:
             return None, []
+
+
+def _people(registry: Registry) -> tuple[str, list[str]]:
+    active = sorted(each.id for each in registry.people.values() if each.is_active)
+    return ("select", active) if len(active) <= MOST_OFFERED else ("text", [])
 
 
 def facts_of(record: Mapping[str, object], *, without: Sequence[str] = ()) -> list[tuple[str, str]]:

@@ -10,9 +10,10 @@ from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read
 from wardkeep.web.console.deeds import Doable
-from wardkeep.web.console.shell import local, zone_of
+from wardkeep.web.console.shell import local, part_of, zone_of
 from wardkeep.web.page import Page, PageRoute, Visit
 
+_A_PART: Final = 30
 _QUESTIONS: Final = {
     IncidentFactor.NATURE_AND_EXTENT: "Nature and extent of the PHI: which identifiers, how likely is somebody "
     "re-identified? (164.402(2)(i))",
@@ -35,8 +36,8 @@ async def _list(visit: Visit) -> Page:
     told = (await read(visit, "incident.list"))["incidents"]
     shown = [{**each, "next": _next_clock(each)} for each in told]
     values = {
-        "open": [each for each in shown if each["closed_by"] is None],
-        "closed": [each for each in shown if each["closed_by"] is not None],
+        "open": part_of(visit, [each for each in shown if each["closed_by"] is None], _A_PART),
+        "closed": part_of(visit, [each for each in shown if each["closed_by"] is not None], _A_PART, name="closed"),
     }
     return Page(template="console/incidents.html", values=values)
 

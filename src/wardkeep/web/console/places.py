@@ -14,11 +14,14 @@ from wardkeep.model.registry import AgreementKind, Retention
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read
 from wardkeep.web.console.deeds import Doable
+from wardkeep.web.console.fields import MOST_OFFERED
 from wardkeep.web.console.shell import local, part_of, zone_of
 from wardkeep.web.page import Page, PageRoute, Visit
 
 _SOON: Final = timedelta(days=60)
 _A_PART: Final = 20
+_ROUTES: Final = 10
+_CALLS: Final = 60
 
 
 # ---- vendors and agreements ------------------------------------------------------------------------------------------
@@ -78,8 +81,8 @@ async def _forecast(visit: Visit) -> Page:
         "on": told["on"],
         "today": today.isoformat(),
         "expiring": told["expiring"],
-        "shut": shut,
-        "open": [each for each in told["routes"] if each["reason"] is None],
+        "shut": part_of(visit, shut, _CALLS, name="shut"),
+        "open": part_of(visit, [each for each in told["routes"] if each["reason"] is None], _CALLS, name="open"),
     }
     return Page(template="console/forecast.html", values=values)
 
@@ -98,11 +101,16 @@ async def _routes(visit: Visit) -> Page:
     today = visit.app.clock().day_in(zone_of(visit))
     gates = (await read(visit, "simulate", on=today.isoformat()))["routes"]
     routes = (await read(visit, "route.list"))["routes"]
+    deployments = (await read(visit, "deployment.list"))["deployments"]
+    part = part_of(visit, routes, _ROUTES)
     values = {
         "routes": [
-            {**each, "gates": [_explained(gate) for gate in gates if gate["model"] == each["model"]]} for each in routes
+            {**each, "gates": [_explained(gate) for gate in gates if gate["model"] == each["model"]]}
+            for each in part.rows
         ],
-        "deployments": (await read(visit, "deployment.list"))["deployments"],
+        "part": part,
+        "deployments": part_of(visit, deployments, _A_PART, name="deployments"),
+        "deployment_ids": [each["id"] for each in deployments],
         "vendors": sorted(visit.registry.vendors),
         "platforms": sorted(load_profiles()),
         "dialects": sorted(DIALECTS),
@@ -157,12 +165,16 @@ async def _keys(visit: Visit) -> Page:
             }
         )
     part = part_of(visit, sorted(shown, key=lambda each: (each["state"] != "live", each["name"])), _A_PART)
+    applications = (await read(visit, "application.list"))["applications"]
+    workspaces = (await read(visit, "workspace.list"))["workspaces"]
     values = {
         "keys": part.rows,
         "part": part,
-        "applications": (await read(visit, "application.list"))["applications"],
-        "workspaces": (await read(visit, "workspace.list"))["workspaces"],
-        "people": _active(visit),
+        "applications": part_of(visit, applications, _A_PART, name="applications"),
+        "workspaces": part_of(visit, workspaces, _A_PART, name="workspaces"),
+        "application_ids": _offered([each["id"] for each in applications]),
+        "workspace_ids": _offered([each["id"] for each in workspaces]),
+        "people": _offered(_active(visit)),
         "models": sorted(visit.registry.routes),
         "purposes": [each.value for each in Purpose],
         "kinds": [each.value for each in ApplicationKind],
@@ -173,6 +185,11 @@ async def _keys(visit: Visit) -> Page:
         "can": Doable(visit),
     }  # fmt: skip
     return Page(template="console/keys.html", values=values)
+
+
+def _offered(names: list[str]) -> list[str] | None:
+    """Return what a form lets choose from; None is too many, so that the name is typed."""
+    return names if len(names) <= MOST_OFFERED else None
 
 
 def _active(visit: Visit) -> list[str]:

@@ -45,6 +45,7 @@ PLACES: Final = (
     Place(path="/reviews", label="Access reviews", group="Programme", permission=Permission.REGISTRY_READ),
     Place(path="/activity", label="Activity review", group="Programme", permission=Permission.LEDGER_READ),
     Place(path="/checklists", label="Joiners and leavers", group="Programme", permission=Permission.REGISTRY_READ),
+    Place(path="/registers", label="All registers", group="Programme", permission=Permission.REGISTRY_READ),
     Place(path="/setup", label="Set-up guide", group="Set-up", permission=Permission.VENDOR_CHANGE),
     Place(path="/vendors", label="Vendors and BAAs", group="Set-up", permission=Permission.REGISTRY_READ),
     Place(path="/routes", label="Routes", group="Set-up", permission=Permission.REGISTRY_READ),
@@ -139,17 +140,17 @@ class Part:
     older: str | None
 
 
-def part_of(visit: Visit, rows: Sequence[Any], most: int) -> Part:
-    """Return the part of a list that the address asks for."""
-    text = visit.query.get("from", "")
+def part_of(visit: Visit, rows: Sequence[Any], most: int, *, name: str = "from") -> Part:
+    """Return the part of a list that the address asks for; `name` tells the lists of one page apart."""
+    text = visit.query.get(name, "")
     first = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
     first = min(first, max(0, len(rows) - 1)) // most * most
     return Part(
         rows=rows[first : first + most],
         first=first,
         count=len(rows),
-        newer=here_of(visit, **{"from": str(max(0, first - most))}) if first else None,
-        older=here_of(visit, **{"from": str(first + most)}) if first + most < len(rows) else None,
+        newer=here_of(visit, **{name: str(max(0, first - most))}) if first else None,
+        older=here_of(visit, **{name: str(first + most)}) if first + most < len(rows) else None,
     )
 
 
