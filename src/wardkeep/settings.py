@@ -20,6 +20,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from wardkeep.model.instant import Instant
+from wardkeep.model.roots import RootMalformed, RootPlace, parse_root
 
 FILE_NAME: Final = "wardkeep.toml"
 
@@ -72,9 +73,9 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Where the root key comes from: `file:PATH` (relative to home) or `passphrase-env:NAME`.
+    """Where the root key is held: a line of `model/roots.py`.
 
-    Whoever reads that file or variable, and the wrapped keys, opens every sealed payload.
+    Whoever reads that file or variable, or may ask that key holder, and has the wrapped keys, opens all that is sealed.
     """
 
     root: str = "file:root.key"
@@ -193,6 +194,11 @@ class Settings:
     def subject_seal_path(self) -> Path:
         """What the subject keys are wrapped under; each shred replaces it. Never part of a data backup."""
         return self.home / "subjects.seal"
+
+    @property
+    def root_place(self) -> RootPlace:
+        """Where the root key is held."""
+        return parse_root(self.keys.root)
 
     @property
     def run_directory(self) -> Path:
@@ -342,8 +348,10 @@ def _check(settings: Settings) -> None:
         not ledger.archive.startswith("s3://") or bool(ledger.archive_agreement),
         "ledger.archive_agreement names the agreement under which headers, which count as PHI, go to S3",
     )
-    source, _, rest = settings.keys.root.partition(":")
-    _demand(source in {"file", "passphrase-env"} and bool(rest), "keys.root is `file:PATH` or `passphrase-env:NAME`")
+    try:
+        parse_root(settings.keys.root)
+    except RootMalformed as error:
+        raise SettingsInvalid(f"{FILE_NAME}: keys.root: {error}. Correct the value and start again.") from None
     _demand(
         settings.tls.mode is not TlsMode.OFF or is_loopback(listen.host),
         "tls.mode `off` is for loopback only; PHI is encrypted in transit (45 CFR 164.312(e)(1))",

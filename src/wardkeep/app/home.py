@@ -7,6 +7,7 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
+from wardkeep.app.roots import open_place
 from wardkeep.app.witnessing import require_witnessed
 from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.subjects import SubjectKeys, open_subjects
@@ -21,10 +22,8 @@ from wardkeep.crypto.keys import (
     RootKey,
     WrappedKeys,
     data_keys,
-    load_key_file,
     load_wrapped,
     open_keyring,
-    passphrase_root,
 )
 from wardkeep.identity.sessions import Sessions
 from wardkeep.model.instant import Instant
@@ -73,13 +72,7 @@ def open_root(settings: Settings, wrapped: WrappedKeys) -> RootKey:
     Raises:
         KeyUnavailable, KeyFileUnsafe: the file or variable is absent, readable by others, or not the right one.
     """
-    source, _, place = settings.keys.root.partition(":")
-    if source == "file":
-        return load_key_file(settings.path(place))
-    passphrase = os.environ.get(place)
-    if not passphrase or wrapped.passphrase is None:
-        raise KeyUnavailable(f"the environment variable {place} does not hold the passphrase of this home's keys")
-    return passphrase_root(passphrase, wrapped.passphrase)
+    return open_place(settings.root_place, home=settings.home, parameters=wrapped.passphrase)
 
 
 def backups_of(settings: Settings, home: OpenHome, clock: Callable[[], Instant]) -> Backups:

@@ -57,6 +57,7 @@ from wardkeep.gateway.record import Recorder
 from wardkeep.identity.last_use import LastUse
 from wardkeep.identity.sessions import Guesses
 from wardkeep.model.destination import Place
+from wardkeep.model.roots import secret_variables
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import Settings
 from wardkeep.settings import clock as real_clock
@@ -418,9 +419,9 @@ class _Instance:
         """Keep one worker running: a dead one is replaced; what it left open is closed when its line breaks."""
         descriptor = listener.fileno()
         command = (sys.executable, "-m", "wardkeep.app.worker_main", "--home", str(self.settings.home))
-        source, _, variable = self.settings.keys.root.partition(":")
-        # A worker that is taken over must not be able to derive the root key.
-        environment = {name: value for name, value in os.environ.items() if source == "file" or name != variable}
+        # A worker that is taken over must not be able to derive the root key, nor to ask who holds it.
+        opening = secret_variables(self.settings.root_place)
+        environment = {name: value for name, value in os.environ.items() if name not in opening}
         while not self.stopping.is_set():
             owner = owner_name()
             process = await asyncio.create_subprocess_exec(

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from wardkeep.app.home import OpenHome, open_home
+from wardkeep.app.roots import open_place
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import print_json, print_lines
 from wardkeep.compliance.backups import Restored, unpack
 from wardkeep.compliance.errors import EntryKeyMissing, EntryShredded, EntryUnopenable
 from wardkeep.compliance.two_people import HOST
 from wardkeep.crypto.errors import KeyUnavailable
-from wardkeep.crypto.keys import RootKey, load_key_file, passphrase_root, read_parameters
+from wardkeep.crypto.keys import RootKey, read_parameters
+from wardkeep.model.roots import FilePlace, RootMalformed, RootPlace, parse_root
 from wardkeep.settings import clock, load
 
 
@@ -57,23 +59,29 @@ def restore_from(place: Path, home: Path, *, root: str, seal: Path | None, is_de
 
 
 def _root(given: str, manifest: dict[str, Any]) -> RootKey:
-    source, _, place = given.partition(":")
-    if source == "file":
-        return load_key_file(Path(place))
-    passphrase = os.environ.get(place)
-    if source != "passphrase-env" or not passphrase or manifest.get("root_parameters") is None:
-        raise KeyUnavailable("the root is given as file:PATH, or as passphrase-env:NAME where a passphrase was used")
-    return passphrase_root(passphrase, read_parameters(manifest["root_parameters"]))
+    parameters = manifest.get("root_parameters")
+    return open_place(
+        _place(given), home=Path(), parameters=None if parameters is None else read_parameters(parameters)
+    )
+
+
+def _place(given: str) -> RootPlace:
+    try:
+        return parse_root(given)
+    except RootMalformed as error:
+        raise KeyUnavailable(f"--root: {error}") from None
 
 
 def _bring_root(given: str, home: Path) -> None:
     """Put the root key file where the restored settings look for it, when they look inside the home."""
-    source, _, wanted = load(home).keys.root.partition(":")
-    target = load(home).path(wanted)
-    if source == "file" and target.is_relative_to(home) and not target.exists():
+    wanted, source = load(home).root_place, _place(given)
+    if not isinstance(wanted, FilePlace) or not isinstance(source, FilePlace):
+        return
+    target = load(home).path(wanted.path)
+    if target.is_relative_to(home) and not target.exists():
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(Path(given.partition(":")[2]).read_bytes())
+            stream.write(Path(source.path).read_bytes())
 
 
 async def _settle(home: Path, found: Restored, *, is_deep: bool) -> tuple[int, Counts | None]:

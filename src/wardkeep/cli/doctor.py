@@ -32,9 +32,10 @@ from wardkeep.compliance.destinations import closing, how_to_mend, standings
 from wardkeep.compliance.errors import ComplianceError
 from wardkeep.compliance.two_people import Confirmation, confirmation, is_established, is_officer
 from wardkeep.crypto.certificate import CertificateFacts, read_certificate
-from wardkeep.crypto.errors import CryptoError
+from wardkeep.crypto.errors import CryptoError, KeyHolderFailed
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import open_keyring
+from wardkeep.model.roots import FilePlace, secret_variables
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
 from wardkeep.settings import Settings, SettingsInvalid, clock, load
@@ -144,10 +145,10 @@ def _detector() -> Finding:
 
 
 def _modes(settings: Settings) -> Iterator[Finding]:
-    source, _, place = settings.keys.root.partition(":")
+    place = settings.root_place
     private = [settings.home, settings.wrapped_keys_path, settings.ledger_path, settings.control_path]
     private += [settings.path(settings.tls.key)] if settings.path(settings.tls.key).exists() else []
-    private += [settings.path(place)] if source == "file" else []
+    private += [settings.path(place.path)] if isinstance(place, FilePlace) else []
     held = sorted(settings.credentials_directory.iterdir()) if settings.credentials_directory.is_dir() else []
     exposed = [str(path) for path in (*private, *held) if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     if exposed:
@@ -161,7 +162,7 @@ def _modes(settings: Settings) -> Iterator[Finding]:
             f"{settings.credentials_directory} holds those of {names}",
             "Move each to its owner; together in one place they are one person's.",
         )
-    if source == "file" and settings.path(place).resolve().is_relative_to(settings.home.resolve()):
+    if isinstance(place, FilePlace) and settings.path(place.path).resolve().is_relative_to(settings.home.resolve()):
         yield _warn(
             "root key",
             "it lies in the home directory, so one copy of that directory opens everything",
@@ -170,12 +171,18 @@ def _modes(settings: Settings) -> Iterator[Finding]:
 
 
 def _keys(settings: Settings) -> Finding:
-    source, _, place = settings.keys.root.partition(":")
-    if source == "passphrase-env" and not os.environ.get(place):
-        return _warn("keys", f"not tried: {place} is not set here", f"Set {place} and ask again.")
+    unset = [name for name in secret_variables(settings.root_place) if not os.environ.get(name)]
+    unset = [name for name in unset if name != "AWS_SESSION_TOKEN"]  # only temporary credentials have one
+    if unset:
+        names = " and ".join(unset)
+        return _warn("keys", f"not tried: {names} not set here", f"Set {names} as for the server and ask again.")
     try:
         wrapped = read_wrapped(settings.wrapped_keys_path)
-        keyring = open_keyring(open_root(settings, wrapped), wrapped)
+        root = open_root(settings, wrapped)
+        keyring = open_keyring(root, wrapped)
+        told = root.describe()
+    except KeyHolderFailed as error:
+        return _fail("keys", str(error), error.fix)
     except CryptoError as error:
         return _fail("keys", str(error), "Restore keys.json and the root key from the same backup.")
     if settings.ledger_public_key_path.exists():
@@ -189,7 +196,7 @@ def _keys(settings: Settings) -> Finding:
                 "keys.json and ledger.pub are of different instances",
                 "Restore keys.json, root key, ledger.pub and the stores from the same backup.",
             )
-    return _ok("keys", f"they open under root {wrapped.root_id}; current epoch {wrapped.current_epoch}")
+    return _ok("keys", f"they open under root {wrapped.root_id}; current epoch {wrapped.current_epoch}. {told}")
 
 
 def _ledger(settings: Settings) -> Finding:

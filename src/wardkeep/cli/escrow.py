@@ -14,6 +14,7 @@ from wardkeep.cli._options import Home, Json, print_json, print_lines
 from wardkeep.cli._shown_once import write_private
 from wardkeep.crypto.keys import load_key_file, restore_key_file, share_of_root
 from wardkeep.crypto.shamir import combine, dump_share, load_share, split
+from wardkeep.model.roots import FilePlace
 from wardkeep.settings import load
 
 
@@ -35,15 +36,15 @@ def split_root(
 ) -> None:
     """Split the root key file into shares; move each to its keeper and delete it here."""
     settings = load(home)
-    source, _, place = settings.keys.root.partition(":")
-    if source != "file":
+    place = settings.root_place
+    if not isinstance(place, FilePlace):
         raise CommandFailed(
             "root_not_a_file",
             what="The root of this instance is not a key file.",
-            why="Only a key file can be split; a passphrase is kept by whoever knows it.",
-            fix="Put the passphrase itself into escrow.",
+            why="Only a key file can be split; a passphrase is kept by whoever knows it, any other root by its holder.",
+            fix="Put the passphrase itself into escrow, or use the key holder's own backup and quorum.",
         )
-    root = load_key_file(settings.path(place))
+    root = load_key_file(settings.path(place.path))
     try:
         made = split(share_of_root(root), needed=needed, shares=shares, of=root.key_id, randomness=os.urandom)
     except ValueError as error:

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from wardkeep.app.home import LEDGER_ORIGIN, open_home
+from wardkeep.app.roots import open_place
 from wardkeep.audit.checkpoint import VerifierKey, verifier_key_text
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import Home, Json, print_json, print_lines
@@ -41,9 +42,9 @@ from wardkeep.crypto.keys import (
     dump_wrapped,
     new_passphrase_parameters,
     open_keyring,
-    passphrase_root,
 )
 from wardkeep.model.registry import Role
+from wardkeep.model.roots import FORMS, FilePlace, PassphrasePlace
 from wardkeep.settings import FILE_NAME, Settings, clock, load
 
 _SHORTEST_PASSPHRASE: Final = 16
@@ -70,7 +71,8 @@ certificate = "tls/server.crt"
 key = "tls/server.key"
 
 [keys]
-# Where the root key comes from: file:PATH, or passphrase-env:NAME. Back it up apart from this directory:
+# Where the root key is held: file:PATH, passphrase-env:NAME, pkcs11:..., aws-kms:ARN or vault:https://HOST/MOUNT/KEY
+# (docs/keys.md). Back it up apart from this directory:
 # without it every sealed record is lost, and with it and a copy of this directory every one can be read.
 root = {root}
 
@@ -138,7 +140,7 @@ def command(
     accept_single_officer: Annotated[
         bool, typer.Option("--accept-single-officer", help="Accept on record that one person alone can open a road.")
     ] = False,
-    root: Annotated[str, typer.Option(help="The root key: file:PATH or passphrase-env:NAME.")] = "file:root.key",
+    root: Annotated[str, typer.Option(help=f"Where the root key is held: {FORMS}.")] = "file:root.key",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     name: Annotated[
         list[str] | None, typer.Option("--name", help="A further host name that clients use; repeat for several.")
@@ -215,23 +217,28 @@ async def _record(settings: Settings, plan: Bootstrap) -> None:
 
 
 def _keys(settings: Settings, tenant: str) -> tuple[RootKey, WrappedKeys]:
-    source, _, place = settings.keys.root.partition(":")
-    if source == "file":
-        path = settings.path(place)
+    place = settings.root_place
+    parameters = None
+    if isinstance(place, FilePlace):
+        path = settings.path(place.path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        root = create_key_file(path)
-        return root, create_keyring(root, tenant)
-    passphrase = os.environ.get(place, "")
-    if len(passphrase) < _SHORTEST_PASSPHRASE:
+        root: RootKey = create_key_file(path)
+    else:
+        if isinstance(place, PassphrasePlace):
+            _demand_long(place.variable)
+            parameters = new_passphrase_parameters()
+        root = open_place(place, home=settings.home, parameters=parameters)
+    return root, create_keyring(root, tenant, parameters)
+
+
+def _demand_long(variable: str) -> None:
+    if len(os.environ.get(variable, "")) < _SHORTEST_PASSPHRASE:
         raise CommandFailed(
             "passphrase_short",
-            what=f"The environment variable {place} does not hold a passphrase of {_SHORTEST_PASSPHRASE} characters.",
+            what=f"The variable {variable} does not hold a passphrase of {_SHORTEST_PASSPHRASE} characters.",
             why="Whoever copies this directory can try passphrases at leisure.",
             fix="Set it to several random words and run init again.",
         )
-    parameters = new_passphrase_parameters()
-    derived = passphrase_root(passphrase, parameters)
-    return derived, create_keyring(derived, tenant, parameters)
 
 
 def _public_key(keyring: Keyring) -> str:

@@ -16,7 +16,7 @@ from wardkeep.audit.errors import LedgerError
 from wardkeep.audit.verify import UnusableInput
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.compliance.errors import BackupUnusable, ComplianceError, NotAllowed
-from wardkeep.crypto.errors import CryptoError
+from wardkeep.crypto.errors import CryptoError, KeyHolderFailed
 from wardkeep.settings import SettingsInvalid
 from wardkeep.storage.errors import StoreError
 
@@ -107,6 +107,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         )
     except ComplianceError as error:
         _fail(given, "control_unusable", f"{error}.", "", "`wardkeep doctor` says what is wrong.")
+    except KeyHolderFailed as error:
+        _fail(given, "root_unavailable", f"{error}.", "Without the root key nothing is opened or sealed.", error.fix)
     except CryptoError as error:
         _fail(given, "keys_unusable", f"{error}.", "", "`wardkeep doctor` says which key file or variable is meant.")
     except (LedgerError, StoreError) as error:

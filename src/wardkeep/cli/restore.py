@@ -18,6 +18,7 @@ from wardkeep.compliance.acknowledgement import acknowledge_restore
 from wardkeep.identity.keys import find_person
 from wardkeep.model.reasons import Refused
 from wardkeep.model.registry import Person
+from wardkeep.model.roots import FORMS
 from wardkeep.settings import Settings, clock, load
 
 
@@ -41,14 +42,14 @@ def command(
         Path | None, typer.Option("--from", metavar="DIR", help="Restore this backup into --home.")
     ] = None,
     seal: Annotated[Path | None, typer.Option("--seal", metavar="FILE", help="The copy of the seal.")] = None,
-    root: Annotated[str, typer.Option("--root", help="The root key: file:PATH or passphrase-env:NAME.")] = "",
+    root: Annotated[str, typer.Option("--root", help=f"Where the root key is held: {FORMS}.")] = "",
     verify: Annotated[bool, typer.Option("--verify", help="Also open every payload, and count what opens.")] = False,
     json: Json = False,
 ) -> None:
     """Restore a backup into a new home; or two officers acknowledge that entries are missing."""
     if place is not None and not acknowledge:
         if not root:
-            raise UnusableInput("say where the root key is: --root file:PATH or passphrase-env:NAME")
+            raise UnusableInput("say where the root key is held: --root file:PATH, or as in keys.root")
         restore_from(place, home, root=root, seal=seal, is_deep=verify, json=json)
         return
     if not acknowledge:

@@ -3,6 +3,7 @@
     CryptoError
     ├── KeyFileUnsafe      the operator tightens the file's mode or owner
     ├── KeyUnavailable     the operator brings back the root key, or names the right one
+    │   └── KeyHolderFailed  the operator mends the module, KMS or Vault that holds the root, as its `fix` says
     ├── UnknownKey         the caller asked for a record of an epoch this process holds no key for
     ├── RecordTampered     a security officer opens an incident: the stored bytes are not what was sealed
     ├── KeyUnusable        the operator stores a vendor credential that is what the vendor's protocol needs
@@ -23,6 +24,14 @@ class KeyFileUnsafe(CryptoError):  # noqa: N818 - named for the state found
 
 class KeyUnavailable(CryptoError):  # noqa: N818
     """Keys could not be unwrapped: wrong root or passphrase, damaged record; the operator brings the right one."""
+
+
+class KeyHolderFailed(KeyUnavailable):
+    """Who holds the root outside this process did not wrap or unwrap; the operator does what `fix` says."""
+
+    def __init__(self, what: str, *, fix: str) -> None:
+        super().__init__(what)
+        self.fix = fix
 
 
 class UnknownKey(CryptoError):  # noqa: N818

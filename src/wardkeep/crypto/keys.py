@@ -1,8 +1,9 @@
 """Key custody: root -> tenant -> epoch, purpose keys, and what a worker process is given.
 
-The root (a key file, a passphrase, later a KMS) wraps one tenant key. The tenant key wraps the epoch keys and the
-ledger's signing seed, and purpose keys are derived from it by HKDF-SHA256 (RFC 5869) with labelled info. A caller
-keeps `WrappedKeys` in a small file; it is useless without the root. Losing the root loses every sealed payload.
+The root (a key file, a passphrase; `pkcs11.py`, `kms.py` and `transit.py` hold it elsewhere) wraps one tenant key. The
+tenant key wraps the epoch keys and the ledger's signing seed, and purpose keys are derived from it by HKDF-SHA256
+(RFC 5869) with labelled info. A caller keeps `WrappedKeys` in a small file; it is useless without the root. Losing the
+root loses every sealed payload.
 
 Nothing here is ever logged; `repr` of every holder shows no bytes. Process memory is protected by `harden.py`.
 """
@@ -25,7 +26,7 @@ from wardkeep.crypto.derive import expand, framed
 from wardkeep.crypto.errors import KeyFileUnsafe, KeyUnavailable, UnknownKey
 from wardkeep.crypto.signing import SigningKey, generate_seed, signing_key
 from wardkeep.crypto.subject import SubjectSeal, dump_seal, load_seal
-from wardkeep.crypto.wrapping import unwrap_key, wrap_key, wrapping_place
+from wardkeep.crypto.wrapping import library_facts, unwrap_key, wrap_key, wrapping_place
 
 _KEY_LENGTH: Final = 32
 _RECORD_VERSION: Final = 1
@@ -57,6 +58,10 @@ class RootKey(Protocol):
         """Return the key; raises `KeyUnavailable`."""
         ...
 
+    def describe(self) -> str:
+        """Say what its holder tells of itself, FIPS included; nothing is inferred. Raises `KeyUnavailable`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFileRoot:
@@ -72,6 +77,10 @@ class KeyFileRoot:
     def unwrap(self, blob: bytes, *, aad: bytes) -> bytes:
         """Return the key. Raises KeyUnavailable."""
         return unwrap_key(self._key, blob, aad)
+
+    def describe(self) -> str:
+        """Say what computes with it."""
+        return f"32 bytes in a file, used in this process by {library_facts()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +108,10 @@ class PassphraseRoot:
     def unwrap(self, blob: bytes, *, aad: bytes) -> bytes:
         """Return the key. Raises KeyUnavailable, also for a wrong passphrase."""
         return unwrap_key(self._key, blob, aad)
+
+    def describe(self) -> str:
+        """Say what computes with it."""
+        return f"derived by Argon2id, used in this process by {library_facts()}"
 
 
 def create_key_file(path: Path) -> KeyFileRoot:

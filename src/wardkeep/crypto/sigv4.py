@@ -6,6 +6,7 @@ never leaves the process; what travels is a signature that is good for minutes, 
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from wardkeep.model.sensitive import Secret
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_JSON: Final = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +28,24 @@ class AwsKeys:
 
 
 def sign_request(
-    keys: AwsKeys, *, method: str, host: str, path: str, body: bytes, region: str, service: str, at: datetime
+    keys: AwsKeys,
+    *,
+    method: str,
+    host: str,
+    path: str,
+    body: bytes,
+    region: str,
+    service: str,
+    at: datetime,
+    headers: Mapping[str, str] = _JSON,
 ) -> tuple[tuple[str, str | Secret[str]], ...]:
-    """Return the headers that sign a request without query; `path` is as it stands in the request line."""
+    """Return the headers that sign a request without query; `path` is as it stands in the request line.
+
+    `headers` are signed with it, names in lower case: the content type, and what the service asks for (`x-amz-...`).
+    """
     stamp = at.strftime("%Y%m%dT%H%M%SZ")
     payload = hashlib.sha256(body).hexdigest()
-    signed = {"content-type": "application/json", "host": host, "x-amz-date": stamp}
+    signed = {**headers, "host": host, "x-amz-date": stamp}
     if keys.session_token is not None:
         signed["x-amz-security-token"] = keys.session_token.reveal()
     names = ";".join(sorted(signed))
@@ -42,12 +56,12 @@ def sign_request(
     to_sign = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
     signature = hmac.digest(_signing_key(keys, stamp[:8], region, service), to_sign.encode(), "sha256").hex()
     value = f"{_ALGORITHM} Credential={keys.access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
-    headers: tuple[tuple[str, str | Secret[str]], ...] = (
-        ("content-type", "application/json"),
+    sent: tuple[tuple[str, str | Secret[str]], ...] = (
+        *headers.items(),
         ("x-amz-date", stamp),
         ("authorization", Secret(value)),
     )
-    return headers if keys.session_token is None else (*headers, ("x-amz-security-token", keys.session_token))
+    return sent if keys.session_token is None else (*sent, ("x-amz-security-token", keys.session_token))
 
 
 def _signing_key(keys: AwsKeys, day: str, region: str, service: str) -> bytes:

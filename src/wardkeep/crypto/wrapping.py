@@ -5,6 +5,7 @@ import secrets
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.backends.openssl import backend
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wardkeep.crypto.derive import framed
@@ -17,6 +18,12 @@ _NONCE_LENGTH: Final = 12
 def new_key() -> bytes:
     """Return 32 random bytes."""
     return secrets.token_bytes(KEY_LENGTH)
+
+
+def library_facts() -> str:
+    """Say which library computes here, and whether it runs in FIPS mode; that is not the same as validated."""
+    mode = "on" if backend._fips_enabled else "off"  # noqa: SLF001 - the library has no public word for it
+    return f"{backend.openssl_version_text()} (FIPS mode {mode})"
 
 
 def wrapping_place(*parts: str) -> bytes:

@@ -53,3 +53,16 @@ def test_nothing_secret_shows():
     sent = sign_request(keys, method="POST", host="h", path="/", body=b"", region="r", service="s", at=AT)
     assert "canary" not in repr(keys) + repr(sent)
     assert "Signature" not in repr(sent)
+
+
+def test_further_headers_are_signed_with_the_request():
+    keys = AwsKeys(access_key_id="AKIDEXAMPLE", secret_access_key=Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"))
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "TrentService.Decrypt"}
+    sent = sign_request(
+        keys, method="POST", host="host.example", path="/", body=b"{}", region="us-east-1", service="bedrock", at=AT,
+        headers=headers,
+    )  # fmt: skip
+    plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in sent}
+    assert headers.items() <= plain.items()
+    signed = {name: value for name, value in plain.items() if name != "authorization"} | {"host": "host.example"}
+    assert plain["authorization"].endswith(f"Signature={right_signature('/', b'{}', signed, 'us-east-1', None)}")
