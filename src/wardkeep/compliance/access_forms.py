@@ -37,6 +37,8 @@ class WorkspaceForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True)
     assumed: frozenset[DataClass] = frozenset()
     requires: frozenset[Requirement] = frozenset(Requirement)
     second_factor_seconds: int = 900
+    synthetic_only: bool = False
+    synthetic_terms: frozenset[str] = frozenset()
 
     def workspace(self) -> Workspace:
         """Return the record, not open yet."""
@@ -51,6 +53,8 @@ class WorkspaceForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True)
             assumed=self.assumed,
             requires=self.requires,
             second_factor_seconds=self.second_factor_seconds,
+            synthetic_only=self.synthetic_only,
+            synthetic_terms=self.synthetic_terms,
         )
 
 

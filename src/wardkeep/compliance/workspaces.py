@@ -31,6 +31,7 @@ from wardkeep.policy.roles import Permission, permissions_of
 
 _LONGEST_SECOND_FACTOR: Final = 7 * 24 * 3600
 _MOST_MEMBERS: Final = 10_000
+_MOST_TERMS: Final = 256
 _PEOPLE: Final = "wardkeep user list"
 _WORKSPACES: Final = "wardkeep workspace list"
 _REQUESTS: Final = "wardkeep access list"
@@ -248,8 +249,27 @@ def _put(registry: Registry, workspace: Workspace, *, is_active: bool = True) ->
     is_demanded = Requirement.SECOND_FACTOR in workspace.requires
     if is_demanded and not 0 < workspace.second_factor_seconds <= _LONGEST_SECOND_FACTOR:
         raise invalid("age of the second factor", f"1 to {_LONGEST_SECOND_FACTOR} seconds where it is required")
+    _check_synthetic(workspace)
     record = replace(workspace, is_active=is_active)
     return (Change(kind=Kind.WORKSPACES, id=workspace.id, record=record),)
+
+
+def _check_synthetic(workspace: Workspace) -> None:
+    """Refuse terms that made-up data cannot meet, or that would let a real name pass for a made-up one."""
+    if workspace.synthetic_terms and not workspace.synthetic_only:
+        raise invalid("list of made-up names", "empty where real data is handled")
+    if len(workspace.synthetic_terms) > _MOST_TERMS:
+        raise invalid("list of made-up names", f"at most {_MOST_TERMS}")
+    for term in workspace.synthetic_terms:
+        clean_text(term, "made-up name", longest=80)
+    if not workspace.synthetic_only:
+        return
+    if workspace.requires & {Requirement.SUBJECT, Requirement.CARE_TEAM}:
+        raise invalid(
+            "list of requirements", "without subject and care_team where data is made up: nobody is a patient"
+        )
+    if workspace.data_classes != frozenset({DataClass.ORDINARY}):
+        raise invalid("list of data classes", "ordinary alone where data is made up")
 
 
 def _active_people(registry: Registry, people: frozenset[str]) -> None:

@@ -31,6 +31,7 @@ from wardkeep.privacy.policies.policy import Action, PrivacyPolicy, interactive
 from wardkeep.privacy.prompt.answer import mark_of
 from wardkeep.privacy.shift import days_from
 from wardkeep.privacy.surrogates import Surrogates
+from wardkeep.privacy.synthetic import is_declared, is_reserved
 from wardkeep.privacy.treatment import Treated, Treatment, allowed_by, treat
 
 _GRAMMARS: Final[dict[Surface, Record]] = {
@@ -85,6 +86,8 @@ def make_safe(
         return Refused(reason=Reason.CLASS_BLOCKED)
     if found.refused:
         return Refused(reason=_refused_kind(_all_leaves(reading), found))
+    if _has_real(permitted, found, _known(reading)):
+        return Refused(reason=Reason.SYNTHETIC_ONLY)
     dates = _moved_dates(found)
     if dates is not None and "thinking" in reading.features:
         # A signed block leaves byte-equal, so its dates would be shown to the reader unmoved and unmarked.
@@ -178,6 +181,19 @@ def _treated(
         return deidentify(leaves, detector=detector, surrogates=surrogates, keep=keep, known=known)
     treatment = Treatment(policy=policy, detector=detector, assigner=surrogates, today=permitted.facts.today, days=days)
     return treat(leaves, treatment, known=known, keep={IdentifierType(name) for name in permitted.keeps})
+
+
+def _has_real(permitted: Permitted, found: Deidentified | Treated, known: tuple[str, ...]) -> bool:
+    """Whether the call is of a workspace for made-up data, and holds something that could be a real person's."""
+    workspace = permitted.facts.registry.workspaces.get(permitted.identified.key.workspace)
+    if workspace is None or not workspace.synthetic_only:
+        return False
+    if known:
+        return True
+    if isinstance(found, Treated):
+        # What its policy did with a value is not always to be undone, so the value cannot be looked at.
+        return bool(found.types)
+    return not all(is_reserved(each) or is_declared(each, workspace.synthetic_terms) for each in found.restore.values())
 
 
 def _dates_key(permitted: Permitted, conversation_key: Secret[bytes], surrogate_key: Secret[bytes]) -> bytes:

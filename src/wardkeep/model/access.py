@@ -79,6 +79,9 @@ class Workspace:
 
     `models` None leaves each key's own list as the only bound. `data_classes` may be present, `assumed` are taken to be
     in every call, stated or not. `requires` names the facts without which nothing here is permitted.
+
+    `synthetic_only`: nothing of a real person belongs here. A call that names a subject, states a special class or has
+    a value that could be somebody's is refused; `synthetic_terms` are names that officers know to be made up.
     """
 
     id: str
@@ -92,6 +95,8 @@ class Workspace:
     requires: frozenset[Requirement] = frozenset(Requirement)
     second_factor_seconds: int = 0
     is_active: bool = False
+    synthetic_only: bool = False
+    synthetic_terms: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     OPAQUE_FIELD_IDENTIFIES = "opaque_field_identifies"
     CONVERSATION_NOT_OWNED = "conversation_not_owned"
     CLASS_BLOCKED = "class_blocked"
+    SYNTHETIC_ONLY = "synthetic_only"
     THINKING_DATES_SHIFTED = "thinking_dates_shifted"
     # prompt security
     FILE_NOT_READ = "file_not_read"
@@ -514,6 +515,13 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The request holds an identifier of a class that this route blocks.",
             "The route's privacy policy lets no text with such an identifier out, in any form.",
             "Leave it out, or ask the operator for a route with another policy.",
+        ),
+        Reason.SYNTHETIC_ONLY: _row(
+            403,
+            "The workspace takes made-up data only, and the request has something that could be a real person's.",
+            "Nobody has agreed that health information of real people is handled here (45 CFR 164.502(a)).",
+            "Use values kept for examples (555-0100, example.com) or names on the workspace's list, state no subject "
+            "and no special class; or ask for a key of a workspace that is meant for real data.",
         ),
         Reason.THINKING_DATES_SHIFTED: _row(
             403,

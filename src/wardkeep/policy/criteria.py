@@ -29,6 +29,7 @@ UNRESOLVED: Final = frozenset({"unknown", "multiple"})
 # Clocks of the identity provider and of this host may differ by this much (RFC 7519 section 4.1.4 calls it leeway).
 _LEEWAY: Final = timedelta(seconds=60)
 _EMERGENCY: Final = frozenset({Purpose.ETREAT})
+_ORDINARY: Final = frozenset({DataClass.ORDINARY})
 
 
 class Case(NamedTuple):
@@ -187,6 +188,14 @@ def _subject(case: Case) -> Refused | None:
     return None
 
 
+def _synthetic(case: Case) -> Refused | None:
+    """Whoever names a subject or a special class says that a real person's data comes. Stage 4 reads what does come."""
+    if case.workspace is None or not case.workspace.synthetic_only:
+        return None
+    is_special = case.data_classes is None or case.data_classes != _ORDINARY
+    return Refused(reason=Reason.SYNTHETIC_ONLY) if case.subject is not None or is_special else None
+
+
 def _data_class(case: Case) -> Refused | None:
     classes = case.data_classes
     if classes is None:
@@ -298,6 +307,7 @@ CRITERIA: Final = (
     Criterion(name="purpose", demands="key and workspace serve the purpose", check=_purpose),
     Criterion(name="route", demands="key and workspace may use the model", check=_route),
     Criterion(name="subject", demands="a subject is named, where demanded", check=_subject),
+    Criterion(name="synthetic", demands="no subject and no special class where data is made up only", check=_synthetic),
     Criterion(name="data_class", demands="workspace and route take the data classes", check=_data_class),
     Criterion(name="person_role", demands="one role of the person covers the call whole", check=_person_role),
     Criterion(

@@ -16,7 +16,7 @@ from wardkeep.model.registry import ApiKey, Person, Registry
 from wardkeep.model.stages import Assurance, Facts, Identified, Permitted
 from wardkeep.policy.criteria import CHECKS, CRITERIA, UNRESOLVED, Case, covers, rows_of
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 
 # DESIGN 3.6, patient safety: a changed date or dose harms a patient, so on treatment routes they go unchanged.
 _KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE", "DEMOGRAPHIC"})
