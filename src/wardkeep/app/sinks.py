@@ -4,15 +4,20 @@ A cursor moves only when the receiver has ended the connection in order (`transp
 may not have read is sent again: nothing is lost, an entry may come twice. A log drain that fails silently is the
 classic failure, so each sink gets a canary message when nothing else was confirmed for a while, and a sink without
 confirmation is an alarm: a metric, a log line and an entry.
+
+Rendering, sending and the cursors' files have threads of their own, one a sink: receivers that hang take no thread from
+anything else, a thousand entries are not rendered where calls wait, and what waits here is at most one portion a sink.
 """
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from wardkeep.app.log import LogLine
 from wardkeep.audit.entry import timestamp
@@ -21,7 +26,7 @@ from wardkeep.audit.formats import Producer, render
 from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.tree import leaf_hash
 from wardkeep.compliance.entries import EntryMaker
-from wardkeep.compliance.sinks import active_sinks, uncovered
+from wardkeep.compliance.sinks import MOST_SINKS, active_sinks, uncovered
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
 from wardkeep.model.sink import ExportFormat, Sink
@@ -29,6 +34,9 @@ from wardkeep.storage.errors import StoreError
 from wardkeep.storage.files import write_whole
 from wardkeep.transport.errors import SinkFailed
 from wardkeep.transport.syslog import SyslogReceiver, deliver, syslog_message
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _EVERY_SECONDS: Final = 1.0
 _PORTION: Final = 2000
@@ -67,6 +75,7 @@ class Sinks:
     alarm_seconds: float = 45.0
     ways: dict[str, _Way] = field(default_factory=dict)
     size: int = 0
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MOST_SINKS, "sink"))
 
     async def turn(self) -> None:
         """Begin what is due, and say what fails. One sink never waits for another."""
@@ -78,7 +87,7 @@ class Sinks:
         for sink in active.values():
             way = self.ways.get(sink.id)
             if way is None:
-                cursor = await asyncio.to_thread(self._kept, sink)
+                cursor = await self._apart(self._kept, sink)
                 way = self.ways[sink.id] = _Way(cursor=cursor, confirmed_ns=self.clock().mono_ns)
             if way.task is None or way.task.done():
                 way.task = asyncio.create_task(self._tend(sink, way))
@@ -112,6 +121,8 @@ class Sinks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # A thread that still waits for a receiver ends with the receiver's own time limit.
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
     async def _tend(self, sink: Sink, way: _Way) -> None:
         """Deliver until there is nothing more, or the sink fails; what failed is tried again at the next turn."""
@@ -132,7 +143,7 @@ class Sinks:
             try:
                 stop = await self._deliver(sink, way.cursor, now)
                 if stop > way.cursor:
-                    await asyncio.to_thread(self._keep, sink, stop)
+                    await self._apart(self._keep, sink, stop)
             except (SinkFailed, LedgerError, StoreError):
                 return
             way.cursor, way.confirmed_ns = stop, self.clock().mono_ns
@@ -141,7 +152,10 @@ class Sinks:
         """Send the next portion and a canary; return where the next one begins, once all of it was taken."""
         leaves = await self.ledger.leaves(start, min(self.size, start + _PORTION))
         canary = _canary(now, start + len(leaves))
-        content = [*leaves, (canary, leaf_hash(canary))]
+        await self._apart(self._send, sink, [*leaves, (canary, leaf_hash(canary))], now)
+        return start + len(leaves)
+
+    def _send(self, sink: Sink, content: Sequence[tuple[bytes, bytes]], now: Instant) -> None:
         frames = [frame for header, hashed in content if (frame := self._frame(sink, header, hashed, now)) is not None]
         receiver = SyslogReceiver(
             host=sink.host,
@@ -149,8 +163,11 @@ class Sinks:
             authority=self.home / sink.authority if sink.authority else None,
             may_end_plainly=sink.may_end_plainly,
         )
-        await asyncio.to_thread(deliver, receiver, frames)
-        return start + len(leaves)
+        deliver(receiver, frames)
+
+    async def _apart(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """Do work in a thread of the sinks."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(work, *given, **named))
 
     def _frame(self, sink: Sink, header: bytes, hashed: bytes, now: Instant) -> bytes | None:
         kind = _KINDS.get(sink.format, sink.format.value)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -129,6 +131,42 @@ async def test_kills_at_any_moment_lose_nothing(tmp_path):
             size = (await instance.ledger.head()).size
             await until(sinks, lambda: sinks.ways["siem"].cursor >= size)
             assert {each["index"] for each in entries_in(receiver)} >= set(range(size))
+
+
+async def test_it_delivers_while_every_shared_thread_hangs(tmp_path):
+    """A hung disk elsewhere holds the loop's own threads; the record goes out all the same."""
+    gone = threading.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    with receiving(tmp_path / "receiver") as receiver:
+        async with house(tmp_path, receiver.port) as (instance, sinks, _):
+            hung = asyncio.get_running_loop().run_in_executor(None, gone.wait)
+            try:
+                size = (await instance.ledger.head()).size
+                await until(sinks, lambda: len(entries_in(receiver)) >= size)
+                assert not hung.done()
+            finally:
+                gone.set()
+                await hung
+
+
+async def test_entries_are_rendered_away_from_the_loop(tmp_path):
+    where = set()
+
+    class Noting:
+        """A producer that notes which thread writes with it."""
+
+        version = "0"
+
+        @property
+        def log(self):
+            where.add(threading.current_thread() is threading.main_thread())
+            return "ledger.example/test"
+
+    with receiving(tmp_path / "receiver") as receiver:
+        async with house(tmp_path, receiver.port, format=ExportFormat.FHIR) as (_, sinks, _):
+            sinks.producer = Noting()
+            await until(sinks, lambda: sinks.ways.get("siem") and sinks.ways["siem"].cursor == sinks.size > 0)
+    assert where == {False}
 
 
 async def test_a_quiet_sink_gets_canaries(tmp_path):
