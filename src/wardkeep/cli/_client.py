@@ -22,7 +22,7 @@ from wardkeep.transport.listen import reachable
 _TIMEOUT_SECONDS: Final = 30.0
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket; `host` is only the Host header."""
 
     def __init__(self, host: str, path: Path) -> None:
@@ -63,7 +63,7 @@ class Client:
     def _call(self, method: str, parts: tuple[str, ...], query: dict[str, str], body: object) -> Any:
         path = "/api/" + "/".join(quote(part, safe="") for part in parts) + (f"?{urlencode(query)}" if query else "")
         place = self.settings.admin_socket_path
-        connection = _UnixConnection(self.settings.listen.hosts[0], place)
+        connection = UnixConnection(self.settings.listen.hosts[0], place)
         headers = {"Authorization": f"Bearer {self.credential.reveal()}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)

@@ -66,6 +66,7 @@ COMMANDS: Final = (
     "asset",
     "use",
     "rights",
+    "self-assess",
 )
 
 
@@ -81,7 +82,7 @@ def build(names: Sequence[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(_group)
     for name in names:
-        importlib.import_module(f"wardkeep.cli.{name}").register(app)
+        importlib.import_module(f"wardkeep.cli.{name.replace('-', '_')}").register(app)
     return app
 
 
@@ -92,6 +93,8 @@ def _group() -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["self-assess"] and (len(given) == 1 or given[1].startswith("-")) and "--help" not in given:
+        given.insert(1, "run")
     wanted = [given[0]] if given and given[0] in COMMANDS else COMMANDS
     try:
         build(wanted)(given, prog_name="wardkeep")

@@ -20,6 +20,7 @@ from wardkeep.compliance.errors import RecordUnreadable
 from wardkeep.model.access import AccessRequest, Application, CareTeam, IdentityProvider, Workspace
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
+from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
@@ -119,6 +120,9 @@ class Kind(StrEnum):
     USES = "uses"
     RIGHTS = "rights"
     CLAUSES = "clauses"
+    ASSESSMENTS = "assessments"
+    OUTSIDE_TESTS = "outside_tests"
+    FINDINGS = "findings"
     BREAK_GLASS = "break_glass"
     OFFLINE_CODES = "offline_codes"
     SCIM_CLIENTS = "scim_clients"
@@ -176,6 +180,9 @@ _TYPES: Final = MappingProxyType(
         Kind.USES: UseCase,
         Kind.RIGHTS: RightsRequest,
         Kind.CLAUSES: ClauseList,
+        Kind.ASSESSMENTS: Assessment,
+        Kind.OUTSIDE_TESTS: OutsideTest,
+        Kind.FINDINGS: AuditFinding,
         Kind.BREAK_GLASS: BreakGlass,
         Kind.OFFLINE_CODES: OfflineCodes,
         Kind.SCIM_CLIENTS: ScimClient,
@@ -233,6 +240,9 @@ Record = (
     | UseCase
     | RightsRequest
     | ClauseList
+    | Assessment
+    | OutsideTest
+    | AuditFinding
     | BreakGlass
     | OfflineCodes
     | ScimClient
@@ -323,7 +333,7 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, status_reason=pointer)
         case RiskAcceptance(reason=reason) | AddressableDecision(reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, reason=pointer)
-        case Sanction(words=words) | Risk(words=words) | UseCase(words=words) if words == SEE_THIS_ENTRY:
+        case Sanction() | Risk() | UseCase() | Assessment() | OutsideTest() if record.words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
         case RightsRequest():
             asked, answered = record.words, record.answer_words
@@ -332,14 +342,8 @@ def _pointing(record: Record, pointer: str) -> Record:
                 words=pointer if asked == SEE_THIS_ENTRY else asked,
                 answer_words=pointer if answered == SEE_THIS_ENTRY else answered,
             )
-        case Asset():
-            events = tuple(replace(e, words=pointer) if e.words == SEE_THIS_ENTRY else e for e in record.events)
-            return replace(record, events=events)
-        case ActivityReview():
-            items = tuple(
-                replace(each, words=pointer) if each.words == SEE_THIS_ENTRY else each for each in record.items
-            )
-            return replace(record, items=items)
+        case Asset() | ActivityReview() | AuditFinding():
+            return _listed_pointing(record, pointer)
         case Incident():
             return _incident_pointing(record, pointer)
         case ReviewItem() | ReviewCampaign() | BreakGlass():
@@ -348,6 +352,20 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, suspended_because=pointer)
         case _:
             return record
+
+
+def _listed_pointing(record: Asset | ActivityReview | AuditFinding, pointer: str) -> Record:
+    """Return the record with those of its rows that this entry wrote pointing at it."""
+    match record:
+        case Asset():
+            events = tuple(replace(e, words=pointer) if e.words == SEE_THIS_ENTRY else e for e in record.events)
+            return replace(record, events=events)
+        case ActivityReview():
+            items = tuple(replace(e, words=pointer) if e.words == SEE_THIS_ENTRY else e for e in record.items)
+            return replace(record, items=items)
+        case AuditFinding():
+            retests = tuple(replace(e, words=pointer) if e.words == SEE_THIS_ENTRY else e for e in record.retests)
+            return replace(record, retests=retests)
 
 
 def _incident_pointing(record: Incident, pointer: str) -> Incident:

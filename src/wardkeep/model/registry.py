@@ -21,6 +21,7 @@ from wardkeep.model.access import (
 )
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
+from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
@@ -357,6 +358,9 @@ class Registry:
     uses: dict[str, UseCase] = field(default_factory=dict)
     rights: dict[str, RightsRequest] = field(default_factory=dict)
     clauses: dict[str, ClauseList] = field(default_factory=dict)
+    assessments: dict[str, Assessment] = field(default_factory=dict)
+    outside_tests: dict[str, OutsideTest] = field(default_factory=dict)
+    findings: dict[str, AuditFinding] = field(default_factory=dict)
     break_glass: dict[str, BreakGlass] = field(default_factory=dict, repr=False)
     offline_codes: dict[str, OfflineCodes] = field(default_factory=dict, repr=False)
     scim_clients: dict[str, ScimClient] = field(default_factory=dict, repr=False)

@@ -44,6 +44,7 @@ from wardkeep.storage.errors import StoreError
 from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_route, today
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_activity import ACTIVITY_ROUTES
+from wardkeep.web.control_assessments import ASSESSMENT_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_backup import BACKUP_ROUTES
 from wardkeep.web.control_custody import CUSTODY_ROUTES
@@ -500,6 +501,7 @@ ROUTES: Final = (
     post_route("ledger/entries/{}/open", Permission.LEDGER_OPEN, "ledger.open", form.OpeningForm, _ledger_open),
     *ACCESS_ROUTES,
     *ACTIVITY_ROUTES,
+    *ASSESSMENT_ROUTES,
     *AUDIT_ROUTES,
     *BACKUP_ROUTES,
     *CUSTODY_ROUTES,

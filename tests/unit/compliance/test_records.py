@@ -38,6 +38,16 @@ from wardkeep.model.access_review import (
     Suggestion,
 )
 from wardkeep.model.activity import ActivityItem, ActivityReview, Signal, Thresholds, Verdict
+from wardkeep.model.assessment import (
+    Assessment,
+    AuditFinding,
+    CheckOutcome,
+    CheckResult,
+    OutsideKind,
+    OutsideTest,
+    Retest,
+    Severity,
+)
 from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
 from wardkeep.model.custody import Hold, HoldCause, Shred
 from wardkeep.model.decision import AddressableDecision, Decision
@@ -486,6 +496,43 @@ SAMPLES = {
         document_sha256="ab" * 32,
         read_by="p",
         clauses={"HPR-504-e2-ii-A": Clause(standing=ClauseStanding.PRESENT, place="4.1", by="p", on=date(2027, 1, 1))},
+    ),
+    Kind.ASSESSMENTS: Assessment(
+        id="a-1",
+        run_by="p",
+        began_at=datetime(2027, 1, 1, tzinfo=UTC),
+        version="1",
+        ended_at=datetime(2027, 1, 1, 0, 5, tzinfo=UTC),
+        results=(
+            CheckResult(
+                check="ledger", outcome=CheckOutcome.PASS, severity=Severity.CRITICAL, code="whole", looked_at=3
+            ),
+        ),
+        words="see ledger entry 3",
+    ),
+    Kind.OUTSIDE_TESTS: OutsideTest(
+        id="t-1",
+        kind=OutsideKind.PENETRATION_TEST,
+        party="Testers",
+        is_independent=True,
+        tested_on=date(2027, 1, 1),
+        expires_on=date(2027, 12, 31),
+        document_sha256="ab" * 32,
+        looked_at=0,
+        imported_by="p",
+        failed={Severity.HIGH: 2},
+        words="see ledger entry 3",
+    ),
+    Kind.FINDINGS: AuditFinding(
+        id="t-1.high",
+        source="t-1",
+        check="penetration_test",
+        severity=Severity.HIGH,
+        outcome=CheckOutcome.FAIL,
+        opened_on=date(2027, 1, 1),
+        owner="p",
+        due_on=date(2027, 1, 31),
+        retests=(Retest(on=date(2027, 1, 9), by="q", outcome=CheckOutcome.FAIL, words="see ledger entry 3"),),
     ),
     Kind.ACCESS_REQUESTS: AccessRequest(
         id="r",

@@ -107,6 +107,25 @@ DUTIES: Final = (
         begins=(("right.take", "Take a request in"),),
     ),
     Duty(
+        path="/assessments",
+        title="Assessments",
+        about="What the program's own checks found, newest first; inconclusive is never a pass, and it is no "
+        "penetration test (164.308(a)(8)). A run is made on the host: wardkeep self-assess run.",
+        listed=("assessment.list", "assessments"),
+        permission=Permission.REGISTRY_READ,
+        empty="No assessment was made yet.",
+        begins=(("assessment.import", "Import a test by others"),),
+    ),
+    Duty(
+        path="/findings",
+        title="Findings",
+        about="What assessments and tests found, who mends it by when, and whether it passed since.",
+        listed=("finding.list", "findings"),
+        permission=Permission.REGISTRY_READ,
+        empty="There is no finding.",
+        deeds=(("finding.assign", "Give to somebody"), ("finding.retest", "Record a retest")),
+    ),
+    Duty(
         path="/checklists",
         title="Joiners and leavers",
         about="What is done when somebody joins or leaves, attested item by item (164.308(a)(3)(ii)).",

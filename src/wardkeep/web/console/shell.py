@@ -44,6 +44,8 @@ PLACES: Final = (
     Place(path="/rights", label="Requests of individuals", group="Programme", permission=Permission.LEDGER_READ),
     Place(path="/reviews", label="Access reviews", group="Programme", permission=Permission.REGISTRY_READ),
     Place(path="/activity", label="Activity review", group="Programme", permission=Permission.LEDGER_READ),
+    Place(path="/assessments", label="Assessments", group="Programme", permission=Permission.REGISTRY_READ),
+    Place(path="/findings", label="Findings", group="Programme", permission=Permission.REGISTRY_READ),
     Place(path="/checklists", label="Joiners and leavers", group="Programme", permission=Permission.REGISTRY_READ),
     Place(path="/registers", label="All registers", group="Programme", permission=Permission.REGISTRY_READ),
     Place(path="/setup", label="Set-up guide", group="Set-up", permission=Permission.VENDOR_CHANGE),
