@@ -78,7 +78,7 @@ model:  ## train the classifier anew (needs the network once, for scipy and the 
 	PYTHONPATH=src:. $(VENV)/model/bin/python -m model.measure
 
 # All but `ocr`, which weighs 400 MB: its tests say that they skip.
-LOCKED_EXTRAS := --extra archive --extra assess --extra documents --extra evidence --extra pkcs11 --extra postgres --extra timestamps
+LOCKED_EXTRAS := --extra archive --extra assess --extra documents --extra evidence --extra pkcs11 --extra postgres --extra tdx --extra timestamps
 
 lock:  ## renew the hash-locked requirements (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --group build --output-file requirements.txt pyproject.toml

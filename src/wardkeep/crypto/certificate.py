@@ -1,6 +1,6 @@
-"""What a server certificate says of itself: names and dates (RFC 5280 section 4.1.2.5, RFC 9525 section 6).
+"""What a server certificate says of itself: names and dates (RFC 5280 section 4.1.2.5, RFC 9525 section 6), its key.
 
-Only reading, for `doctor`: trust is decided by whoever connects.
+Only reading: trust is decided by whoever connects.
 """
 
 from dataclasses import dataclass
@@ -8,8 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from wardkeep.crypto.errors import CertificateError
+from wardkeep.crypto.mac import sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,19 @@ def read_certificate(path: Path) -> CertificateFacts:
     return CertificateFacts(
         names=names, not_before=certificate.not_valid_before_utc, not_after=certificate.not_valid_after_utc
     )
+
+
+def peer_key_of(der: bytes) -> bytes:
+    """Return the SHA-256 of a certificate's SubjectPublicKeyInfo, as RFC 7469 section 2.4 pins it.
+
+    Raises:
+        CertificateError: it cannot be read.
+    """
+    try:
+        key = x509.load_der_x509_certificate(der).public_key()
+        return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateError("the certificate that was presented cannot be read") from error
 
 
 def _names(certificate: x509.Certificate) -> frozenset[str]:

@@ -8,10 +8,13 @@
     ├── RecordTampered     a security officer opens an incident: the stored bytes are not what was sealed
     ├── KeyUnusable        the operator stores a vendor credential that is what the vendor's protocol needs
     ├── SignatureInvalid   the verifier's user treats what was signed as unproven
+    ├── EvidenceRefused    nothing is sent to the deployment; `check` says what its evidence did not show
     └── CertificateError   the operator mends the local authority's files
 
 No message carries key bytes, plaintext or anything identifiable.
 """
+
+from wardkeep.model.attestation import Check
 
 
 class CryptoError(Exception):
@@ -52,6 +55,14 @@ class KeyUnusable(CryptoError):  # noqa: N818
 
 class SignatureInvalid(CryptoError):  # noqa: N818
     """A signature is not by this key over these bytes; whoever relied on it treats the content as unproven."""
+
+
+class EvidenceRefused(CryptoError):  # noqa: N818 - an outcome
+    """Attestation evidence does not show what its rule asks for; officers look at deployment and allow-list."""
+
+    def __init__(self, check: Check) -> None:
+        super().__init__(check.value)
+        self.check = check
 
 
 class CertificateError(CryptoError):
