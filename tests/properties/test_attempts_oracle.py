@@ -19,6 +19,7 @@ from tests.unit.compliance.instance import keyring
 from wardkeep.audit.errors import StaleFacts
 from wardkeep.compliance.facts import FactsSource
 from wardkeep.crypto.keys import data_keys
+from wardkeep.gateway.attesting import Attestor
 from wardkeep.gateway.health import Health
 from wardkeep.gateway.pipeline import Road, Turned, handle
 from wardkeep.gateway.record import Recorder
@@ -30,6 +31,7 @@ from wardkeep.model.registry import AgreementStatus, Registry
 from wardkeep.model.sensitive import Secret
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.transport.errors import AnswerInvalid, VendorReset, VendorTimeout, VendorUnreachable
+from wardkeep.transport.pool import Pool
 
 KEYS = data_keys(keyring())
 ANSWER = orjson.dumps({"choices": [{"message": {"content": "ok"}}], "usage": {"prompt_tokens": 3}})
@@ -238,6 +240,7 @@ async def lived(it: World, rng: random.Random, kept: Kept) -> House:
         credential_mac_key=Secret(MAC_KEY),
         surrogate_key=Secret(b"s" * 32),
         refresh=house.refresh,
+        attestor=Attestor(pool=Pool([]), clock=lambda: it.call.received),
         tokens=Tokens(),
         health=kept.health,
         pause=house.pause,

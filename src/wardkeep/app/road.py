@@ -6,6 +6,7 @@ from functools import partial
 from wardkeep.compliance.deployments import open_credential
 from wardkeep.compliance.facts import FactsSource
 from wardkeep.crypto.keys import DataKeys
+from wardkeep.gateway.attesting import Attestor
 from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Recorder, Sequencer
 from wardkeep.gateway.subjects import SubjectCache
@@ -65,6 +66,7 @@ def build_road(
         credential_mac_key=Secret(keys.api_key_key),
         surrogate_key=Secret(keys.surrogate_key),
         refresh=refresh,
+        attestor=Attestor(pool=pool, clock=clock),
         tokens=Tokens(),
     )
 

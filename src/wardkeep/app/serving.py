@@ -49,6 +49,7 @@ from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.watch import Alarm, Watch
+from wardkeep.crypto.certificate import peer_key_of
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.limits import Limits
@@ -392,7 +393,7 @@ class _Instance:
 
     def _build_road(self, detector: Detector) -> Road:
         control = self.home.control
-        pool = self.pool = Pool([])
+        pool = self.pool = Pool([], key_of=peer_key_of)
         take_origins(pool, control.registry, self.log)
         control.on_change(lambda registry: take_origins(pool, registry, self.log))
 

@@ -25,6 +25,7 @@ from wardkeep.app.log import open_log
 from wardkeep.app.road import build_road
 from wardkeep.app.worker import KeeperLink
 from wardkeep.audit.errors import LedgerError
+from wardkeep.crypto.certificate import peer_key_of
 from wardkeep.crypto.harden import harden_process
 from wardkeep.gateway.record import Recorder
 from wardkeep.privacy.detect.detector import Detector
@@ -57,7 +58,7 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     await client.connect()
     detector = Detector(POLICY)
     keys, newest = await link.join()
-    pool = Pool([])
+    pool = Pool([], key_of=peer_key_of)
     log = open_log(settings.log.format)
     take_origins(pool, link.registry(), log)
     link.on_registry(lambda registry: take_origins(pool, registry, log))

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import version
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -31,13 +32,16 @@ from wardkeep.cli._registry_copy import read_registry
 from wardkeep.compliance.destinations import closing, how_to_mend, standings
 from wardkeep.compliance.errors import ComplianceError
 from wardkeep.compliance.two_people import Confirmation, confirmation, is_established, is_officer
+from wardkeep.crypto.attestation.anchors import name_of_root
 from wardkeep.crypto.certificate import CertificateFacts, read_certificate
 from wardkeep.crypto.errors import CryptoError, KeyHolderFailed
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import open_keyring
+from wardkeep.model.attestation import COVERS, AttestationKind
 from wardkeep.model.roots import FilePlace, secret_variables
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
+from wardkeep.routing.choose import rules_of
 from wardkeep.settings import Settings, SettingsInvalid, clock, load
 from wardkeep.storage.errors import StoreError
 
@@ -51,6 +55,7 @@ _RENEW_BEFORE: Final = timedelta(days=30)
 _TIMEX_BYTES: Final = 512  # struct timex has 208 bytes on 64-bit Linux; all zero only reads
 _TIME_ERROR: Final = 5
 _COVER: Final = "Have an agreement that covers it activated (`wardkeep baa`), or remove it."
+_FIRST_WITH_ML_KEM: Final = (3, 5)
 
 
 class Standing(StrEnum):
@@ -107,6 +112,8 @@ def examine(home: Path) -> Iterator[Finding]:
     yield from _officers(settings)
     yield from _destinations(settings)
     yield from _tls(settings)
+    yield _post_quantum()
+    yield from _attested(settings)
     yield _disk(settings)
     yield _server(settings)
 
@@ -329,6 +336,46 @@ def _certificate(settings: Settings, facts: CertificateFacts, now: datetime) -> 
         )
     else:
         yield _ok("certificate names", "it names every host in listen.hosts")
+
+
+def _post_quantum() -> Finding:
+    """Say which key exchange vendors are offered: ours is the linked OpenSSL's own list, which cannot be asked for."""
+    if ssl.OPENSSL_VERSION_INFO >= _FIRST_WITH_ML_KEM:
+        return _ok("key exchange with vendors", f"X25519MLKEM768 is offered by default ({ssl.OPENSSL_VERSION})")
+    return _warn(
+        "key exchange with vendors",
+        f"without ML-KEM: {ssl.OPENSSL_VERSION} has none, so traffic that is recorded now may be read by a quantum "
+        "computer later",
+        "Run on a Python that is linked with OpenSSL 3.5 or later.",
+    )
+
+
+def _attested(settings: Settings) -> Iterator[Finding]:
+    """Look at what attested deployments need; whether their evidence passes is found on each connection only."""
+    try:
+        registry = read_registry(settings.control_path)
+    except (CommandFailed, StoreError, ComplianceError):
+        return  # `_officers` says so
+    for name, deployment in sorted(registry.deployments.items()):
+        if deployment.attestation is None:
+            continue
+        what = f"attested deployment {name}"
+        rules = rules_of(registry.attestations.values(), deployment)
+        if deployment.attestation is AttestationKind.TDX and find_spec("dcap_qvl") is None:
+            yield _fail(what, "its evidence cannot be verified here, so it is closed", "Install the extra `tdx`.")
+        elif not rules:
+            yield _warn(
+                what,
+                "no allow-list of it holds, so it is closed",
+                "`wardkeep route attestation add`, then activate it.",
+            )
+        else:
+            roots = sorted({name_of_root(anchor) for rule in rules for anchor in rule.anchors})
+            strange = any(root.startswith("sha256:") for root in roots)
+            detail = f"{deployment.attestation.value}, {COVERS}; allow-lists {', '.join(each.id for each in rules)}; "
+            detail += f"roots {', '.join(roots)}"
+            fix = "Record the vendor's own root: another one vouches for whatever its owner likes."
+            yield _warn(what, detail, fix) if strange else _ok(what, detail)
 
 
 def _disk(settings: Settings) -> Finding:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wardkeep.cli import _guard, _prices, _residency, _terms
+from wardkeep.cli import _attestation, _guard, _prices, _residency, _terms
 from wardkeep.cli._client import Client, client
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
@@ -26,6 +26,7 @@ def register(root: typer.Typer) -> None:
     _residency.register(group)
     _prices.register(group)
     _guard.register(group)
+    _attestation.register(group)
     root.add_typer(group, name="route")
 
 
@@ -40,12 +41,29 @@ def add(
     credential_file: Annotated[
         Path | None, typer.Option(help="A file with the vendor's key; sealed at once, never shown again.")
     ] = None,
+    attestation: Annotated[
+        str | None, typer.Option(help="With --file: the deployment must show evidence of this kind (nitro, snp, tdx).")
+    ] = None,
+    pin: Annotated[
+        list[str] | None, typer.Option(help="With --file: a TLS key it may show, `sha256/BASE64`; repeat for the next.")
+    ] = None,
     acting: As = None,
     reason: Reason = "added",
     json: Json = False,
 ) -> None:
     """Record a vendor, a deployment and a route in one go; what is on record already is left as it is."""
-    tables = read_table(file) if file is not None else {"route": {"model": model, "deployment": deployment}}
+    added: dict[str, Any] = {"route": {"model": model, "deployment": deployment}}
+    tables = read_table(file) if file is not None else added
+    asked: dict[str, Any] = {"attestation": attestation, "pins": pin}
+    demands = {name: value for name, value in asked.items() if value}
+    if demands:
+        if not isinstance(tables.get("deployment"), dict):
+            raise CommandFailed(
+                "options_missing",
+                what="--attestation and --pin are about a deployment, and none is being recorded.",
+                fix="Give --file with a [deployment] table; pins of one on record change with `wardkeep route pin`.",
+            )
+        tables["deployment"] = {**tables["deployment"], **demands}
     if not tables.keys() <= _SECTIONS or not all(isinstance(table, dict) for table in tables.values()):
         raise CommandFailed(
             "file_unreadable",

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from wardkeep.compliance.attestations import check_attested
 from wardkeep.compliance.errors import NotAllowed, RecordUnreadable
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_model, clean_region, invalid, require, taken, unknown
@@ -66,6 +67,7 @@ def add_deployment(
     may_be_plain = deployment.allow_plain_http and is_own_boundary(registry, deployment.vendor)
     check_base_url(deployment.base_url, may_be_plain=may_be_plain)
     _check_entrance(deployment, may_be_plain=may_be_plain)
+    check_attested(deployment)
     for name, seconds in (("silence_seconds", deployment.silence_seconds), ("total_seconds", deployment.total_seconds)):
         if seconds is not None and not 1 <= seconds <= _LONGEST_SECONDS:
             raise invalid(name, f"from 1 to {_LONGEST_SECONDS}")

@@ -15,6 +15,7 @@ from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.forecast import Forecast
 from wardkeep.compliance.two_people import confirmation
 from wardkeep.model.access import DataClass
+from wardkeep.model.attestation import AttestationKind
 from wardkeep.model.registry import (
     Agreement,
     AgreementKind,
@@ -178,6 +179,9 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
     token_url: str | None = None
     silence_seconds: int | None = None
     total_seconds: int | None = None
+    attestation: AttestationKind | None = None
+    evidence_path: str = "/.well-known/attestation"
+    pins: frozenset[str] = frozenset()
 
     def deployment(self) -> Deployment:
         """Return the record, still without credential."""
@@ -197,6 +201,9 @@ class DeploymentForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True
             token_url=self.token_url,
             silence_seconds=self.silence_seconds,
             total_seconds=self.total_seconds,
+            attestation=self.attestation,
+            evidence_path=self.evidence_path,
+            pins=self.pins,
         )
 
 
@@ -222,6 +229,7 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     attempt_seconds: int = 30
     weights: dict[str, int] = {}
     reads_files: bool = False
+    requires_attestation: bool = False
 
     def route(self) -> Route:
         """Return the record."""
@@ -239,6 +247,7 @@ class RouteForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             attempt_seconds=self.attempt_seconds,
             weights=dict(self.weights),
             reads_files=self.reads_files,
+            requires_attestation=self.requires_attestation,
         )
 
 

@@ -21,6 +21,7 @@ from wardkeep.model.access import AccessRequest, Application, CareTeam, Identity
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
+from wardkeep.model.attestation import AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
@@ -80,6 +81,7 @@ class Kind(StrEnum):
     RESIDENCY = "residency"
     PRICES = "prices"
     DEPLOYMENTS = "deployments"
+    ATTESTATIONS = "attestations"
     ROUTES = "routes"
     PEOPLE = "people"
     KEYS = "keys"
@@ -140,6 +142,7 @@ _TYPES: Final = MappingProxyType(
         Kind.RESIDENCY: ResidencyRule,
         Kind.PRICES: Price,
         Kind.DEPLOYMENTS: Deployment,
+        Kind.ATTESTATIONS: AttestationRule,
         Kind.ROUTES: Route,
         Kind.PEOPLE: Person,
         Kind.KEYS: ApiKey,
@@ -200,6 +203,7 @@ Record = (
     | ResidencyRule
     | Price
     | Deployment
+    | AttestationRule
     | Route
     | Person
     | ApiKey

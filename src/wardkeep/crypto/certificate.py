@@ -49,14 +49,13 @@ def read_certificate(path: Path) -> CertificateFacts:
 def peer_key_of(der: bytes) -> bytes:
     """Return the SHA-256 of a certificate's SubjectPublicKeyInfo, as RFC 7469 section 2.4 pins it.
 
-    Raises:
-        CertificateError: it cannot be read.
+    Empty for a certificate that cannot be read: it equals no pin and answers no challenge.
     """
     try:
         key = x509.load_der_x509_certificate(der).public_key()
         return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise CertificateError("the certificate that was presented cannot be read") from error
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
+        return b""
 
 
 def _names(certificate: x509.Certificate) -> frozenset[str]:

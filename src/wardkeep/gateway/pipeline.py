@@ -5,6 +5,7 @@
     3. decide          may they, for this purpose                 policy.decide.decide         -> Permitted
     4. de-identify     read every field, replace identifiers      gateway.safe.make_safe       -> Safe
     5. choose route    an agreement that covers this exact call   routing.choose.choose        -> Routed
+       prove           where the deployment must be attested      gateway.attesting.Attestor   -> Proof
     6. open the entry  durable before the vendor hears of it      gateway.record.Recorder      -> Opened
     7. call            the vendor, once an attempt                providers                    -> VendorAnswer
     8. re-identify     restore, record, then release              gateway.answers, streaming   -> Answer
@@ -27,6 +28,7 @@ from typing import Final
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
 from wardkeep.gateway.answers import reported_region, restore_answer, usage_of, watch_of
 from wardkeep.gateway.attempts import Attempts, Failure, of_error, of_refusal, of_status
+from wardkeep.gateway.attesting import Attestor
 from wardkeep.gateway.files import may_have_files, read_files
 from wardkeep.gateway.health import Health
 from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
@@ -34,6 +36,7 @@ from wardkeep.gateway.safe import make_safe
 from wardkeep.gateway.streaming import EventStream
 from wardkeep.identity.keys import identify
 from wardkeep.identity.tokens import Tokens
+from wardkeep.model.attestation import Proof
 from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Registry, Surface
@@ -47,7 +50,7 @@ from wardkeep.privacy.shift import DateShift, shift_of
 from wardkeep.providers.contract import Provider, VendorAnswer
 from wardkeep.routing.choose import choose
 from wardkeep.routing.regions import agrees
-from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, TransportError, VendorTimeout
+from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, PeerKeyUnexpected, TransportError, VendorTimeout
 
 _STALE: Final = 3
 _LARGE_BYTES: Final = 8 * 1024
@@ -69,6 +72,7 @@ class Road:
     credential_mac_key: Secret[bytes]
     surrogate_key: Secret[bytes]
     refresh: Callable[[], Awaitable[None]]
+    attestor: Attestor
     files: FileReader = field(default_factory=FileReader)
     tokens: Tokens
     health: Health = field(default_factory=Health)
@@ -174,8 +178,17 @@ async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turne
             if again is None:
                 return last
             decided = again
+        proven = await _prove(road, call, attempts, decided)
+        if isinstance(proven, Refused):
+            permitted = decided.safe.permitted
+            turned = await _turn_away(road, call, proven, permitted.identified, permitted, attempt=attempts.number)
+            failure = Failure(deployment=name, is_repeatable=False)
+            if attempts.may_go_on(permitted.route, failure, road.recorder.clock().mono_ns):
+                return await _open(road, call, attempts, turned)
+            return last or turned
+        decided, proof = proven
         try:
-            opened = await road.recorder.open(decided, attempt=attempts.number)  # 6
+            opened = await road.recorder.open(decided, attempt=attempts.number, proof=proof)  # 6
         except StaleFacts:
             await road.refresh()
             continue
@@ -189,6 +202,28 @@ async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turne
         road.health.sent(name, road.recorder.clock().mono_ns, is_retry=name in attempts.failures)
         return opened
     return await _turn_away(road, call, Refused(reason=Reason.FACTS_CHANGING), None, None)
+
+
+async def _prove(road: Road, call: Call, attempts: Attempts, decided: Routed) -> tuple[Routed, Proof | None] | Refused:
+    """Prove what the deployment runs, where it must be attested, before anything of the call is sent.
+
+    Asking takes time: what depends on it is decided again, and the connection must still be the one that was proven.
+    """
+    deployment, registry = decided.deployment, decided.safe.permitted.facts.registry
+    if deployment.attestation is None:
+        return decided, None
+    held = road.attestor.held(deployment, registry)
+    if held is not None:
+        return decided, held
+    proof = await road.attestor.prove(deployment, registry)
+    if isinstance(proof, Refused):
+        return proof
+    again = await _decide(road, call, attempts)
+    if not isinstance(again, Routed):
+        return again[0]
+    if again.deployment != deployment:
+        return Refused(reason=Reason.FACTS_CHANGING)
+    return again, proof
 
 
 async def look(road: Road, call: Call) -> Routed | Refused:
@@ -327,6 +362,8 @@ def _retry_after(upstream: VendorAnswer) -> bytes | None:
 
 def _reason_of(error: TransportError) -> Reason:
     match error:
+        case PeerKeyUnexpected():
+            return Reason.PEER_KEY_UNEXPECTED
         case VendorTimeout():
             return Reason.VENDOR_TIMEOUT
         case AnswerTooLarge():

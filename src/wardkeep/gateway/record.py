@@ -21,8 +21,9 @@ from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import sha256
 from wardkeep.crypto.randomness import Randomness
 from wardkeep.gateway.subjects import RememberedKey, SubjectCache, UnderSubject
+from wardkeep.model.attestation import Check, Proof
 from wardkeep.model.instant import Instant, uuid7
-from wardkeep.model.reasons import Reason, Refused
+from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
 from wardkeep.policy.decide import VERSION as POLICY_VERSION
 
@@ -71,11 +72,13 @@ class Recorder:
     _open: dict[bytes, RememberedKey] = field(default_factory=dict)
     _owed: dict[bytes, Draft] = field(default_factory=dict)
 
-    async def open(self, routed: Routed, *, attempt: int = 1) -> Opened:
+    async def open(self, routed: Routed, *, attempt: int = 1, proof: Proof | None = None) -> Opened:
         """Stage 6: make the request record durable, under the facts that were decided on.
 
-        Every attempt to reach a vendor has a record of its own; those after the first name the first.
+        Every attempt to reach a vendor has a record of its own; those after the first name the first. Raises
+        RefusalError where the deployment must be attested and `proof` is not of it.
         """
+        _check_proof(routed, proof)
         permitted = routed.safe.permitted
         call, key = permitted.identified.call, permitted.identified.key
         entry_id = call.id if attempt == 1 else self.new_id()
@@ -95,6 +98,7 @@ class Recorder:
                 "features": ",".join(sorted(routed.safe.features)),
                 **_attempt(call, attempt),
                 **_signalled(routed.safe.signals),
+                **({} if proof is None else {"attested": proof.rule.kind.value}),
             },
         }
         sealed: dict[str, object] = {
@@ -105,6 +109,9 @@ class Recorder:
         }
         if call.original is not None:
             sealed["original"] = call.original
+        if proof is not None:
+            # Whole here and in the closing header: this one has no room, its ids may be long (ADR 8).
+            sealed["attested"] = proof.told
         if routed.safe.dates is not None:
             sealed["dates"] = routed.safe.dates
         payload = msgspec.msgpack.encode(sealed)
@@ -132,7 +139,7 @@ class Recorder:
         finally:
             if not is_open:
                 self._open.pop(entry_id, None)
-        return Opened(routed=routed, index=indices[0], id=entry_id)
+        return Opened(routed=routed, index=indices[0], id=entry_id, proof=proof)
 
     async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
         """Make one piece of a streamed answer durable before it is released."""
@@ -143,7 +150,7 @@ class Recorder:
 
     async def close(self, opened: Opened, outcome: "Outcome") -> None:
         """Make the closing record durable: the answer, or how it ended without one."""
-        await self._close(opened.id, outcome)
+        await self._close(opened.id, outcome, opened.proof)
 
     async def settle(self) -> None:
         """Append the closings that are owed. Raises as `Sequencer.append`; what is left stays owed."""
@@ -155,7 +162,7 @@ class Recorder:
         with contextlib.suppress(LedgerUnavailable):
             await self._close(call_id, Outcome(decision="client_disconnected", is_aborted=True, released_bytes=0))
 
-    async def _close(self, call_id: bytes, outcome: "Outcome") -> None:
+    async def _close(self, call_id: bytes, outcome: "Outcome", proof: Proof | None = None) -> None:
         key_of = self._open.pop(call_id, None)
         if key_of is None:
             return
@@ -177,6 +184,9 @@ class Recorder:
         if outcome.signals:
             detail = header.get("detail")
             header["detail"] = {**(detail if isinstance(detail, dict) else {}), **_signalled(outcome.signals)}
+        if proof is not None:
+            detail = header.get("detail")
+            header["detail"] = {**(detail if isinstance(detail, dict) else {}), **proof.told}
         kind: Kind = "aborted" if outcome.is_aborted else "response"
         try:
             draft = self._draft(kind, self.new_id(), header, outcome.body, key_of.key, closes=call_id)
@@ -210,6 +220,8 @@ class Recorder:
         elif identified is not None:
             header |= {"actor": identified.actor, "workspace": identified.key.workspace}
         detail = _attempt(call, attempt) | _signalled(refused.signals)
+        if refused.reason is Reason.ATTESTATION_FAILED and refused.field is not None:
+            detail["check"] = refused.field
         if refused.signals and refused.tag is not None:
             detail["tag"] = refused.tag
         if detail:
@@ -298,6 +310,11 @@ class Outcome:
 def ledger_reason(error: LedgerUnavailable) -> Reason:
     """Return the reason with which a call is refused when its record could not be made durable."""
     return Reason.LEDGER_TIMEOUT if isinstance(error, LedgerTimeout) else Reason.LEDGER_UNAVAILABLE
+
+
+def _check_proof(routed: Routed, proof: Proof | None) -> None:
+    if routed.deployment.attestation is not None and (proof is None or proof.rule.deployment != routed.deployment.id):
+        raise RefusalError(Refused(reason=Reason.ATTESTATION_FAILED, field=Check.RULE.value))
 
 
 def _who(permitted: Permitted) -> dict[str, object]:

@@ -121,6 +121,11 @@ class Reason(StrEnum):
     REGION_CONTRADICTED = "region_contradicted"
     RESIDENCY_FORBIDS = "residency_forbids"
     CREDENTIAL_UNAVAILABLE = "vendor_credential_unavailable"
+    ATTESTATION_REQUIRED = "attestation_required"
+    ATTESTATION_RULE_MISSING = "attestation_rule_missing"
+    ATTESTATION_UNAVAILABLE = "attestation_unavailable"
+    ATTESTATION_FAILED = "attestation_failed"
+    PEER_KEY_UNEXPECTED = "peer_key_unexpected"
     # proof
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     LEDGER_TIMEOUT = "ledger_timeout"
@@ -711,6 +716,36 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The vendor credential for this model cannot be read.",
             "The call cannot be authenticated to the vendor.",
             "The operator stores it again with `wardkeep route add --credential-file`.",
+        ),
+        Reason.ATTESTATION_REQUIRED: _row(
+            403,
+            "The route is for attested deployments only, and the one behind it is not.",
+            "The route promises that the machine proves what it runs before it sees PHI.",
+            "The operator records a deployment with `wardkeep route add --attestation`, or uses another route.",
+        ),
+        Reason.ATTESTATION_RULE_MISSING: _row(
+            403,
+            "The deployment must be attested, and no allow-list of it is active.",
+            "Without an allow-list any program could answer.",
+            "One person records it with `wardkeep route attestation add`; another activates it.",
+        ),
+        Reason.ATTESTATION_UNAVAILABLE: _row(
+            503,
+            "The deployment gave no evidence of what it runs.",
+            "Without evidence nothing is sent to it; nothing was.",
+            "Send the call again later; the operator looks whether the evidence endpoint answers.",
+        ),
+        Reason.ATTESTATION_FAILED: _row(
+            403,
+            "The deployment's evidence does not show what its allow-list asks for; `field` names the check.",
+            "A machine that cannot prove what it runs gets no PHI; nothing was sent.",
+            "The operator compares deployment and allow-list (docs/attestation.md lists the checks).",
+        ),
+        Reason.PEER_KEY_UNEXPECTED: _row(
+            502,
+            "The vendor's TLS key is not one of those pinned for it, or not the one that was just attested.",
+            "The name alone does not say who answers; nothing was sent.",
+            "Send the call again; if it stays, the operator compares the key with `wardkeep route pin`.",
         ),
         Reason.LEDGER_UNAVAILABLE: _row(
             503,

@@ -22,6 +22,7 @@ from wardkeep.model.access import (
 from wardkeep.model.access_review import ReviewCampaign, ReviewItem, ReviewSchedule
 from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
+from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
 from wardkeep.model.custody import Hold, Shred
 from wardkeep.model.decision import AddressableDecision
@@ -195,7 +196,8 @@ class Deployment:
     `region` is where the call is processed; `source_region` where it enters (Bedrock signs that one),
     `deployment_type` Azure's own word for how far it may go, `token_url` where a service account's key is exchanged for
     a token (Vertex). `silence_seconds` is how long it may be silent, `total_seconds` how long an exchange may
-    take.
+    take. With `attestation` nothing goes there before evidence of that kind, asked for at `evidence_path` of the same
+    host, has passed a rule. `pins` are the only TLS keys it may show (`sha256/` and base64, RFC 7469 section 2.4).
     """
 
     id: str
@@ -214,6 +216,9 @@ class Deployment:
     token_url: str | None = None
     silence_seconds: int | None = None
     total_seconds: int | None = None
+    attestation: AttestationKind | None = None
+    evidence_path: str = "/.well-known/attestation"
+    pins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +233,7 @@ class Route:
     `attempts` is how often one call may be sent in all, none begun later than `attempt_seconds` after it came;
     `weights` (by deployment) share conversations out, and deployments without one stand behind those that have one.
     `reads_files`: documents and images in requests give way to the text that is read from them.
+    `requires_attestation` passes over every deployment, fallbacks included, that is not attested.
     """
 
     model: str
@@ -243,6 +249,7 @@ class Route:
     attempt_seconds: int = 30
     weights: dict[str, int] = field(default_factory=dict)
     reads_files: bool = False
+    requires_attestation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +325,7 @@ class Registry:
     residency: dict[str, ResidencyRule] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
+    attestations: dict[str, AttestationRule] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     keys: dict[str, ApiKey] = field(default_factory=dict)

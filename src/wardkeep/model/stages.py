@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from wardkeep.model.access import Application, DataClass
+from wardkeep.model.attestation import Proof
 from wardkeep.model.document import Document, Edit
 from wardkeep.model.guard import GuardTerms
 from wardkeep.model.instant import Instant
@@ -225,8 +226,15 @@ class Opened:
     """Stage 6: the request record is durable in the ledger at `index`, under `id`.
 
     The first attempt's record bears the call's own id; each further attempt has a record, and an id, of its own.
+    `proof` is what the deployment was proven to be, where it must be; the record says it.
     """
 
     routed: Routed
     index: int
     id: bytes
+    proof: Proof | None = None
+
+    @property
+    def peer_key(self) -> bytes | None:
+        """The only TLS key that the call may go to, where it was attested."""
+        return None if self.proof is None else self.proof.peer_key

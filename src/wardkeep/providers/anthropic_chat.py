@@ -62,6 +62,7 @@ class AnthropicChat:
             headers=tuple(headers),
             body=routed.upstream_body,
             origin=origin_of(routed.deployment),
+            peer_key=opened.peer_key,
             timeouts=timeouts_of(routed.deployment),
         )
         upstream = await self.pool.open(request)

@@ -36,6 +36,7 @@ class Azure:
                 headers=tuple(headers),
                 body=routed.upstream_body,
                 origin=origin_of(routed.deployment),
+                peer_key=opened.peer_key,
                 timeouts=timeouts_of(routed.deployment),
             )
         )

@@ -69,4 +69,10 @@ def token_origin_of(deployment: Deployment) -> Origin | None:
 
 def _origin(deployment: Deployment, url: str) -> Origin:
     authority = None if deployment.ca_file is None else Path(deployment.ca_file)
-    return Origin(url=url, tls=TlsDemands(authority=authority), is_plain_allowed=deployment.allow_plain_http)
+    return Origin(
+        url=url,
+        tls=TlsDemands(authority=authority),
+        is_plain_allowed=deployment.allow_plain_http,
+        pins=deployment.pins,
+        is_attested=deployment.attestation is not None,
+    )

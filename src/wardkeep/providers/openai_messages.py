@@ -45,6 +45,7 @@ class OpenAIMessages:
             headers=tuple(headers),
             body=routed.upstream_body,
             origin=origin_of(routed.deployment),
+            peer_key=opened.peer_key,
             timeouts=timeouts_of(routed.deployment),
         )
         upstream = await self.pool.open(request)

@@ -12,10 +12,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from wardkeep.model.attestation import AttestationRule
 from wardkeep.model.dialects import DIALECTS, endpoint_of, serves
 from wardkeep.model.document import apply
 from wardkeep.model.reasons import Reason, RefusalError, Refused
-from wardkeep.model.registry import Agreement, AgreementStatus, Deployment, Registry, Retention, Scope, Surface
+from wardkeep.model.registry import (
+    Agreement,
+    AgreementStatus,
+    Deployment,
+    Registry,
+    Retention,
+    Route,
+    Scope,
+    Surface,
+)
 from wardkeep.model.residency import Geography, PlatformRegions, Told
 from wardkeep.model.stages import Call, Routed, Safe
 from wardkeep.model.terms import Terms
@@ -101,6 +111,8 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
             first = first or opened
         elif not _is_within(safe.geography, deployment.region):
             first = first or Refused(reason=Reason.SCOPE_REGION, field="inference_geo")
+        elif (unproven := _unproven(registry, permitted.route, deployment)) is not None:
+            first = first or unproven
         elif deployment.credential is not None and deployment.credential not in registry.secrets:
             first = first or Refused(reason=Reason.CREDENTIAL_UNAVAILABLE)
         else:
@@ -109,6 +121,26 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
             except RefusalError as error:
                 first = first or error.refused
     return first or Refused(reason=otherwise, field="model")
+
+
+def _unproven(registry: Registry, route: Route, deployment: Deployment) -> Refused | None:
+    """Return why what the deployment runs could not be proven. That it is proven is found on the live connection."""
+    if deployment.attestation is None:
+        return Refused(reason=Reason.ATTESTATION_REQUIRED) if route.requires_attestation else None
+    return (
+        None
+        if rules_of(registry.attestations.values(), deployment)
+        else Refused(reason=Reason.ATTESTATION_RULE_MISSING)
+    )
+
+
+def rules_of(rules: Iterable[AttestationRule], deployment: Deployment) -> tuple[AttestationRule, ...]:
+    """Return the rules that hold for a deployment: of the kind it must show, activated, not withdrawn."""
+    return tuple(
+        each
+        for each in rules
+        if each.deployment == deployment.id and each.kind is deployment.attestation and each.holds
+    )
 
 
 def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Scope) -> Routed:

@@ -3,6 +3,7 @@
     TransportError
     +-- RequestUnsendableError   our request breaks the rules below; nothing was sent
     +-- VendorUnreachable        no connection, so nothing was sent
+    +-- PeerKeyUnexpected        connected to somebody else than was pinned or attested; nothing was sent
     +-- VendorTimeout            connected, and then silence
     +-- VendorReset              connected, and then cut off
     +-- AnswerInvalid            connected, and the answer is not HTTP as we read it
@@ -32,6 +33,12 @@ class RequestUnsendableError(TransportError):
 
 class VendorUnreachable(TransportError):  # noqa: N818 - an outcome with a reason code of the same name
     """No name, route, listener or acceptable certificate. The operator checks the deployment's address and TLS."""
+
+    may_have_sent: ClassVar[bool] = False
+
+
+class PeerKeyUnexpected(TransportError):  # noqa: N818
+    """The TLS key is not a pinned one, or not the one that was attested. The operator compares it with the record."""
 
     may_have_sent: ClassVar[bool] = False
 

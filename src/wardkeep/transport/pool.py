@@ -13,7 +13,8 @@ import asyncio
 import re
 import ssl
 from asyncio import AbstractEventLoop, Future, TimerHandle
-from collections.abc import AsyncGenerator, Iterable
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
@@ -25,6 +26,7 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.transport.errors import (
     AnswerInvalid,
     AnswerTooLarge,
+    PeerKeyUnexpected,
     RequestUnsendableError,
     TransportError,
     VendorReset,
@@ -75,19 +77,28 @@ class Timeouts:
 class Origin:
     """Where a deployment is. Only scheme, host and port of `url` count.
 
-    `is_plain_allowed` sends PHI over a network in clear; it exists for a vendor on the same isolated network.
+    `is_plain_allowed` sends PHI over a network in clear; it exists for a vendor on the same isolated network. With
+    `pins` (`sha256/` and base64) no other TLS key is spoken to; with `is_attested` none but the one a request names.
     """
 
     url: str
     tls: TlsDemands = field(default_factory=TlsDemands)
     is_plain_allowed: bool = False
+    pins: frozenset[str] = frozenset()
+    is_attested: bool = False
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether it matters which TLS key answers."""
+        return bool(self.pins) or self.is_attested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamRequest:
     """One request, sent once. Secret header values are revealed only while they are written.
 
-    `origin` says under which demands it goes; without it the address must belong to one origin only.
+    `origin` says under which demands it goes; without it the address must belong to one origin only. `peer_key` is the
+    only TLS key it may go to. `is_counted` is False for what carries nothing of a call, such as asking for evidence.
     """
 
     method: str
@@ -96,6 +107,8 @@ class UpstreamRequest:
     body: bytes = b""
     timeouts: Timeouts | None = None
     origin: Origin | None = None
+    peer_key: bytes | None = None
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,6 +121,8 @@ class _Place:
     tls: TlsDemands
     context: ssl.SSLContext | None
     preamble: str
+    pins: frozenset[str]
+    is_attested: bool
 
 
 def _make_place(origin: Origin) -> _Place:
@@ -118,6 +133,8 @@ def _make_place(origin: Origin) -> _Place:
     is_local = _is_loopback(host)
     if parts.scheme == "http" and not is_local and not origin.is_plain_allowed:
         raise RequestUnsendableError("plain HTTP leaves this machine; use https or mark the deployment")
+    if parts.scheme == "http" and origin.is_keyed:
+        raise RequestUnsendableError("plain HTTP shows no key that could be pinned or attested")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     authority = parts.netloc.lower()
     return _Place(
@@ -128,6 +145,8 @@ def _make_place(origin: Origin) -> _Place:
         tls=origin.tls,
         context=vendor_context(origin.tls) if parts.scheme == "https" else None,
         preamble=f"host: {authority}\r\nuser-agent: {USER_AGENT}\r\naccept-encoding: identity\r\n",
+        pins=origin.pins,
+        is_attested=origin.is_attested,
     )
 
 
@@ -260,6 +279,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, loop: AbstractEventLoop, pool: "Pool", place: _Place) -> None:
         self.place = place
         self.idle_until = _NEVER
+        self.peer_key: bytes | None = None
         self._loop = loop
         self._pool = pool
         self._transport: asyncio.Transport | None = None
@@ -298,6 +318,11 @@ class _Connection(asyncio.Protocol):
         else:
             self._transport.writelines((head, body))
         return exchange
+
+    def certificate(self) -> bytes:
+        """Return the certificate (DER) that the other side has just proven to hold the key of; empty without TLS."""
+        tls = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        return b"" if tls is None else tls.getpeercert(binary_form=True) or b""
 
     def is_usable(self) -> bool:
         """Whether a request may be written: connected, nothing pending, nothing strange seen."""
@@ -447,7 +472,8 @@ class _Connection(asyncio.Protocol):
 class Pool:
     """Sends requests to the registry's origins and keeps idle connections to them. One for each event loop.
 
-    Raises RequestUnsendableError for an origin that may not be used, OSError for its TLS files.
+    `key_of` names the TLS key of a certificate; without it origins whose key matters may not be used. Raises
+    RequestUnsendableError for an origin that may not be used, OSError for its TLS files.
     """
 
     def __init__(
@@ -458,7 +484,9 @@ class Pool:
         max_answer_bytes: int = 32 * 1024 * 1024,
         max_idle_per_origin: int = 64,
         idle_seconds: float = 30.0,
+        key_of: Callable[[bytes], bytes] | None = None,
     ) -> None:
+        self._key_of = key_of
         self._timeouts = timeouts if timeouts is not None else Timeouts()
         self._max_answer_bytes = max_answer_bytes
         self._max_idle = max_idle_per_origin
@@ -484,6 +512,9 @@ class Pool:
         refused: list[Origin] = []
         shared: set[str] = set()
         for origin in dict.fromkeys(origins):
+            if origin.is_keyed and self._key_of is None:
+                refused.append(origin)
+                continue
             try:
                 place = self._made.get(origin) or _make_place(origin)
             except (RequestUnsendableError, OSError):  # ssl.SSLError is an OSError
@@ -510,10 +541,15 @@ class Pool:
         """
         place, head = self._write_head(request)
         timeouts = request.timeouts if request.timeouts is not None else self._timeouts
-        connection = self._reuse(place)
+        if place.is_attested and request.peer_key is None:
+            raise RequestUnsendableError("nothing goes to an attested origin before its key is proven")
+        connection = self._reuse(place, request.peer_key)
         if connection is None:
             connection = await self._connect(place, timeouts.connect_seconds)
-        self.sent += 1
+            if request.peer_key is not None and connection.peer_key != request.peer_key:
+                self._drop(connection)
+                raise PeerKeyUnexpected("another key answers than the one that was attested")
+        self.sent += request.is_counted
         exchange = connection.send(head, request.body, timeouts, self._max_answer_bytes)
         try:
             await exchange._head()  # noqa: SLF001 - the two halves of one exchange
@@ -521,6 +557,28 @@ class Pool:
             exchange._abandon()  # noqa: SLF001
             raise
         return exchange
+
+    def met(self, origin: Origin) -> bytes | None:
+        """Return the TLS key of the idle connection that the next request would take, if there is one."""
+        place = self._made.get(origin)
+        idle = [] if place is None else self._idle[place]
+        return next((each.peer_key for each in reversed(idle) if each.is_usable()), None)
+
+    async def meet(self, origin: Origin) -> bytes:
+        """Return the TLS key of a connection that is ready for the next request, connecting where there is none.
+
+        Nothing is sent. Raises TransportError.
+        """
+        place = self._made.get(origin)
+        if place is None or not origin.is_keyed:
+            raise RequestUnsendableError("the address is not an origin of the registry whose key matters")
+        key = self.met(origin)
+        if key is None:
+            connection = await self._connect(place, self._timeouts.connect_seconds)
+            key = connection.peer_key
+            self.keep(connection)
+        assert key is not None
+        return key
 
     async def close(self) -> None:
         """Cut every connection."""
@@ -571,14 +629,20 @@ class Pool:
         lines.append("\r\n")
         return place, "".join(lines).encode("ascii")
 
-    def _reuse(self, place: _Place) -> _Connection | None:
+    def _reuse(self, place: _Place, peer_key: bytes | None) -> _Connection | None:
         idle = self._idle[place]
-        while idle:
+        others: list[_Connection] = []
+        found: _Connection | None = None
+        while idle and found is None:
             connection = idle.pop()  # the one used last is the least likely to be closed by the vendor meanwhile
-            if connection.is_usable():
-                return connection
-            connection.abort()
-        return None
+            if not connection.is_usable():
+                connection.abort()
+            elif peer_key is not None and connection.peer_key != peer_key:
+                others.append(connection)
+            else:
+                found = connection
+        idle.extend(reversed(others))
+        return found
 
     async def _connect(self, place: _Place, connect_seconds: float) -> _Connection:
         loop = asyncio.get_running_loop()
@@ -602,9 +666,19 @@ class Pool:
             raise
         if not connection.is_usable():
             raise VendorUnreachable("the vendor closed the connection at once")
+        if place.pins or place.is_attested:
+            self._look_at_key(connection, place)
         if self._timer is None:
             self._sweep(loop)
         return connection
+
+    def _look_at_key(self, connection: _Connection, place: _Place) -> None:
+        """Note which key answers, before a byte of any request. Raises PeerKeyUnexpected for one that is not pinned."""
+        assert self._key_of is not None
+        key = connection.peer_key = self._key_of(connection.certificate())
+        if place.pins and f"sha256/{b64encode(key).decode()}" not in place.pins:
+            self._drop(connection)
+            raise PeerKeyUnexpected("another key answers than those that are pinned")
 
     def _drop(self, connection: _Connection) -> None:
         self._connections.discard(connection)

@@ -45,6 +45,7 @@ from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_r
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_activity import ACTIVITY_ROUTES
 from wardkeep.web.control_assessments import ASSESSMENT_ROUTES
+from wardkeep.web.control_attestation import ATTESTATION_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_backup import BACKUP_ROUTES
 from wardkeep.web.control_custody import CUSTODY_ROUTES
@@ -469,6 +470,7 @@ ROUTES: Final = (
     *SINK_ROUTES,
     *DESTINATION_ROUTES,
     *TERMS_ROUTES,
+    *ATTESTATION_ROUTES,
     get_route("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
     post_route("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),
     post_route("vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", form.ReasonForm, _suspend_vendor),

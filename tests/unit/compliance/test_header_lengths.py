@@ -15,6 +15,7 @@ from wardkeep.compliance.two_people import HOST_RECOVERY_NOTE, SINGLE_OFFICER_NO
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.record import Outcome, Recorder
 from wardkeep.gateway.subjects import SubjectCache
+from wardkeep.model.attestation import AttestationKind, AttestationRule, Proof
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
@@ -38,6 +39,16 @@ LATE = Instant(int(datetime(2199, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 + 1
 INDEX = 10**15
 # The whole body of the largest request could be identifiers, but not 20 times over: six digits for each class.
 MOST_FOUND = 999_999
+
+
+PROOF = Proof(
+    rule=AttestationRule(id=ID, deployment=ID, kind=AttestationKind.NITRO, anchors=(), measurements=()),
+    peer_key=bytes(32),
+    measurement="0" * 64,
+    tcb="Genoa boot_loader=255 fmc=255 microcode=255 snp=255 tee=255",
+    at=LATE.wall,
+    ends_at=LATE.wall,
+)
 
 
 class Kept:
@@ -107,7 +118,7 @@ async def drafts():
     keys = replace(data_keys(keyring()), epoch_id="e1234567")
     recorder = Recorder(sequencer=kept, keys=keys, subjects=SubjectCache(keys=keys), owner="o", clock=lambda: LATE)
     call, identified, permitted, routed = parts()
-    opened = await recorder.open(routed)
+    opened = await recorder.open(routed, proof=PROOF)
     await recorder.segment(opened, b"", 10**9)
     for is_aborted in (False, True):
         outcome = Outcome(
@@ -120,7 +131,7 @@ async def drafts():
             released_bytes=10**12,
         )
         await recorder.close(opened, outcome)
-        opened = await recorder.open(routed, attempt=5)
+        opened = await recorder.open(routed, attempt=5, proof=PROOF)
     refused = Refused(reason=LONGEST_REASON, signals=SIGNALS, tag="a" * 32)
     await recorder.refuse(call, refused, identified, permitted, attempt=5)
     return {draft.kind: draft for draft in kept.drafts}

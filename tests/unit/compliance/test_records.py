@@ -48,6 +48,7 @@ from wardkeep.model.assessment import (
     Retest,
     Severity,
 )
+from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
 from wardkeep.model.custody import Hold, HoldCause, Shred
 from wardkeep.model.decision import AddressableDecision, Decision
@@ -267,6 +268,15 @@ SAMPLES = {
     Kind.VENDORS: Vendor(id="v", party="P", suspended_because="x: y"),
     Kind.AGREEMENTS: agreement(expires_on=None),
     Kind.ACCEPTANCES: RiskAcceptance(id="r", agreement="baa-1", days=30, until=date(2027, 1, 1), added_by="p"),
+    Kind.ATTESTATIONS: AttestationRule(
+        id="r",
+        deployment="d",
+        kind=AttestationKind.SNP,
+        anchors=(b"\x30\x00",),
+        measurements=({"MEASUREMENT": "ab"},),
+        tcb_floor={"snp": 1},
+        added_by="p",
+    ),
     Kind.RESIDENCY: ResidencyRule(
         id="r",
         workspace="*",

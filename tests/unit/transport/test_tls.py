@@ -1,11 +1,15 @@
 import asyncio
+import hashlib
 import ssl
+from base64 import b64encode
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from tests.attacks.wire import read_answer, serving
 from tests.unit.transport.vendor import OK, says, vendor, write_certificate
 
-from wardkeep.transport.errors import VendorUnreachable
+from wardkeep.transport.errors import PeerKeyUnexpected, RequestUnsendableError, VendorUnreachable
 from wardkeep.transport.pool import Origin, Pool, UpstreamRequest
 from wardkeep.transport.tls import TlsDemands, TlsFiles, server_context, vendor_context
 
@@ -107,3 +111,77 @@ def test_missing_files_are_an_error_at_start(tmp_path):
         server_context(TlsFiles(certificate=tmp_path / "none.pem", key=tmp_path / "none.key"))
     with pytest.raises(OSError):
         vendor_context(TlsDemands(authority=tmp_path / "none.pem"))
+
+
+def key_of(certificate: bytes) -> bytes:
+    return hashlib.sha256(certificate).digest()
+
+
+@asynccontextmanager
+async def keyed(files, **demands):
+    """A vendor whose key matters, and a pool that may go there."""
+    async with vendor(says(OK), context=server_context(files)) as here:
+        origin = Origin(url=here.url, tls=TlsDemands(authority=files.certificate), **demands)
+        pool = Pool([origin], key_of=key_of)
+        try:
+            yield here, pool, origin
+        finally:
+            await pool.close()
+
+
+def shown(files) -> bytes:
+    return key_of(ssl.PEM_cert_to_DER_cert(files.certificate.read_text()))
+
+
+def pin(key: bytes) -> str:
+    return "sha256/" + b64encode(key).decode()
+
+
+async def test_a_pinned_vendor_is_spoken_to_under_any_of_its_pins(files):
+    async with keyed(files, pins=frozenset({pin(bytes(32)), pin(shown(files))})) as (here, pool, origin):
+        assert await read(pool, here.url) == b"{}"
+        assert pool.met(origin) == shown(files)
+
+
+async def test_nothing_is_sent_to_another_key_than_the_pinned(files):
+    async with keyed(files, pins=frozenset({pin(bytes(32))})) as (here, pool, origin):
+        with pytest.raises(PeerKeyUnexpected) as error:
+            await pool.open(ask(here.url))
+        assert not error.value.may_have_sent
+        with pytest.raises(PeerKeyUnexpected):
+            await pool.meet(origin)
+        assert here.requests == []
+        assert pool.sent == 0
+
+
+async def test_nothing_is_sent_to_an_attested_origin_without_its_proven_key(files):
+    async with keyed(files, is_attested=True) as (here, pool, origin):
+        with pytest.raises(RequestUnsendableError):
+            await pool.open(ask(here.url))
+        with pytest.raises(PeerKeyUnexpected):
+            await pool.open(replace(ask(here.url), peer_key=bytes(32)))
+        assert here.requests == []
+        assert pool.met(origin) is None
+        key = await pool.meet(origin)
+        assert key == shown(files) == pool.met(origin) == await pool.meet(origin)
+        with pytest.raises(PeerKeyUnexpected):
+            await pool.open(replace(ask(here.url), peer_key=bytes(32)))
+        assert pool.met(origin) == key  # the connection of the proven key is kept
+        response = await pool.open(replace(ask(here.url), peer_key=key, is_counted=False))
+        assert await response.read() == b"{}"
+        await response.close()
+        assert len(here.requests) == 1
+        assert pool.sent == 0
+
+
+async def test_an_origin_whose_key_matters_needs_tls_and_a_way_to_name_keys(files):
+    pinned = frozenset({pin(bytes(32))})
+    for origin, named in (
+        (Origin(url="http://127.0.0.1:1", pins=pinned), key_of),
+        (Origin(url="http://127.0.0.1:1", is_attested=True), key_of),
+        (Origin(url="https://127.0.0.1:1", pins=pinned), None),
+    ):
+        pool = Pool([], key_of=named)
+        assert pool.set_origins([origin]) == (origin,)
+        with pytest.raises(RequestUnsendableError):
+            await pool.meet(origin)
