@@ -184,6 +184,19 @@ def test_good_evidence_opens_the_road_and_stands_in_the_record(guarded, kind):
     assert guarded.evidence() == before + 1
 
 
+def test_calls_that_come_together_share_one_question(guarded):
+    guarded.allow("nitro")
+    before = guarded.evidence("good")
+
+    async def all_at_once():
+        return await asyncio.gather(
+            *(ask(guarded.instance.data, guarded.key, CHAT, "by-nitro", NOTE) for _ in range(8))
+        )
+
+    assert {answer.status for answer in asyncio.run(all_at_once())} == {200}
+    assert guarded.evidence() == before + 1
+
+
 def test_a_withdrawn_allow_list_closes_the_next_call(guarded):
     guarded.evidence("good")
     rule = guarded.allow("nitro")

@@ -44,6 +44,7 @@ from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
 from wardkeep.routing.choose import rules_of
 from wardkeep.settings import Settings, SettingsInvalid, clock, load
 from wardkeep.storage.errors import StoreError
+from wardkeep.transport.tls import X25519_MLKEM768, TlsDemands, offered_groups, vendor_context
 
 _SAMPLE: Final = "Seen by Dr. Alan Example, call 202-555-0147 or write to front.desk@clinic.example, SSN 219-09-9999."
 _SAMPLE_TYPES: Final = frozenset({"NAME", "PHONE", "EMAIL", "SSN"})
@@ -55,7 +56,6 @@ _RENEW_BEFORE: Final = timedelta(days=30)
 _TIMEX_BYTES: Final = 512  # struct timex has 208 bytes on 64-bit Linux; all zero only reads
 _TIME_ERROR: Final = 5
 _COVER: Final = "Have an agreement that covers it activated (`wardkeep baa`), or remove it."
-_FIRST_WITH_ML_KEM: Final = (3, 5)
 
 
 class Standing(StrEnum):
@@ -339,13 +339,13 @@ def _certificate(settings: Settings, facts: CertificateFacts, now: datetime) -> 
 
 
 def _post_quantum() -> Finding:
-    """Say which key exchange vendors are offered: ours is the linked OpenSSL's own list, which cannot be asked for."""
-    if ssl.OPENSSL_VERSION_INFO >= _FIRST_WITH_ML_KEM:
-        return _ok("key exchange with vendors", f"X25519MLKEM768 is offered by default ({ssl.OPENSSL_VERSION})")
+    """Look into our own first message to a vendor: the linked OpenSSL chooses what is offered."""
+    if X25519_MLKEM768 in offered_groups(vendor_context(TlsDemands())):
+        return _ok("key exchange with vendors", f"X25519MLKEM768 is offered ({ssl.OPENSSL_VERSION})")
     return _warn(
         "key exchange with vendors",
-        f"without ML-KEM: {ssl.OPENSSL_VERSION} has none, so traffic that is recorded now may be read by a quantum "
-        "computer later",
+        f"X25519MLKEM768 is not offered ({ssl.OPENSSL_VERSION}), so traffic that is recorded now may be read "
+        "later, by a quantum computer",
         "Run on a Python that is linked with OpenSSL 3.5 or later.",
     )
 

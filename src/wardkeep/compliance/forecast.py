@@ -13,7 +13,7 @@ from wardkeep.compliance.profiles import load_profiles, terms_in_force
 from wardkeep.model.dialects import serves
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import AgreementStatus, Deployment, Purpose, Registry, Route, Surface
-from wardkeep.routing.choose import Need, agreement_for
+from wardkeep.routing.choose import Need, agreement_for, unproven_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,9 @@ def _forecast(registry: Registry, route: Route, surface: Surface, need: Need) ->
         if isinstance(opened, Refused):
             if agreement is None:
                 name, reason = deployment.id, opened.reason
+        elif (unproven := unproven_of(registry, route, deployment)) is not None:
+            if agreement is None:
+                name, reason = deployment.id, unproven.reason
         elif deployment.credential is not None and deployment.credential not in registry.secrets:
             if agreement is None:
                 name, reason = deployment.id, Reason.CREDENTIAL_UNAVAILABLE

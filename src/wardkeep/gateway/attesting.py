@@ -104,8 +104,7 @@ class Attestor:
         proof = self._proofs.get((deployment.id, key))
         if proof is None or not proof.at <= self.clock().wall < proof.ends_at:
             return None
-        rule = registry.attestations.get(proof.rule.id)
-        return proof if rule == proof.rule and rule.holds and rule.kind is deployment.attestation else None
+        return proof if is_still_allowed(proof, deployment, registry) else None
 
     def _forget_old(self) -> None:
         now = self.clock().wall
@@ -134,6 +133,11 @@ class Attestor:
         finally:
             await answer.close()
         return bytes(body) if answer.status == 200 else None
+
+
+def is_still_allowed(proof: Proof, deployment: Deployment, registry: Registry) -> bool:
+    """Whether the rule that a proof was made by still holds for the deployment, unchanged."""
+    return proof.rule in rules_of(registry.attestations.values(), deployment)
 
 
 def _verified(answer: bytes, rules: tuple[AttestationRule, ...], challenge: Challenge) -> Proof | Refused:

@@ -28,7 +28,7 @@ from typing import Final
 from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
 from wardkeep.gateway.answers import reported_region, restore_answer, usage_of, watch_of
 from wardkeep.gateway.attempts import Attempts, Failure, of_error, of_refusal, of_status
-from wardkeep.gateway.attesting import Attestor
+from wardkeep.gateway.attesting import Attestor, is_still_allowed
 from wardkeep.gateway.files import may_have_files, read_files
 from wardkeep.gateway.health import Health
 from wardkeep.gateway.record import Outcome, Recorder, ledger_reason
@@ -221,7 +221,7 @@ async def _prove(road: Road, call: Call, attempts: Attempts, decided: Routed) ->
     again = await _decide(road, call, attempts)
     if not isinstance(again, Routed):
         return again[0]
-    if again.deployment != deployment:
+    if again.deployment != deployment or not is_still_allowed(proof, deployment, again.safe.permitted.facts.registry):
         return Refused(reason=Reason.FACTS_CHANGING)
     return again, proof
 

@@ -111,7 +111,7 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
             first = first or opened
         elif not _is_within(safe.geography, deployment.region):
             first = first or Refused(reason=Reason.SCOPE_REGION, field="inference_geo")
-        elif (unproven := _unproven(registry, permitted.route, deployment)) is not None:
+        elif (unproven := unproven_of(registry, permitted.route, deployment)) is not None:
             first = first or unproven
         elif deployment.credential is not None and deployment.credential not in registry.secrets:
             first = first or Refused(reason=Reason.CREDENTIAL_UNAVAILABLE)
@@ -123,7 +123,7 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
     return first or Refused(reason=otherwise, field="model")
 
 
-def _unproven(registry: Registry, route: Route, deployment: Deployment) -> Refused | None:
+def unproven_of(registry: Registry, route: Route, deployment: Deployment) -> Refused | None:
     """Return why what the deployment runs could not be proven. That it is proven is found on the live connection."""
     if deployment.attestation is None:
         return Refused(reason=Reason.ATTESTATION_REQUIRED) if route.requires_attestation else None

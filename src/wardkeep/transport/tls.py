@@ -4,11 +4,16 @@ TLS 1.3 only (RFC 8446): it has no renegotiation, no compression and no cipher w
 nothing left to switch off. Certificates are always verified towards vendors; there is no option not to.
 """
 
+import contextlib
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+X25519_MLKEM768: Final = 0x11EC
+"""The hybrid of X25519 and ML-KEM-768 (IANA TLS Supported Groups)."""
+
+_SUPPORTED_GROUPS: Final = 10
 _VERSIONS: Final = {"1.3": ssl.TLSVersion.TLSv1_3, "1.2": ssl.TLSVersion.TLSv1_2}
 
 
@@ -47,6 +52,28 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
         context.load_verify_locations(files.client_authority)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def offered_groups(context: ssl.SSLContext) -> frozenset[int]:
+    """Return the key exchange groups that a client with this context offers, read out of its own ClientHello.
+
+    Python's `ssl` cannot be asked. RFC 8446 section 4.1.2 for the message, 4.2.7 for the extension.
+    """
+    sent = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="vendor.example")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    hello = sent.read()[5 + 4 + 2 + 32 :]  # record and message headers, version, random
+    at = 1 + hello[0]  # session id
+    at += 2 + int.from_bytes(hello[at : at + 2], "big")  # cipher suites
+    at += 1 + hello[at] + 2  # compression methods, length of the extensions
+    while at < len(hello):
+        kind, size = (int.from_bytes(hello[at + shift : at + shift + 2], "big") for shift in (0, 2))
+        if kind == _SUPPORTED_GROUPS:
+            body = hello[at + 6 : at + 4 + size]
+            return frozenset(int.from_bytes(body[each : each + 2], "big") for each in range(0, len(body), 2))
+        at += 4 + size
+    return frozenset()
 
 
 def vendor_context(demands: TlsDemands) -> ssl.SSLContext:

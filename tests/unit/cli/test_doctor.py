@@ -4,6 +4,7 @@ import pytest
 from tests.unit.cli.command import Shell, make_home, serving
 
 from wardkeep.crypto.ca import create_authority, issue_server_certificate
+from wardkeep.transport.tls import X25519_MLKEM768, TlsDemands, offered_groups, vendor_context
 
 NAMES = ("localhost", "127.0.0.1", "ai.clinic.example")
 
@@ -102,3 +103,10 @@ def test_the_clock_is_asked_and_never_fails_the_command(shell, home):
     status, found = examined(shell, home)
     assert status == 0
     assert found["clock"]["standing"] in {"ok", "warn"}
+
+
+def test_the_key_exchange_with_vendors_is_told_as_it_is(shell, home):
+    found = examined(shell, home)[1]["key exchange with vendors"]
+    is_offered = X25519_MLKEM768 in offered_groups(vendor_context(TlsDemands()))
+    assert found["standing"] == ("ok" if is_offered else "warn")
+    assert ("is not offered" in found["detail"]) is not is_offered

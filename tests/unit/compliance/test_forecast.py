@@ -5,6 +5,7 @@ import pytest
 from tests.unit.compliance.organisation import SCOPE, TODAY, agreement, deployment, registry, working_registry
 
 from wardkeep.compliance.forecast import what_breaks_on
+from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import AgreementStatus, Route, Vendor
 
@@ -113,3 +114,15 @@ def test_each_wire_format_has_its_own_candidates():
     found = reasons(held, TODAY)
     assert found["chat", "/v1/chat/completions", "TREAT"] is None
     assert found["chat", "/v1/messages", "TREAT"] is Reason.SCOPE_ENDPOINT
+
+
+def test_an_attested_deployment_is_foretold_closed_without_an_allow_list_that_holds():
+    held = working_registry()
+    (name,) = held.deployments
+    place = replace(held.deployments[name], attestation=AttestationKind.NITRO)
+    held = replace(held, deployments={name: place})
+    assert set(reasons(held, TODAY).values()) == {Reason.ATTESTATION_RULE_MISSING}
+    rule = AttestationRule(
+        id="r", deployment=name, kind=AttestationKind.NITRO, anchors=(), measurements=(), activated_by="security"
+    )
+    assert set(reasons(replace(held, attestations={"r": rule}), TODAY).values()) == {None}

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.dialects import ENDPOINTS
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
@@ -282,3 +283,34 @@ def test_a_scope_and_the_terms_are_about_the_endpoint_that_the_bytes_go_to(
 def closed_by(result: tuple[Agreement, Scope] | Refused) -> Reason:
     assert isinstance(result, Refused)
     return result.reason
+
+
+RULE = AttestationRule(
+    id="r", deployment="d1", kind=AttestationKind.NITRO, anchors=(), measurements=(), activated_by="two"
+)
+
+
+def attested(*rules: AttestationRule) -> Registry:
+    place = replace(DEPLOYMENT, attestation=AttestationKind.NITRO)
+    return replace(REGISTRY, deployments={"d1": place}, attestations={each.id: each for each in rules})
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (),
+        (replace(RULE, activated_by=None),),
+        (replace(RULE, withdrawn_by="one"),),
+        (replace(RULE, kind=AttestationKind.SNP),),
+        (replace(RULE, deployment="d2"),),
+    ],
+)
+def test_an_attested_deployment_is_closed_without_an_allow_list_that_holds(rules: tuple[AttestationRule, ...]) -> None:
+    assert closed(choose(safe(attested(*rules)))) is Reason.ATTESTATION_RULE_MISSING
+    assert isinstance(choose(safe(attested(RULE, *(replace(each, id="other") for each in rules)))), Routed)
+
+
+def test_a_route_for_attested_deployments_takes_no_other() -> None:
+    route = replace(ROUTE, requires_attestation=True)
+    assert closed(choose(safe(route=route))) is Reason.ATTESTATION_REQUIRED
+    assert isinstance(choose(safe(attested(RULE), route=route)), Routed)

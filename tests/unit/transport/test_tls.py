@@ -11,7 +11,7 @@ from tests.unit.transport.vendor import OK, says, vendor, write_certificate
 
 from wardkeep.transport.errors import PeerKeyUnexpected, RequestUnsendableError, VendorUnreachable
 from wardkeep.transport.pool import Origin, Pool, UpstreamRequest
-from wardkeep.transport.tls import TlsDemands, TlsFiles, server_context, vendor_context
+from wardkeep.transport.tls import TlsDemands, TlsFiles, offered_groups, server_context, vendor_context
 
 
 @pytest.fixture
@@ -185,3 +185,10 @@ async def test_an_origin_whose_key_matters_needs_tls_and_a_way_to_name_keys(file
         assert pool.set_origins([origin]) == (origin,)
         with pytest.raises(RequestUnsendableError):
             await pool.meet(origin)
+
+
+def test_what_is_offered_is_read_from_what_is_sent():
+    context = vendor_context(TlsDemands())
+    assert 0x1D in offered_groups(context)  # x25519
+    context.set_ecdh_curve("prime256v1")
+    assert offered_groups(context) == {0x17}
