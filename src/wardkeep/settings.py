@@ -107,6 +107,11 @@ class LedgerSettings:
     asks the witnesses at start, and offers every new head to them. `publish` writes tiles below `log/` without one.
     `timestamp_authority` is a URL (RFC 3161), `timestamp_roots` the PEM file that its certificate must come from.
     `archive` is a directory or `s3://bucket/prefix`; the latter needs `archive_agreement`, an active agreement's id.
+    `database` is the address of a PostgreSQL database that the ledger is kept in instead of `ledger.db`, as
+    `postgresql://USER@HOST[:PORT]/DATABASE` or `postgresql://USER@/DATABASE?host=/SOCKET/DIRECTORY`;
+    `database_login` is a file, readable by nobody else, with the password; `database_authority` the PEM file that the
+    server's certificate must come from (else the system's roots); `database_agreement` the active agreement under which
+    another party runs the host, or `own` for the organisation's: what the database holds counts as PHI.
     `archive_days` is how long S3 locks what it is given: six years (45 CFR 164.316(b)(2)(i)), leap days included.
     """
 
@@ -117,6 +122,10 @@ class LedgerSettings:
     timestamp_authority: str = ""
     timestamp_roots: str = ""
     timestamp_seconds: int = 3600
+    database: str = ""
+    database_login: str = ""
+    database_authority: str = ""
+    database_agreement: str = ""
     archive: str = ""
     archive_agreement: str = ""
     archive_endpoint: str = ""
@@ -347,6 +356,14 @@ def _check(settings: Settings) -> None:
     _demand(
         not ledger.archive.startswith("s3://") or bool(ledger.archive_agreement),
         "ledger.archive_agreement names the agreement under which headers, which count as PHI, go to S3",
+    )
+    _demand(
+        not ledger.database or ledger.database.startswith("postgresql://"),
+        "ledger.database is postgresql://USER@HOST[:PORT]/DATABASE or postgresql://USER@/DATABASE?host=/SOCKET/DIRECTORY",
+    )
+    _demand(
+        not re.match(r"postgresql://[^/@]*:[^/@]*@", ledger.database),
+        "ledger.database holds no password; put it into a file of mode 600 and name that as ledger.database_login",
     )
     try:
         parse_root(settings.keys.root)

@@ -34,14 +34,14 @@ def _as_whom() -> list[str]:
 class Postgres:
     """A server that can be stopped, killed, and frozen. `directory` is also where its socket is."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Path | None = None) -> None:
         programs = binaries()
         if programs is None:
             pytest.skip("needs the Debian package postgresql")
         self.programs = programs
         # In memory where there is some: what is tested is not this machine's disk, which others are writing to.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > _ROOM else None
-        self.directory = Path(tempfile.mkdtemp(prefix="wkpg", dir=memory))
+        self.directory = Path(tempfile.mkdtemp(prefix="wkpg", dir=place or memory))
         self.process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(self.directory, "postgres", "postgres")

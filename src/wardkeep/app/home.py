@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from pathlib import Path
 
+from wardkeep.app.database import opener_for
 from wardkeep.app.roots import open_place
 from wardkeep.app.witnessing import require_witnessed
 from wardkeep.audit.ledger import StoredLedger
@@ -29,7 +29,6 @@ from wardkeep.identity.sessions import Sessions
 from wardkeep.model.instant import Instant
 from wardkeep.settings import Settings
 from wardkeep.storage.control_sqlite import ControlFile
-from wardkeep.storage.ledger_sqlite import LedgerFile
 from wardkeep.storage.sessions_sqlite import SessionsFile
 
 
@@ -110,7 +109,7 @@ async def open_home(
     keyring = open_keyring(open_root(settings, wrapped), wrapped)
     keys = data_keys(keyring, with_history=True)
     ledger = StoredLedger(
-        partial(LedgerFile, settings.ledger_path),
+        opener_for(settings, LEDGER_ORIGIN.format(tenant=keyring.tenant)),
         origin=LEDGER_ORIGIN.format(tenant=keyring.tenant),
         signer=keyring.signer,
         boot=clock().boot,

@@ -6,14 +6,25 @@ from urllib.parse import urlsplit
 from wardkeep.audit.verify import UnusableInput, read_policy
 from wardkeep.model.destination import Carries, DestinationKind, Place
 from wardkeep.settings import Settings
+from wardkeep.storage.database_place import parse_place
+from wardkeep.storage.errors import StoreMismatch
 
 MACHINE = "machine"
 ARCHIVE = "archive"
+DATABASE = "database"
+OWN = "own"
 
 
 def places_of(settings: Settings) -> tuple[Place, ...]:
     """Return every place that the settings name, this machine first."""
-    return (_machine(settings), *_archive(settings), *_witnesses(settings), *_timestamps(settings), *_metrics(settings))
+    return (
+        _machine(settings),
+        *_database(settings),
+        *_archive(settings),
+        *_witnesses(settings),
+        *_timestamps(settings),
+        *_metrics(settings),
+    )
 
 
 def _machine(settings: Settings) -> Place:
@@ -24,6 +35,28 @@ def _machine(settings: Settings) -> Place:
         carries=Carries.CONTENT,
         is_here=True,
     )
+
+
+def _database(settings: Settings) -> tuple[Place, ...]:
+    """Return the database that holds the ledger: sealed payloads and the headers, which count as PHI."""
+    wanted = settings.ledger
+    if not wanted.database:
+        return ()
+    try:
+        place = parse_place(wanted.database)
+    except StoreMismatch:
+        # Whoever opens the database refuses it, and says why.
+        return ()
+    is_own = wanted.database_agreement == OWN
+    found = Place(
+        id=DATABASE,
+        kind=DestinationKind.DATABASE,
+        where=", ".join(f"{host}:{port}" for host, port in place.hosts),
+        carries=Carries.CONTENT,
+        is_here=place.is_local or is_own,
+        agreement=None if is_own else wanted.database_agreement or None,
+    )
+    return (found,)
 
 
 def _archive(settings: Settings) -> tuple[Place, ...]:

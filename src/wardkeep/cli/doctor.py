@@ -29,6 +29,7 @@ from wardkeep.audit.verify import UnusableInput, read_public_key, verify
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import Home, Json, print_json, print_table
 from wardkeep.cli._registry_copy import read_registry
+from wardkeep.cli.ledger import verify_database
 from wardkeep.compliance.destinations import closing, how_to_mend, standings
 from wardkeep.compliance.errors import ComplianceError
 from wardkeep.compliance.two_people import Confirmation, confirmation, is_established, is_officer
@@ -208,7 +209,9 @@ def _keys(settings: Settings) -> Finding:
 
 def _ledger(settings: Settings) -> Finding:
     try:
-        result = verify(settings.ledger_path)
+        result = verify_database(settings) if settings.ledger.database else verify(settings.ledger_path)
+    except StoreError as error:
+        return _fail("ledger", f"{error}", "Mend the database or the [ledger] section; calls are refused meanwhile.")
     except UnusableInput as error:
         return _fail("ledger", f"{error}", "Restore the ledger from its backup; never start with a new one.")
     if not result.ok:

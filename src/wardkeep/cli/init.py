@@ -99,6 +99,12 @@ witness_authority = ""
 timestamp_authority = ""
 timestamp_roots = ""
 timestamp_seconds = 3600
+# a PostgreSQL database that holds the ledger instead of ledger.db (extra `postgres`), the file with its
+# password, the authority of its certificate (PEM), and the agreement under which another party runs it, or own
+database = ""
+database_login = ""
+database_authority = ""
+database_agreement = ""
 # where tiles and checkpoints are kept beyond the operator's reach: a directory, or s3://bucket/prefix with Object Lock
 # (extra `archive`; names the active agreement under which headers go there)
 archive = ""

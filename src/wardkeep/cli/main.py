@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "demo",
     "doctor",
     "verify",
+    "ledger",
     "recover",
     "deid",
     "release",

@@ -1,5 +1,8 @@
 """`wardkeep verify`: check a ledger or one record's proof offline (45 CFR 164.312(c)(1))."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +12,26 @@ import typer
 from wardkeep.audit import verify_list
 from wardkeep.audit.verify import UnusableInput, run
 from wardkeep.cli._options import Home, Json, print_json, print_lines
+from wardkeep.cli.ledger import copy_database
+from wardkeep.settings import FILE_NAME, load
 
 
 def register(root: typer.Typer) -> None:
     """Add the command."""
     root.command("verify")(command)
+
+
+@contextmanager
+def _subject(path: Path | None, home: Path) -> Iterator[tuple[Path, Path | None]]:
+    """Yield what is checked, and the key beside it: where the ledger is in a database, a copy made for this."""
+    settings = load(home) if path is None and (home / FILE_NAME).exists() else None
+    if settings is None or not settings.ledger.database:
+        yield path if path is not None else home, None
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / "ledger.db"
+        copy_database(settings, copy)
+        yield copy, settings.ledger_public_key_path
 
 
 def command(
@@ -50,18 +68,19 @@ def command(
         raise UnusableInput("--prove and --out belong together")
     if (timestamps is None) != (timestamp_roots is None):
         raise UnusableInput("--timestamps and --timestamp-roots belong together")
-    result = run(
-        path if path is not None else home,
-        public_key,
-        checkpoint,
-        policy=policy,
-        archive=archive,
-        timestamps=None if timestamps is None or timestamp_roots is None else (timestamps, timestamp_roots),
-        hash_payloads=not headers_only,
-        prove_index=prove,
-        out=out,
-        certificate_file=certificate,
-    )
+    with _subject(path, home) as (subject, key):
+        result = run(
+            subject,
+            public_key if public_key is not None else key,
+            checkpoint,
+            policy=policy,
+            archive=archive,
+            timestamps=None if timestamps is None or timestamp_roots is None else (timestamps, timestamp_roots),
+            hash_payloads=not headers_only,
+            prove_index=prove,
+            out=out,
+            certificate_file=certificate,
+        )
     if json:
         print_json(asdict(result))
     else:

@@ -8,17 +8,16 @@ The server is verified (TLS 1.3, its certificate and name), except on a Unix soc
 Nothing is taken from the environment or from files of the user's home: only what the settings say counts.
 """
 
-import re
 import ssl
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 import uvloop
 
+from wardkeep.storage.database_place import DatabasePlace
 from wardkeep.storage.errors import (
     EntryThere,
     StoreDamaged,
@@ -31,8 +30,6 @@ T = TypeVar("T")
 
 ANSWER_SECONDS: Final = 1.8
 _OLDEST_SERVER: Final = 140000
-_FORM: Final = "postgresql://USER@HOST[:PORT]/DATABASE or postgresql://USER@/DATABASE?host=/SOCKET/DIRECTORY"
-_HOST: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _MENDED_BY_OPERATOR: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidPasswordError,
@@ -55,20 +52,6 @@ _SESSION: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatabasePlace:
-    """Where a database is and as whom it is asked. Of several hosts the one that takes writes counts."""
-
-    hosts: tuple[tuple[str, int], ...]
-    user: str
-    database: str
-
-    @property
-    def is_local(self) -> bool:
-        """Whether every host is a Unix socket's directory."""
-        return all(host.startswith("/") for host, _ in self.hosts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseLogin:
     """What a connection is made with. `tls` None is for Unix sockets only.
 
@@ -79,41 +62,6 @@ class DatabaseLogin:
     password: str = field(default="", repr=False)
     tls: ssl.SSLContext | None = None
     answer_seconds: float = ANSWER_SECONDS
-
-
-def parse_place(url: str) -> DatabasePlace:
-    """Return the place in `postgresql://USER@HOST[:PORT][,HOST[:PORT]]/DATABASE`, or `.../DATABASE?host=/SOCKET/DIR`.
-
-    Raises:
-        StoreMismatch: it is none, or holds a password, which belongs into a file of its own.
-    """
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    database = unquote(parts.path.removeprefix("/"))
-    query = parse_qs(parts.query, strict_parsing=True) if parts.query else {}
-    if ":" in user:
-        raise StoreMismatch(
-            "the database's address holds a password; it belongs into the file of `ledger.database_login`"
-        )
-    if parts.scheme != "postgresql" or not at or not user or not database or set(query) - {"host", "port"}:
-        raise StoreMismatch(f"a database's address is {_FORM}")
-    if "host" in query:
-        directory = query["host"][-1]
-        if hosts or not directory.startswith("/"):
-            raise StoreMismatch("`host` in a database's address is the directory of a Unix socket, and stands alone")
-        port = query.get("port", ["5432"])[-1]
-        return DatabasePlace(hosts=((directory, _port(port)),), user=unquote(user), database=database)
-    found = [_HOST.fullmatch(each) for each in hosts.split(",")]
-    if None in found or query:
-        raise StoreMismatch("a database's address names its hosts as HOST or HOST:PORT")
-    pairs = tuple((one["host"].strip("[]"), _port(one["port"] or "5432")) for one in found if one is not None)
-    return DatabasePlace(hosts=pairs, user=unquote(user), database=database)
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise StoreMismatch("a database's port is 1 to 65535")
-    return int(text)
 
 
 class Line:

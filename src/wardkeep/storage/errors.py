@@ -3,8 +3,7 @@
     StoreError
     ├── StoreUnavailable   the caller refuses and tries again later; the operator looks at disk space, mode and health
     │   ├── StoreInUse         the operator stops the other process that has this store open
-    │   ├── OutcomeUnknown     the caller opens the store again and looks whether its batch stands
-    │   └── ReplicaExpired     the caller opens the store again under a new name; its open requests were closed
+    │   └── OutcomeUnknown     the caller opens the store again and looks whether its batch stands
     ├── RequestNotOpen     the caller says nothing of it was recorded; somebody else has closed this request
     ├── EntryThere         the caller looks up what is stored under the ids it brings, and brings only what is new
     ├── StoreDamaged       a security officer runs `verify` on a copy, then restores; nothing is written any more
@@ -28,10 +27,6 @@ class StoreInUse(StoreUnavailable):
 
 class OutcomeUnknown(StoreUnavailable):
     """The store was lost while it committed: the batch stands whole or not at all, and only the store knows which."""
-
-
-class ReplicaExpired(StoreUnavailable):
-    """This replica was silent for longer than its lease, so another one has closed its open requests."""
 
 
 class RequestNotOpen(StoreError):  # noqa: N818

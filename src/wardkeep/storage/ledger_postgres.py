@@ -7,9 +7,9 @@ stand in monthly partitions (`postgres_schema`); the month is the database's, so
 The connection's role is refused when it could change or remove an entry: then a thief of the run-time password could.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
@@ -17,9 +17,9 @@ from wardkeep.storage._postgres import DatabaseLogin, Line
 from wardkeep.storage.errors import (
     EntryThere,
     OutcomeUnknown,
-    ReplicaExpired,
     RequestNotOpen,
     StoreDamaged,
+    StoreInUse,
     StoreMismatch,
     StoreUnavailable,
 )
@@ -28,6 +28,11 @@ from wardkeep.storage.ledger_store import Batch, CheckpointRow, EntryRow, HeadRo
 from wardkeep.storage.postgres_schema import IS_TOO_STRONG, VERSION
 
 _COPY_ROWS: Final = 512
+_INSTANCE_LOCK: Final = 0x57444B4C  # "WDKL"
+
+_LONG_SECONDS: Final = 30.0
+
+Rows: TypeAlias = Iterable[Sequence[EntryRow]]
 
 _HEAD: Final = "SELECT size, frontier, facts_epoch, signatures, note FROM wardkeep.head"
 _CLAIM: Final = (
@@ -35,10 +40,8 @@ _CLAIM: Final = (
     "greatest(month, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMM')::integer) AS month "
     "FROM wardkeep.head FOR UPDATE"
 )
-# The replica is looked for by a statement of its own, after the lock: an older snapshot would not see that it ended.
 _MOVE: Final = (
-    "UPDATE wardkeep.head SET size = $1, month = $2, frontier = $3, facts_epoch = $4, signatures = $5, note = $6 "
-    "WHERE $7 = '' OR EXISTS (SELECT 1 FROM wardkeep.replicas WHERE name = $7)"
+    "UPDATE wardkeep.head SET size = $1, month = $2, frontier = $3, facts_epoch = $4, signatures = $5, note = $6"
 )
 _CLOSE: Final = "DELETE FROM wardkeep.open_requests WHERE id = ANY($1)"
 _KEEP: Final = "INSERT INTO wardkeep.checkpoints VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
@@ -52,23 +55,25 @@ _ROWS: Final = (
 class LedgerDatabase:
     """An open ledger in PostgreSQL. Every method may block, for two seconds at most, and raises StoreUnavailable."""
 
-    __slots__ = ("_is_claimed", "_line", "_month", "_months", "_replica")
+    __slots__ = ("_is_claimed", "_line", "_month", "_months")
 
-    def __init__(self, login: DatabaseLogin, *, origin: str, replica: str = "") -> None:
-        """Connect. With `replica`, nothing is written once that name is no longer among the living replicas.
+    def __init__(self, login: DatabaseLogin, *, origin: str, is_exclusive: bool = False) -> None:
+        """Connect. With `is_exclusive` nobody else who asks for that has it open, for as long as this connection is.
 
         Raises:
+            StoreInUse: somebody else has it exclusively.
             StoreMismatch: the database is another log's, was not prepared, does not sync, or the role may do too much.
             StoreUnavailable: it does not answer or takes no writes.
         """
         self._line = Line(login)
-        self._replica = replica
         self._is_claimed = False
         self._month = 0
         self._months: set[int] = set()
         try:
             self._line.require_durable()
             self._line.ask(self._identify(origin))
+            if is_exclusive:
+                self._line.ask(self._lock())
         except BaseException:
             self._line.close()
             raise
@@ -93,11 +98,7 @@ class LedgerDatabase:
             self._line.ask(self._connection.execute("ROLLBACK"))
 
     def commit(self, batch: Batch) -> None:
-        """Write one batch in one transaction; see `LedgerStore`.
-
-        Raises:
-            ReplicaExpired: another replica has declared this one dead.
-        """
+        """Write one batch in one transaction; see `LedgerStore`."""
         if not self._is_claimed:
             raise StoreUnavailable("a batch was to be committed without the head")
         try:
@@ -189,6 +190,22 @@ class LedgerDatabase:
         self.abandon()
         self._line.ask(write())
 
+    def load(self, head: HeadRow, opened: Sequence[OpenRow], kept: Sequence[CheckpointRow], rows: Rows) -> None:
+        """Put a whole log into an empty database, in one transaction.
+
+        Raises:
+            StoreMismatch: the database holds entries already; nothing was written.
+            OutcomeUnknown: it may stand whole.
+        """
+        if self.claim().size:
+            self.abandon()
+            raise StoreMismatch("the database holds entries already; a log is moved into an empty one")
+        for portion in rows:
+            self._line.ask(self._put(portion), within=_LONG_SECONDS)
+        for each in kept:
+            self._line.ask(self._connection.execute(_KEEP, each.size, each.frontier, each.note))
+        self.commit(Batch(entries=(), opened=opened, closed=(), head=head, checkpoint=None))
+
     def begin_copy(self, target: Path) -> "Exporting":
         """Begin a copy to a SQLite file, of the log as it is now. Raises StoreUnavailable when it cannot be made."""
         return Exporting(self, target)
@@ -233,6 +250,11 @@ class LedgerDatabase:
                 "use the run-time role that `wardkeep ledger prepare` was given, never the owner or a superuser"
             )
 
+    async def _lock(self) -> None:
+        """Take the lock that ends with this connection: whoever lost the one has lost the other."""
+        if not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", _INSTANCE_LOCK):
+            raise StoreInUse("another instance serves from this database; it is free again when that one has ended")
+
     async def _claim(self) -> asyncpg.Record:
         await self._connection.execute("BEGIN")
         row = await self._connection.fetchrow(_CLAIM)
@@ -243,17 +265,22 @@ class LedgerDatabase:
             await self._connection.execute("SELECT wardkeep.add_month($1)", self._month)
         return row
 
-    async def _write(self, batch: Batch) -> None:
-        connection, head, month = self._connection, batch.head, self._month
-        await connection.copy_records_to_table(
-            "entries",
-            schema_name="wardkeep",
-            columns=("idx", "id", "month", "header", "leaf_hash", "signature"),
-            records=[(idx, id_, month, header, leaf, signed) for idx, id_, header, leaf, signed, _ in batch.entries],
-        )
-        payloads = [(month, row[0], row[5]) for row in batch.entries if row[5] is not None]
+    async def _put(self, entries: Sequence[EntryRow]) -> None:
+        connection, month = self._connection, self._month
+        if entries:
+            await connection.copy_records_to_table(
+                "entries",
+                schema_name="wardkeep",
+                columns=("idx", "id", "month", "header", "leaf_hash", "signature"),
+                records=[(idx, id_, month, header, leaf, signed) for idx, id_, header, leaf, signed, _ in entries],
+            )
+        payloads = [(month, row[0], row[5]) for row in entries if row[5] is not None]
         if payloads:
             await connection.copy_records_to_table("payloads", schema_name="wardkeep", records=payloads)
+
+    async def _write(self, batch: Batch) -> None:
+        connection, head, month = self._connection, batch.head, self._month
+        await self._put(batch.entries)
         if batch.opened:
             await connection.copy_records_to_table("open_requests", schema_name="wardkeep", records=batch.opened)
         if batch.closed:
@@ -263,10 +290,10 @@ class LedgerDatabase:
         if (kept := batch.checkpoint) is not None:
             await connection.execute(_KEEP, kept.size, kept.frontier, kept.note)
         moved = await connection.execute(
-            _MOVE, head.size, month, head.frontier, head.facts_epoch, head.signatures, head.note, self._replica
+            _MOVE, head.size, month, head.frontier, head.facts_epoch, head.signatures, head.note
         )
         if moved != "UPDATE 1":
-            raise ReplicaExpired("this replica was silent for too long, and another one has closed its requests")
+            raise StoreDamaged("the row of the head is gone")
         try:
             await connection.execute("COMMIT")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

@@ -166,6 +166,12 @@ class LedgerFile:
             ).get
         return None if row is None else CheckpointRow(size=row[0], frontier=row[1], note=row[2])
 
+    def checkpoints(self) -> list[CheckpointRow]:
+        """Return all kept checkpoints."""
+        with translated():
+            rows = list(self._connection.execute("SELECT size, frontier, note FROM checkpoints ORDER BY size"))
+        return [CheckpointRow(size=row[0], frontier=row[1], note=row[2]) for row in rows]
+
     def headers_of_kind(self, kind: str, start: int) -> list[bytes]:
         """Return the headers of one entry kind from `start` on; reads no payload."""
         with translated():

@@ -2,8 +2,8 @@
 
 The run-time role may insert entries, payloads and checkpoints and read them; it can neither change nor delete nor
 truncate them (45 CFR 164.312(c)(1)). What it may change follows from the entries: the head, of which the entries are
-the proof, the list of requests that are not closed yet, and which replicas there are. `add_month` is the one thing it
-can have done in the owner's name: it makes the partition that this month's payloads go into.
+the proof, and the list of requests that are not closed yet. `add_month` is the one thing it can have done in the
+owner's name: it makes the partition that this month's payloads go into.
 
 Headers and leaf hashes stand in one table, because they are kept longest and every proof needs them. Payloads, which
 are most of the bytes and what retention lets go, stand in a partition for each month: dropping one removes the bytes
@@ -56,8 +56,6 @@ CREATE TABLE wardkeep.open_requests(
   owner text NOT NULL,
   opened text NOT NULL
 );
-CREATE TABLE wardkeep.replicas(name text PRIMARY KEY, role text NOT NULL, beat bigint NOT NULL);
-CREATE UNIQUE INDEX one_control ON wardkeep.replicas(role) WHERE role = 'control';
 
 CREATE FUNCTION wardkeep.keep_head() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
@@ -90,7 +88,6 @@ GRANTS: Final = (
     "GRANT SELECT, UPDATE ON wardkeep.head TO {role}",
     "GRANT SELECT, INSERT ON wardkeep.entries, wardkeep.payloads, wardkeep.checkpoints TO {role}",
     "GRANT SELECT, INSERT, DELETE ON wardkeep.open_requests TO {role}",
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON wardkeep.replicas TO {role}",
     "GRANT EXECUTE ON FUNCTION wardkeep.add_month(integer) TO {role}",
 )
 

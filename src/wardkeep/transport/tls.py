@@ -76,6 +76,14 @@ def offered_groups(context: ssl.SSLContext) -> frozenset[int]:
     return frozenset()
 
 
+def database_context(authority: Path | None) -> ssl.SSLContext:
+    """Build the context to reach a database with: 1.3, server verified. Raises OSError or ssl.SSLError."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    return context
+
+
 def vendor_context(demands: TlsDemands) -> ssl.SSLContext:
     """Build the context to call a vendor with. Raises OSError or ssl.SSLError when a file is missing or does not fit.
 

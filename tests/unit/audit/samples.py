@@ -23,7 +23,8 @@ from wardkeep.crypto.keys import (
     passphrase_root,
 )
 from wardkeep.model.instant import uuid7
-from wardkeep.storage._postgres import DatabaseLogin, parse_place
+from wardkeep.storage._postgres import DatabaseLogin
+from wardkeep.storage.database_place import parse_place
 from wardkeep.storage.ledger_postgres import LedgerDatabase
 from wardkeep.storage.ledger_sqlite import LedgerFile
 from wardkeep.storage.postgres_owner import prepare
