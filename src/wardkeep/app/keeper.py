@@ -309,6 +309,7 @@ def _for_workers(registry: Registry, known: Deadlines) -> Registry:
         assessments={},
         outside_tests={},
         findings={},
+        reminders={},
         sinks={},
         signatures={},
         trainings={},

@@ -32,6 +32,7 @@ from wardkeep.app.indexing import keep_index
 from wardkeep.app.keeper import KeeperDesk, LocalSequencer
 from wardkeep.app.log import LogLine, open_log
 from wardkeep.app.places import places_of
+from wardkeep.app.reminding import keep_reminders
 from wardkeep.app.reviewing import keep_reviews
 from wardkeep.app.road import build_road
 from wardkeep.app.sinks import Sinks, keep_sinks
@@ -259,6 +260,7 @@ class _Instance:
                 log=self.log,
             )
         )
+        self._later(keep_reminders(self.home.control, self.clock, self.settings, stopping=self.stopping, log=self.log))
         if self.searcher is not None:
             self._later(keep_index(self.searcher.index, self.stopping, self.log))
         if self.sinks is not None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wardkeep.cli._client import client
-from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, report
+from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
 
 Training = Annotated[bool, typer.Option("--training/--no-training", help="Overdue training refuses.")]
 Acknowledgement = Annotated[
@@ -18,9 +18,23 @@ def register(root: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Duties that close the road: training and acknowledged policies.")
     group.command("show")(show)
+    group.command("reminders")(reminders)
     group.command("require")(require)
     group.command("approve")(approve)
     root.add_typer(group, name="duties")
+
+
+def reminders(*, home: Home, acting: As = None, json: Json = False) -> None:
+    """List what ends within 90 days or has ended, and when that was told."""
+    found = client(home, acting).get("reminders")["reminders"]
+    if json:
+        print_json(found)
+        return
+    rows = [
+        (each["kind"], each["about"], each["last_day"], each["days_left"], [given["mark"] for given in each["given"]])
+        for each in found
+    ]
+    print_table(("kind", "about", "last day", "days left", "told at"), rows, empty="Nothing ends within 90 days.")
 
 
 def show(*, home: Home, acting: As = None, json: Json = False) -> None:

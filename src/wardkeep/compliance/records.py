@@ -54,6 +54,7 @@ from wardkeep.model.registry import (
     Vendor,
 )
 from wardkeep.model.release import DataUseAgreement, Determination, Release
+from wardkeep.model.reminder import Reminder
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.retention import RetentionRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
@@ -125,6 +126,7 @@ class Kind(StrEnum):
     ASSESSMENTS = "assessments"
     OUTSIDE_TESTS = "outside_tests"
     FINDINGS = "findings"
+    REMINDERS = "reminders"
     BREAK_GLASS = "break_glass"
     OFFLINE_CODES = "offline_codes"
     SCIM_CLIENTS = "scim_clients"
@@ -186,6 +188,7 @@ _TYPES: Final = MappingProxyType(
         Kind.ASSESSMENTS: Assessment,
         Kind.OUTSIDE_TESTS: OutsideTest,
         Kind.FINDINGS: AuditFinding,
+        Kind.REMINDERS: Reminder,
         Kind.BREAK_GLASS: BreakGlass,
         Kind.OFFLINE_CODES: OfflineCodes,
         Kind.SCIM_CLIENTS: ScimClient,
@@ -247,6 +250,7 @@ Record = (
     | Assessment
     | OutsideTest
     | AuditFinding
+    | Reminder
     | BreakGlass
     | OfflineCodes
     | ScimClient

@@ -44,6 +44,7 @@ from wardkeep.model.programme import (
 )
 from wardkeep.model.registers import Asset, ClauseList, RightsRequest, Risk, UseCase
 from wardkeep.model.release import DataUseAgreement, Determination, Release
+from wardkeep.model.reminder import Reminder
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.retention import RetentionRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
@@ -369,6 +370,7 @@ class Registry:
     assessments: dict[str, Assessment] = field(default_factory=dict)
     outside_tests: dict[str, OutsideTest] = field(default_factory=dict)
     findings: dict[str, AuditFinding] = field(default_factory=dict)
+    reminders: dict[str, Reminder] = field(default_factory=dict)
     break_glass: dict[str, BreakGlass] = field(default_factory=dict, repr=False)
     offline_codes: dict[str, OfflineCodes] = field(default_factory=dict, repr=False)
     scim_clients: dict[str, ScimClient] = field(default_factory=dict, repr=False)

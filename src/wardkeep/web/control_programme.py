@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from wardkeep.compliance import checklists, duties, policies, sanctions, training
+from wardkeep.compliance import checklists, duties, policies, reminders, sanctions, training
 from wardkeep.compliance import programme_forms as form
 from wardkeep.compliance.courses import course_of, load_courses, scored
 from wardkeep.compliance.forms import Form
@@ -72,6 +72,10 @@ async def _sign(asked: Asked, filled: form.TextForm) -> object:
 
 async def _show_duties(asked: Asked) -> object:
     return duties.duties_view(asked.registry, load_texts(), today(asked))
+
+
+async def _reminders(asked: Asked) -> object:
+    return {"reminders": reminders.reminders_view(asked.registry, today(asked))}
 
 
 async def _require(asked: Asked, filled: form.DutiesForm) -> object:
@@ -210,6 +214,7 @@ PROGRAMME_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("signatures", Permission.REGISTRY_READ, "policy.signatures", _signatures),
     get_route("drift", Permission.REGISTRY_READ, "policy.drift", _drift),
     get_route("duties", Permission.REGISTRY_READ, "duties.show", _show_duties),
+    get_route("reminders", Permission.REGISTRY_READ, "reminder.list", _reminders),
     post_route("duties/require", _DECIDE, "duties.require", form.DutiesForm, _require),
     post_route("duties/approve", _DECIDE, "duties.approve", form.DutiesForm, _approve_duties),
     get_route("courses", _OWN, "training.list", _list_courses),

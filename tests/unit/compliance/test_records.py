@@ -101,6 +101,7 @@ from wardkeep.model.registers import (
 )
 from wardkeep.model.registry import ApiKey, Purpose, Registry, RiskAcceptance, Role, Route, TermsAdoption, Vendor
 from wardkeep.model.release import DataUse, DataUseAgreement, Determination, Release, ReleaseBasis
+from wardkeep.model.reminder import Given, Reminder
 from wardkeep.model.residency import ResidencyRule
 from wardkeep.model.retention import RecordClass, RetentionRule
 from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
@@ -543,6 +544,13 @@ SAMPLES = {
         owner="p",
         due_on=date(2027, 1, 31),
         retests=(Retest(on=date(2027, 1, 9), by="q", outcome=CheckOutcome.FAIL, words="see ledger entry 3"),),
+    ),
+    Kind.REMINDERS: Reminder(
+        id="agreement:baa-1:2027-01-31",
+        kind="agreement",
+        about="baa-1",
+        last_day=date(2027, 1, 31),
+        given=(Given(mark=30, on=date(2027, 1, 1)),),
     ),
     Kind.ACCESS_REQUESTS: AccessRequest(
         id="r",

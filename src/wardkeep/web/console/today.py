@@ -11,6 +11,7 @@ from typing import Any, Final
 from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import DraftMalformed, LedgerError
 from wardkeep.compliance.incidents import outstanding
+from wardkeep.compliance.reminders import endings
 from wardkeep.compliance.two_people import Confirmation, confirmation
 from wardkeep.model.access import RequestStatus
 from wardkeep.model.reasons import EXPLANATIONS, Reason
@@ -23,6 +24,18 @@ from wardkeep.web.page import Page, PageRoute, Visit
 
 EXPIRY_DAYS: Final = 60
 _KEY_DAYS: Final = 14
+_MOST_ENDINGS: Final = 12
+_ENDING_PLACES: Final = {
+    "policy": "/policies",
+    "training": "/training",
+    "risk": "/risks",
+    "asset": "/assets",
+    "use": "/uses",
+    "decision": "/controls",
+    "access_review": "/reviews",
+    "finding": "/findings",
+    "outside_test": "/assessments",
+}
 _PERIODS: Final = ("7", "14", "30", "90")
 _FAMILIES: Final = {
     "administrative": "Administrative safeguards (164.308)",
@@ -67,6 +80,7 @@ def _decisions(visit: Visit) -> Iterator[dict[str, Any]]:
     yield from _agreements(visit, today)
     yield from _access(visit)
     yield from _keys(visit)
+    yield from _endings(visit, today)
 
 
 def _clocks(visit: Visit, today: date) -> Iterator[dict[str, Any]]:
@@ -125,6 +139,16 @@ def _keys(visit: Visit) -> Iterator[dict[str, Any]]:
             continue
         left = (key.expires_at - now).days
         yield _item(1, "Key", f"The key {key.name} ends on {key.expires_at:%Y-%m-%d}", "/keys", "See keys", left)
+
+
+def _endings(visit: Visit, today: date) -> Iterator[dict[str, Any]]:
+    """Yield what else ends soon or has ended; what has a line of its own above is left out."""
+    found = [each for each in endings(visit.registry) if each.kind in _ENDING_PLACES]
+    soon = sorted((each.last_day, each.kind, each.about) for each in found if (each.last_day - today).days <= _KEY_DAYS)
+    for last_day, kind, about in soon[:_MOST_ENDINGS]:
+        left = (last_day - today).days
+        words = f"{about} {'ended on' if left < 0 else 'counts until'} {last_day.isoformat()}"
+        yield _item(1, kind.replace("_", " ").capitalize(), words, _ENDING_PLACES[kind], "Renew", left)
 
 
 def _item(  # noqa: PLR0917 - read like a sentence where it is used
