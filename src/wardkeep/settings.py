@@ -7,6 +7,8 @@ because files are copied into tickets and backups.
 """
 
 import ipaddress
+import json
+import os
 import re
 import time
 import tomllib
@@ -264,6 +266,43 @@ def parse(text: str, home: Path) -> Settings:
         ) from None
     _check(settings)
     return settings
+
+
+def replace_root(text: str, line: str) -> str | None:
+    """Return the settings text with another `keys.root` and nothing else changed; None where that cannot be done."""
+    old = tomllib.loads(text)
+    section = re.search(r"(?m)^[ \t]*\[keys\][^\n]*\n(?:(?![ \t]*\[)[^\n]*\n)*?(?=[ \t]*root[ \t]*=)", text)
+    if section is None:
+        return None
+    end = text.find("\n", section.end())
+    changed = f"{text[: section.end()]}root = {json.dumps(line)}{text[end:] if end >= 0 else ''}"
+    try:
+        wanted = {**old, "keys": {**old["keys"], "root": line}}
+        return changed if tomllib.loads(changed) == wanted else None
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def write_root(home: Path, line: str) -> bool:
+    """Name another root in the settings file, whole or not at all; return whether the file names it now.
+
+    An operator may keep the file where it cannot be written; then it is theirs to change.
+    """
+    path = home / FILE_NAME
+    temporary = path.with_name(f".{FILE_NAME}.new")
+    try:
+        changed = replace_root(path.read_text("utf-8"), line)
+        if changed is None:
+            return False
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(changed)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

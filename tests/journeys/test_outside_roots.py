@@ -1,5 +1,6 @@
 """An instance whose root key stays outside: it starts through the key holder, and serves without it."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -46,8 +47,9 @@ async def test_a_root_in_vault_is_needed_to_start_and_for_no_call(tmp_path, vend
                 assert answer.status == 200
                 assert NOTE in text_of(answer)
             assert instance.api(FIRST, "GET", "ledger/head")["size"] > answer.index
+            await _rotate_while_calls_go_on(instance, key, before=answer.index)
             vault.resume()
-            assert vault.tell() == asked  # nobody asked it for a call
+            assert vault.tell() == asked  # nobody asked it for a call, nor for the epoch
         told = json.loads(instance.run("doctor", "--json"))
         found = next(each for each in told["findings"] if each["what"] == "keys")
         assert found["standing"] == "ok"
@@ -66,3 +68,31 @@ async def test_a_root_in_vault_is_needed_to_start_and_for_no_call(tmp_path, vend
         assert check_ledger(instance.home) == size
     files = [path for path in instance.home.rglob("*") if path.is_file()]
     assert [path.name for path in files if transit.TOKEN.encode() in path.read_bytes()] == []
+
+
+async def _rotate_while_calls_go_on(instance: Instance, key: str, *, before: int) -> None:
+    """No call fails while every worker takes the next epoch; what was sealed before is read, and so is what comes."""
+    rotated = asyncio.Event()
+    indices: list[int] = []
+
+    async def call_on(number: int) -> None:
+        left = 2
+        while left:
+            left -= rotated.is_set()
+            answer = await ask(instance.data, key, CHAT, "sim-echo", f"{number}: {NOTE}")
+            assert answer.status == 200
+            indices.append(answer.index)
+
+    calls = [asyncio.create_task(call_on(number)) for number in range(4)]
+    try:
+        done = await asyncio.to_thread(instance.api, FIRST, "POST", "root/rotate", {"reason": "yearly"})
+    finally:
+        rotated.set()
+    await asyncio.gather(*calls)
+    assert (done["epoch"], done["credentials"]) == ("e2", 2)
+    last = max(indices)
+    for index, epoch in ((before, "e1."), (last, "e2.")):
+        header = instance.api(FIRST, "GET", f"ledger/entries?from={index}&to={index + 1}")["entries"][0]
+        assert header["key"].startswith(epoch)
+        opened = instance.api(FIRST, "POST", f"ledger/entries/{index}/open", {"reason": "r", "purpose": "HOPERAT"})
+        assert "Okafor" in json.dumps(opened["content"])

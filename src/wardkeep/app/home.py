@@ -4,16 +4,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from wardkeep.app.database import opener_for
-from wardkeep.app.roots import open_place
+from wardkeep.app.roots import open_line, open_place
 from wardkeep.app.witnessing import require_witnessed
 from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.subjects import SubjectKeys, open_subjects
 from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control, open_control
 from wardkeep.compliance.entries import EntryMaker
+from wardkeep.compliance.key_custody import KeyCustody
 from wardkeep.compliance.shredder import Shredder
 from wardkeep.crypto.errors import KeyUnavailable
 from wardkeep.crypto.keys import (
@@ -56,6 +58,7 @@ class OpenHome:
     sessions: Sessions
     subjects: SubjectKeys
     shredder: Shredder
+    custody: KeyCustody
 
     async def close(self) -> None:
         """Finish writing and release all stores."""
@@ -71,7 +74,8 @@ def open_root(settings: Settings, wrapped: WrappedKeys) -> RootKey:
     Raises:
         KeyUnavailable, KeyFileUnsafe: the file or variable is absent, readable by others, or not the right one.
     """
-    return open_place(settings.root_place, home=settings.home, parameters=wrapped.passphrase)
+    parameters = wrapped.parameters_for(settings.keys.root)
+    return open_place(settings.root_place, home=settings.home, parameters=parameters)
 
 
 def backups_of(settings: Settings, home: OpenHome, clock: Callable[[], Instant]) -> Backups:
@@ -106,7 +110,8 @@ async def open_home(
         CryptoError, LedgerError, StoreError, ControlError: each says what to do; nothing was changed.
     """
     wrapped = read_wrapped(settings.wrapped_keys_path)
-    keyring = open_keyring(open_root(settings, wrapped), wrapped)
+    root = open_root(settings, wrapped)
+    keyring = open_keyring(root, wrapped)
     keys = data_keys(keyring, with_history=True)
     ledger = StoredLedger(
         opener_for(settings, LEDGER_ORIGIN.format(tenant=keyring.tenant)),
@@ -134,6 +139,16 @@ async def open_home(
                     clock=clock,
                 )
                 await shredder.finish()
+                custody = KeyCustody(
+                    settings=settings,
+                    control=control,
+                    keyring=keyring,
+                    keys=keys,
+                    opened_by=root.key_id,
+                    open_line=partial(open_line, home=settings.home),
+                    clock=clock,
+                )
+                await custody.finish()
                 sessions = Sessions(SessionsFile(settings.sessions_path), keys.api_key_key, os.urandom)
             except BaseException:
                 await subjects.close()
@@ -154,4 +169,5 @@ async def open_home(
         sessions=sessions,
         subjects=subjects,
         shredder=shredder,
+        custody=custody,
     )

@@ -5,7 +5,7 @@ when facts change, and closes the open entries of a worker that dies.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -20,6 +20,7 @@ from wardkeep.app.messages import (
     Forgot,
     Join,
     NewFacts,
+    NewKeys,
     Noted,
     Refresh,
     Report,
@@ -228,6 +229,20 @@ class KeeperDesk:
 
     async def have_forgotten(self, tag: bytes, frames: FrameServer) -> None:
         """Have every worker forget a subject's keys. One that does not say so in time is cut off, and so replaced."""
+        await self._have_done(lambda number: Forget(number=number, tag=tag), frames)
+
+    async def give_epochs(self, current: str, epochs: Mapping[str, bytes], frames: FrameServer | None) -> None:
+        """Have this process's calls and every worker hold these epochs, as `have_forgotten`."""
+        self.keys.take(current, epochs)
+        if frames is not None:
+            keys = dump_data_keys(self.keys)
+            await self._have_done(lambda number: NewKeys(number=number, keys=keys), frames)
+
+    async def leave_old_epochs(self, frames: FrameServer | None) -> None:
+        """Hold the current epoch alone in whatever serves calls: a worker taken over reads no older one."""
+        await self.give_epochs(self.keys.epoch_id, {self.keys.epoch_id: self.keys.epoch_key}, frames)
+
+    async def _have_done(self, message: Callable[[int], Forget | NewKeys], frames: FrameServer) -> None:
         self.asked = number = self.asked + 1
         loop = asyncio.get_running_loop()
         workers: dict[object, asyncio.Future[None]] = {each: loop.create_future() for each in frames.connections}
@@ -235,7 +250,7 @@ class KeeperDesk:
             return
         self.forgetting[number] = workers
         try:
-            frames.push(_ENCODER.encode(Forget(number=number, tag=tag)))
+            frames.push(_ENCODER.encode(message(number)))
             await asyncio.wait(workers.values(), timeout=self.patience_seconds)
             for each in list(frames.connections):
                 if each in workers and not workers[each].done():
@@ -294,6 +309,7 @@ def _for_workers(registry: Registry, known: Deadlines) -> Registry:
         registry,
         logins={},
         offline_codes={},
+        root_moves={},
         scim_clients={},
         scim_users={},
         scim_groups={},

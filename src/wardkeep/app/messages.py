@@ -33,7 +33,7 @@ class Report(msgspec.Struct, tag="report", array_like=True, frozen=True):
 
 
 class Forgot(msgspec.Struct, tag="forgot", array_like=True, frozen=True):
-    """A worker has done what `Forget` of that number asked."""
+    """A worker has done what `Forget` or `NewKeys` of that number asked."""
 
     number: int
 
@@ -79,9 +79,16 @@ class Forget(msgspec.Struct, tag="forget", array_like=True, frozen=True):
     tag: bytes
 
 
+class NewKeys(msgspec.Struct, tag="keys", array_like=True, frozen=True):
+    """The keys to hold from now on, as in `Welcome`: an epoch comes, begins, or goes. Pushed; answered by `Forgot`."""
+
+    number: int
+    keys: bytes
+
+
 class Noted(msgspec.Struct, tag="noted", array_like=True, frozen=True):
     """Nothing to say."""
 
 
 ToKeeper = Append | Join | Refresh | Report | Forgot
-ToWorker = Appended | Welcome | NewFacts | Forget | Noted
+ToWorker = Appended | Welcome | NewFacts | Forget | NewKeys | Noted

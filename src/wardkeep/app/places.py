@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from wardkeep.audit.verify import UnusableInput, read_policy
 from wardkeep.model.destination import Carries, DestinationKind, Place
+from wardkeep.model.roots import AwsKmsPlace, VaultPlace
 from wardkeep.settings import Settings
 from wardkeep.storage.database_place import parse_place
 from wardkeep.storage.errors import StoreMismatch
@@ -21,6 +22,7 @@ def places_of(settings: Settings) -> tuple[Place, ...]:
         _machine(settings),
         *_database(settings),
         *_archive(settings),
+        *_key_holder(settings),
         *_witnesses(settings),
         *_timestamps(settings),
         *_metrics(settings),
@@ -74,6 +76,17 @@ def _archive(settings: Settings) -> tuple[Place, ...]:
         region=wanted.archive_region or None,
     )
     return (place,)
+
+
+def _key_holder(settings: Settings) -> tuple[Place, ...]:
+    """Return who holds the root outside this machine: they see one key, wrapped and unwrapped, and no content."""
+    kind, root = DestinationKind.KEY_HOLDER, settings.root_place
+    if isinstance(root, AwsKmsPlace):
+        where = _host(root.endpoint)
+        return (Place(id="key_holder", kind=kind, where=where, carries=Carries.KEYS, region=root.region),)
+    if isinstance(root, VaultPlace):
+        return (Place(id="key_holder", kind=kind, where=_host(root.address), carries=Carries.KEYS),)
+    return ()
 
 
 def _witnesses(settings: Settings) -> tuple[Place, ...]:

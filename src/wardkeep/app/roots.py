@@ -12,18 +12,27 @@ from typing import Final
 
 from wardkeep.crypto.errors import KeyHolderFailed, KeyUnavailable
 from wardkeep.crypto.holder import HolderAnswer, HolderRequest, Send
-from wardkeep.crypto.keys import PassphraseParameters, RootKey, load_key_file, passphrase_root
+from wardkeep.crypto.keys import (
+    PassphraseParameters,
+    RootKey,
+    create_key_file,
+    load_key_file,
+    new_passphrase_parameters,
+    passphrase_root,
+)
 from wardkeep.crypto.kms import AwsKmsRoot
 from wardkeep.crypto.pkcs11 import Pkcs11Root
 from wardkeep.crypto.sigv4 import AwsKeys
 from wardkeep.crypto.transit import VaultCredential, VaultRoot
-from wardkeep.model.roots import AwsKmsPlace, FilePlace, PassphrasePlace, Pkcs11Place, RootPlace, VaultPlace
+from wardkeep.model.roots import AwsKmsPlace, FilePlace, PassphrasePlace, Pkcs11Place, RootPlace, VaultPlace, parse_root
 from wardkeep.model.sensitive import Secret
 from wardkeep.settings import clock
 from wardkeep.transport.asking import Question, ask
 from wardkeep.transport.errors import RequestUnsendableError, TransportError
 from wardkeep.transport.pool import Origin
 from wardkeep.transport.tls import TlsDemands
+
+SHORTEST_PASSPHRASE: Final = 16
 
 _SECONDS: Final = 10.0
 
@@ -66,6 +75,24 @@ def open_place(
                 credential=_vault_credential(place, environment),
                 send=_sender(place.address, _authority(home, place.authority), seconds),
             )
+
+
+def open_line(line: str, given: PassphraseParameters | None, *, home: Path) -> RootKey:
+    """Return the root that a line names, for keys to be wrapped under: a key file that is not there is made.
+
+    Without `given` a passphrase gets new parameters, and must be long enough.
+
+    Raises:
+        CryptoError: as `open_place`.
+    """
+    place = parse_root(line)
+    if isinstance(place, FilePlace) and not (home / place.path).exists():
+        return create_key_file(home / place.path)
+    if isinstance(place, PassphrasePlace) and given is None:
+        if len(os.environ.get(place.variable, "")) < SHORTEST_PASSPHRASE:
+            raise KeyUnavailable(f"{place.variable} does not hold a passphrase of {SHORTEST_PASSPHRASE} characters")
+        given = new_passphrase_parameters()
+    return open_place(place, home=home, parameters=given)
 
 
 def _aws_keys(environment: Mapping[str, str]) -> AwsKeys:

@@ -5,9 +5,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -59,7 +60,7 @@ from wardkeep.gateway.record import Recorder
 from wardkeep.identity.last_use import LastUse
 from wardkeep.identity.sessions import Guesses
 from wardkeep.model.destination import Place
-from wardkeep.model.roots import secret_variables
+from wardkeep.model.roots import parse_root, secret_variables
 from wardkeep.privacy.detect.detector import Detector
 from wardkeep.settings import Settings
 from wardkeep.settings import clock as real_clock
@@ -80,6 +81,8 @@ _TEND_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 5.0
 _COUNT_SECONDS: Final = 30.0
 _RESPAWN_SECONDS: Final = 0.5
+# How long calls that were decided under the last epoch may still open what is sealed under it.
+_EPOCH_GRACE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +240,7 @@ class _Instance:
         self.workers = workers
         servers = self._faces()
         frames = self._keeper() if workers > 1 else None
+        self.home.custody.on_epochs(partial(self._give_epochs, frames))
         if self.is_setup:
             self.log("setting_up")
         elif frames is None:
@@ -311,6 +315,7 @@ class _Instance:
             reader=reader,
             shredder=home.shredder,
             backups=backups_of(self.settings, home, self.clock),
+            custody=home.custody,
             keys=home.keys,
             clock=self.clock,
             tenant=home.keyring.tenant,
@@ -422,11 +427,10 @@ class _Instance:
         """Keep one worker running: a dead one is replaced; what it left open is closed when its line breaks."""
         descriptor = listener.fileno()
         command = (sys.executable, "-m", "wardkeep.app.worker_main", "--home", str(self.settings.home))
-        # A worker that is taken over must not be able to derive the root key, nor to ask who holds it.
-        opening = secret_variables(self.settings.root_place)
-        environment = {name: value for name, value in os.environ.items() if name not in opening}
         while not self.stopping.is_set():
             owner = owner_name()
+            # A worker that is taken over must not be able to derive the root key, nor to ask who holds it.
+            opening = self._opening_variables()
             process = await asyncio.create_subprocess_exec(
                 *command,
                 "--fd",
@@ -434,7 +438,7 @@ class _Instance:
                 "--owner",
                 owner,
                 pass_fds=[descriptor],
-                env=environment,
+                env={name: value for name, value in os.environ.items() if name not in opening},
             )
             self.alive[owner] = process
             status = await process.wait()
@@ -443,6 +447,12 @@ class _Instance:
                 self.log("worker_ended", status=status)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.stopping.wait(), _RESPAWN_SECONDS)
+
+    def _opening_variables(self) -> frozenset[str]:
+        """Return the variables that open the root, or one that the keys may move to."""
+        places = [self.settings.root_place]
+        places += [parse_root(each.line) for each in self.home.control.registry.root_moves.values()]
+        return frozenset(name for place in places for name in secret_variables(place))
 
     async def _tend(self) -> None:
         """Try a ledger that could not be written again, so that calls resume without a restart and without traffic."""
@@ -494,6 +504,19 @@ class _Instance:
             stood = stands
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), _WATCH_SECONDS)
+
+    async def _give_epochs(self, frames: FrameServer | None, current: str, epochs: Mapping[str, bytes]) -> None:
+        """Have calls hold these epochs; once a new one is current, have the older ones left after a grace."""
+        is_new = current != self.desk.keys.epoch_id
+        await self.desk.give_epochs(current, epochs, frames)
+        if is_new:
+            self._later(self._leave_old_epochs(frames))
+
+    async def _leave_old_epochs(self, frames: FrameServer | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), _EPOCH_GRACE_SECONDS)
+            return
+        await self.desk.leave_old_epochs(frames)
 
     def _note_used(self, name: str) -> None:
         self.desk.sequencer.last_use.note(name, self.clock().wall_us)

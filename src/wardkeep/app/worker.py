@@ -16,6 +16,7 @@ from wardkeep.app.messages import (
     Forgot,
     Join,
     NewFacts,
+    NewKeys,
     Refresh,
     Report,
     ToWorker,
@@ -40,6 +41,8 @@ class KeeperLink:
         self._client = client
         self._owner = owner
         self._registry: Registry | None = None
+        self._keys: DataKeys | None = None
+        self._pushed_keys: DataKeys | None = None
         self._listeners: list[Callable[[Registry], None]] = []
         self._forgetters: list[Callable[[Sequence[bytes]], None]] = []
         self._saying: set[asyncio.Task[None]] = set()
@@ -59,7 +62,11 @@ class KeeperLink:
         if not isinstance(reply, Welcome):
             raise _unexpected()
         self._take(reply.registry)
-        return load_data_keys(reply.keys), reply.last_wall_us
+        keys = self._keys = load_data_keys(reply.keys)
+        if self._pushed_keys is not None:
+            # A push overtook the reply; it is the newer of the two.
+            keys.take(self._pushed_keys.epoch_id, self._pushed_keys.epochs)
+        return keys, reply.last_wall_us
 
     def registry(self) -> Registry:
         """Return the newest registry. Raises LookupError before `join`."""
@@ -102,9 +109,17 @@ class KeeperLink:
         elif isinstance(message, Forget):
             for listener in self._forgetters:
                 listener([message.tag])
-            task = asyncio.get_running_loop().create_task(self._say_forgot(message.number))
-            self._saying.add(task)
-            task.add_done_callback(self._saying.discard)
+            self._say_done(message.number)
+        elif isinstance(message, NewKeys):
+            pushed = self._pushed_keys = load_data_keys(message.keys)
+            if self._keys is not None:
+                self._keys.take(pushed.epoch_id, pushed.epochs)
+            self._say_done(message.number)
+
+    def _say_done(self, number: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._say_forgot(number))
+        self._saying.add(task)
+        task.add_done_callback(self._saying.discard)
 
     async def _say_forgot(self, number: int) -> None:
         with contextlib.suppress(KeeperLost, KeeperFailed):

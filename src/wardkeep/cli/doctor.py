@@ -204,6 +204,12 @@ def _keys(settings: Settings) -> Finding:
                 "keys.json and ledger.pub are of different instances",
                 "Restore keys.json, root key, ledger.pub and the stores from the same backup.",
             )
+    if wrapped.other is not None:
+        return _warn(
+            "keys",
+            f"they open under both {wrapped.root_id} and {wrapped.other.root_id}: a move is not finished. {told}",
+            "Start the server with `keys.root` naming the root to stay, or run `wardkeep keys withdraw`.",
+        )
     return _ok("keys", f"they open under root {wrapped.root_id}; current epoch {wrapped.current_epoch}. {told}")
 
 

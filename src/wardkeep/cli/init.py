@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from wardkeep.app.home import LEDGER_ORIGIN, open_home
-from wardkeep.app.roots import open_place
+from wardkeep.app.roots import SHORTEST_PASSPHRASE, open_place
 from wardkeep.audit.checkpoint import VerifierKey, verifier_key_text
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import Home, Json, print_json, print_lines
@@ -46,8 +46,6 @@ from wardkeep.crypto.keys import (
 from wardkeep.model.registry import Role
 from wardkeep.model.roots import FORMS, FilePlace, PassphrasePlace
 from wardkeep.settings import FILE_NAME, Settings, clock, load
-
-_SHORTEST_PASSPHRASE: Final = 16
 
 _SETTINGS: Final = """\
 # Wardkeep, bootstrap settings. Everything else is a control record: vendors, agreements, routes, people, keys.
@@ -238,10 +236,10 @@ def _keys(settings: Settings, tenant: str) -> tuple[RootKey, WrappedKeys]:
 
 
 def _demand_long(variable: str) -> None:
-    if len(os.environ.get(variable, "")) < _SHORTEST_PASSPHRASE:
+    if len(os.environ.get(variable, "")) < SHORTEST_PASSPHRASE:
         raise CommandFailed(
             "passphrase_short",
-            what=f"The variable {variable} does not hold a passphrase of {_SHORTEST_PASSPHRASE} characters.",
+            what=f"The variable {variable} does not hold a passphrase of {SHORTEST_PASSPHRASE} characters.",
             why="Whoever copies this directory can try passphrases at leisure.",
             fix="Set it to several random words and run init again.",
         )

@@ -43,6 +43,7 @@ COMMANDS: Final = (
     "disclosure",
     "backup",
     "escrow",
+    "keys",
     "shred",
     "hold",
     "retention",

@@ -215,6 +215,9 @@ def _metadata() -> NotAllowed:
     )
 
 
+_CREDENTIAL_PREFIX: Final = "vendor-credential."
+
+
 class _StoredSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ciphertext: bytes
     key_id: str
@@ -223,7 +226,7 @@ class _StoredSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def credential_id(deployment: str) -> str:
     """Return the name of the secret record of a deployment."""
-    return f"vendor-credential.{deployment}"
+    return f"{_CREDENTIAL_PREFIX}{deployment}"
 
 
 def seal_credential(keys: EpochKeys, *, tenant: str, deployment: str, credential: Secret[str]) -> bytes:
@@ -247,6 +250,14 @@ def seal_credential(keys: EpochKeys, *, tenant: str, deployment: str, credential
     )
     return msgspec.json.encode(
         _StoredSecret(ciphertext=sealed.ciphertext, key_id=sealed.key_id, commitment=sealed.commitment)
+    )
+
+
+def reseal_credential(old: EpochKeys, new: EpochKeys, *, tenant: str, identifier: str, body: bytes) -> bytes:
+    """Return the record body of a vendor credential under another epoch. Raises as `open_credential`."""
+    credential = open_credential(old, tenant=tenant, identifier=identifier, body=body)
+    return seal_credential(
+        new, tenant=tenant, deployment=identifier.removeprefix(_CREDENTIAL_PREFIX), credential=credential
     )
 
 

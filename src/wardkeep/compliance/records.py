@@ -23,7 +23,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.attestation import AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
-from wardkeep.model.custody import Hold, Shred
+from wardkeep.model.custody import Hold, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.destination import Destination
 from wardkeep.model.disclosure import Disclosure, Suspension
@@ -95,6 +95,8 @@ class Kind(StrEnum):
     INCIDENTS = "incidents"
     HOLDS = "holds"
     SHREDS = "shreds"
+    KEY_EPOCHS = "key_epochs"
+    ROOT_MOVES = "root_moves"
     RETENTION = "retention"
     DECISIONS = "decisions"
     DETERMINATIONS = "determinations"
@@ -157,6 +159,8 @@ _TYPES: Final = MappingProxyType(
         Kind.INCIDENTS: Incident,
         Kind.HOLDS: Hold,
         Kind.SHREDS: Shred,
+        Kind.KEY_EPOCHS: KeyEpoch,
+        Kind.ROOT_MOVES: RootMove,
         Kind.RETENTION: RetentionRule,
         Kind.DECISIONS: AddressableDecision,
         Kind.DETERMINATIONS: Determination,
@@ -219,6 +223,8 @@ Record = (
     | Incident
     | Hold
     | Shred
+    | KeyEpoch
+    | RootMove
     | RetentionRule
     | AddressableDecision
     | Determination

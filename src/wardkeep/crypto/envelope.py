@@ -36,17 +36,12 @@ class EpochKeys(Protocol):
     """Whoever holds epoch keys: a worker's `DataKeys`, or the keeper's with its history.
 
     `epoch_id` and `epoch_key` are the current ones. `epoch_key_for` returns the key of any epoch that is held and
-    raises `UnknownKey` otherwise. Both are immutable and safe to share between threads.
+    raises `UnknownKey` otherwise. An epoch may end at any time; its key stays held for whoever read its id.
     """
 
     @property
     def epoch_id(self) -> str:
         """The id that new records are sealed under."""
-        ...
-
-    @property
-    def epoch_key(self) -> bytes:
-        """The 32-byte key that new records are sealed under."""
         ...
 
     def epoch_key_for(self, key_id: str) -> bytes:
@@ -75,10 +70,11 @@ def seal(
     randomness: Callable[[int], bytes] = os.urandom,
 ) -> Sealed:
     """Seal `plaintext` for exactly this place, under the current epoch key. `randomness` gives the nonce, once."""
-    key, commitment = _record_key(keys.epoch_key, record_id, field)
+    epoch_id = keys.epoch_id  # read once: id and key belong together, also when the epoch ends meanwhile
+    key, commitment = _record_key(keys.epoch_key_for(epoch_id), record_id, field)
     nonce = randomness(_NONCE_LENGTH)
     body = AESGCM(key).encrypt(nonce, _CODEC_PLAIN + plaintext, _place(tenant, table, record_id, field, version))
-    return Sealed(ciphertext=nonce + body, key_id=keys.epoch_id, commitment=commitment)
+    return Sealed(ciphertext=nonce + body, key_id=epoch_id, commitment=commitment)
 
 
 def open_(

@@ -15,7 +15,7 @@ import stat
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
@@ -185,7 +185,10 @@ def root_parameters(root: RootKey) -> dict[str, str | int] | None:
     """Return what is public of a passphrase's derivation, to be kept beside what it wraps; None for other roots."""
     if not isinstance(root, PassphraseRoot):
         return None
-    given = root.parameters
+    return _parameters_document(root.parameters)
+
+
+def _parameters_document(given: PassphraseParameters) -> dict[str, str | int]:
     return {
         "salt": _text(given.salt), "iterations": given.iterations, "lanes": given.lanes, "memory_kib": given.memory_kib,
     }  # fmt: skip
@@ -228,6 +231,16 @@ def passphrase_root(passphrase: str, parameters: PassphraseParameters) -> Passph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherWrap:
+    """The tenant key under a second root, while the keys move there: either root opens them. `line` names its place."""
+
+    line: str
+    root_id: str
+    tenant_key: bytes
+    passphrase: PassphraseParameters | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrappedKeys:
     """What the caller keeps in a file: wrapped keys only. Lost with no backup, every sealed payload is lost."""
 
@@ -238,6 +251,11 @@ class WrappedKeys:
     epochs: Mapping[str, bytes]
     signing_seed: bytes
     passphrase: PassphraseParameters | None = None
+    other: OtherWrap | None = None
+
+    def parameters_for(self, line: str) -> PassphraseParameters | None:
+        """Return the passphrase parameters of the root that a line of `model/roots.py` names."""
+        return self.other.passphrase if self.other is not None and self.other.line == line else self.passphrase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,27 +269,39 @@ class Keyring:
     _epochs: Mapping[str, bytes] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DataKeys:
     """What a worker gets: the current epoch key and purpose keys; no root, tenant or signing key.
 
-    `history` holds older epoch keys and is empty except in the keeper, so a worker taken over reads no old epoch.
+    `epochs` holds the current epoch's key, in the keeper all older ones too, so a worker taken over reads no old epoch.
+    Not frozen, because an epoch ends while calls go on: whoever holds this sees the next one from `take` on. Readers in
+    other threads ask for the id first and then for that id's key, which is never taken away at the same time.
     """
 
     tenant: str
     epoch_id: str
-    epoch_key: bytes = field(repr=False)
+    epochs: Mapping[str, bytes] = field(repr=False)
     surrogate_key: bytes = field(repr=False)
     api_key_key: bytes = field(repr=False)
     blind_index_key: bytes = field(repr=False)
     conversation_key: bytes = field(repr=False)
-    history: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def epoch_key(self) -> bytes:
+        """The current epoch's key."""
+        return self.epochs[self.epoch_id]
+
+    def take(self, epoch_id: str, epochs: Mapping[str, bytes]) -> None:
+        """Hold these epochs from now on, the one named as the current one. Raises UnknownKey: it is none of them."""
+        if epoch_id not in epochs:
+            raise UnknownKey(f"no key for epoch {epoch_id} among those to hold")
+        self.epochs = {**self.epochs, **epochs}  # both, until the id is changed
+        self.epoch_id = epoch_id
+        self.epochs = dict(epochs)
 
     def epoch_key_for(self, key_id: str) -> bytes:
         """Return the key of an epoch. Raises UnknownKey."""
-        if key_id == self.epoch_id:
-            return self.epoch_key
-        key = self.history.get(key_id)
+        key = self.epochs.get(key_id)
         if key is None:
             raise UnknownKey(f"no key for epoch {key_id} in this process")
         return key
@@ -297,12 +327,15 @@ def open_keyring(root: RootKey, wrapped: WrappedKeys) -> Keyring:
     Raises:
         KeyUnavailable: another root wrapped them, or the record is damaged.
     """
+    blob, other = wrapped.tenant_key, wrapped.other
     if root.key_id != wrapped.root_id:
-        raise KeyUnavailable(f"the keys are wrapped under root {wrapped.root_id}, not under {root.key_id}")
+        if other is None or root.key_id != other.root_id:
+            raise KeyUnavailable(f"the keys are wrapped under root {wrapped.root_id}, not under {root.key_id}")
+        blob = other.tenant_key
     if wrapped.current_epoch not in wrapped.epochs:
         raise KeyUnavailable("the key record does not hold its own current epoch")
     tenant = wrapped.tenant
-    tenant_key = root.unwrap(wrapped.tenant_key, aad=wrapping_place(tenant, "tenant"))
+    tenant_key = root.unwrap(blob, aad=wrapping_place(tenant, "tenant"))
     epochs = {
         name: unwrap_key(tenant_key, blob, wrapping_place(tenant, "epoch", name))
         for name, blob in wrapped.epochs.items()
@@ -315,18 +348,6 @@ def open_keyring(root: RootKey, wrapped: WrappedKeys) -> Keyring:
         _tenant_key=tenant_key,
         _epochs=epochs,
     )
-
-
-def rotate_epoch(root: RootKey, wrapped: WrappedKeys) -> WrappedKeys:
-    """Return the record with a new random current epoch; the older ones stay, for reading.
-
-    Raises:
-        KeyUnavailable: as `open_keyring`.
-    """
-    tenant_key = root.unwrap(wrapped.tenant_key, aad=wrapping_place(wrapped.tenant, "tenant"))
-    name = f"e{1 + max(int(epoch[1:]) for epoch in wrapped.epochs)}"
-    blob = wrap_key(tenant_key, secrets.token_bytes(_KEY_LENGTH), wrapping_place(wrapped.tenant, "epoch", name))
-    return replace(wrapped, current_epoch=name, epochs={**wrapped.epochs, name: blob})
 
 
 def purpose_key(keyring: Keyring, purpose: str) -> bytes:
@@ -350,12 +371,11 @@ def data_keys(keyring: Keyring, *, with_history: bool = False) -> DataKeys:
     return DataKeys(
         tenant=keyring.tenant,
         epoch_id=keyring.epoch_id,
-        epoch_key=epochs[keyring.epoch_id],
+        epochs=epochs if with_history else {keyring.epoch_id: epochs[keyring.epoch_id]},
         surrogate_key=purpose_key(keyring, PURPOSE_SURROGATES),
         api_key_key=purpose_key(keyring, PURPOSE_API_KEYS),
         blind_index_key=purpose_key(keyring, PURPOSE_BLIND_INDEX),
         conversation_key=purpose_key(keyring, PURPOSE_CONVERSATION),
-        history={k: v for k, v in epochs.items() if k != keyring.epoch_id} if with_history else {},
     )
 
 
@@ -370,12 +390,14 @@ def dump_wrapped(wrapped: WrappedKeys) -> bytes:
         "epochs": {name: _text(blob) for name, blob in wrapped.epochs.items()},
         "signing_seed": _text(wrapped.signing_seed),
     }
-    if (given := wrapped.passphrase) is not None:
-        document["passphrase"] = {
-            "salt": _text(given.salt),
-            "iterations": given.iterations,
-            "lanes": given.lanes,
-            "memory_kib": given.memory_kib,
+    if wrapped.passphrase is not None:
+        document["passphrase"] = _parameters_document(wrapped.passphrase)
+    if (other := wrapped.other) is not None:
+        document["other"] = {
+            "line": other.line,
+            "root_id": other.root_id,
+            "tenant_key": _text(other.tenant_key),
+            "passphrase": None if other.passphrase is None else _parameters_document(other.passphrase),
         }
     return json.dumps(document, indent=1).encode() + b"\n"
 
@@ -390,7 +412,7 @@ def load_wrapped(raw: bytes) -> WrappedKeys:
         document = json.loads(raw)
         if document["version"] != _RECORD_VERSION:
             raise KeyUnavailable("the key record was written by a later version")
-        given = document.get("passphrase")
+        given, other = document.get("passphrase"), document.get("other")
         return WrappedKeys(
             tenant=str(document["tenant"]),
             root_id=str(document["root_id"]),
@@ -398,13 +420,14 @@ def load_wrapped(raw: bytes) -> WrappedKeys:
             current_epoch=str(document["current_epoch"]),
             epochs={str(name): _blob(text) for name, text in document["epochs"].items()},
             signing_seed=_blob(document["signing_seed"]),
-            passphrase=None
-            if given is None
-            else PassphraseParameters(
-                salt=_blob(given["salt"]),
-                iterations=int(given["iterations"]),
-                lanes=int(given["lanes"]),
-                memory_kib=int(given["memory_kib"]),
+            passphrase=None if given is None else read_parameters(given),
+            other=None
+            if other is None
+            else OtherWrap(
+                line=str(other["line"]),
+                root_id=str(other["root_id"]),
+                tenant_key=_blob(other["tenant_key"]),
+                passphrase=None if other["passphrase"] is None else read_parameters(other["passphrase"]),
             ),
         )
     except (ValueError, KeyError, TypeError, AttributeError, Base64Error) as error:
@@ -417,15 +440,10 @@ def dump_data_keys(keys: DataKeys) -> bytes:
         {
             "tenant": keys.tenant,
             "epoch_id": keys.epoch_id,
+            "epochs": {name: _text(key) for name, key in keys.epochs.items()},
             "keys": [
                 _text(key)
-                for key in (
-                    keys.epoch_key,
-                    keys.surrogate_key,
-                    keys.api_key_key,
-                    keys.blind_index_key,
-                    keys.conversation_key,
-                )
+                for key in (keys.surrogate_key, keys.api_key_key, keys.blind_index_key, keys.conversation_key)
             ],
         }
     ).encode()
@@ -439,17 +457,19 @@ def load_data_keys(raw: bytes) -> DataKeys:
     """
     try:
         document = json.loads(raw)
-        epoch, surrogate, api_key, blind_index, conversation = (_blob(text) for text in document["keys"])
+        surrogate, api_key, blind_index, conversation = (_blob(text) for text in document["keys"])
+        epochs = {str(name): _blob(text) for name, text in document["epochs"].items()}
+        epochs[document["epoch_id"]]
         return DataKeys(
             tenant=str(document["tenant"]),
             epoch_id=str(document["epoch_id"]),
-            epoch_key=epoch,
+            epochs=epochs,
             surrogate_key=surrogate,
             api_key_key=api_key,
             blind_index_key=blind_index,
             conversation_key=conversation,
         )
-    except (ValueError, KeyError, TypeError, Base64Error):
+    except (ValueError, KeyError, TypeError, AttributeError, Base64Error):
         # `from None`: the parser's message may quote the text, and the text is key material
         raise KeyUnavailable("the keeper's key message is malformed") from None
 

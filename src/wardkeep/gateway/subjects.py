@@ -1,8 +1,8 @@
 """Which key a call's records are sealed under: its subject's, drawn here once, kept by the keeper, remembered here.
 
-A process draws a key of its own when it first meets a subject in a month; the key travels with the first records that
-are sealed under it, and the keeper makes it durable before them. So no call waits for a question, and processes need
-not agree. A month, so that how old a subject's newest record may be is known from its keys alone.
+A process draws a key of its own when it first meets a subject in a month and epoch; the key travels with the first
+records that are sealed under it, and the keeper makes it durable before them. So no call waits for a question, and
+processes need not agree. A month, so that how old a subject's newest record may be is known from its keys alone.
 """
 
 from collections.abc import Iterable
@@ -37,6 +37,7 @@ class RememberedKey:
 
     tag: bytes
     key: SubjectKey = field(repr=False)
+    epoch_id: str
     period: int
     under: UnderSubject
     settled: UnderSubject
@@ -56,15 +57,16 @@ class SubjectCache:
     _month: tuple[int, int, int] = (0, 0, 0)
 
     def key_for(self, tag: bytes, now: Instant, *, is_resolved: bool) -> RememberedKey:
-        """Return the key of a subject for this month, drawn when there is none yet."""
-        period = self._period(now.wall_us)
+        """Return the key of a subject for this month and epoch, drawn when there is none yet."""
+        period, epoch_id = self._period(now.wall_us), self.keys.epoch_id
         found = self._remembered.get(tag)
-        if found is not None and found.period == period:
+        if found is not None and found.period == period and found.epoch_id == epoch_id:
             return found
-        drawn = draw_key(self.keys.epoch_id, tag, period=period, is_resolved=is_resolved)
+        drawn = draw_key(epoch_id, tag, period=period, is_resolved=is_resolved)
         found = RememberedKey(
             tag=tag,
-            key=derive_key(self.keys.epoch_key, drawn.name, drawn.material),
+            key=derive_key(self.keys.epoch_key_for(epoch_id), drawn.name, drawn.material),
+            epoch_id=epoch_id,
             period=period,
             under=UnderSubject(drawn.name, drawn),
             settled=UnderSubject(drawn.name),

@@ -1,4 +1,4 @@
-"""Holds and shreds as values: what must not be destroyed, and what two people decided to destroy.
+"""Holds, shreds, and what happens to keys, as values: what must be kept, and what two people decided.
 
 A subject is named by its tag, a blind index; no handle and no name stands here. Words that people write are sealed in
 the entry of their change.
@@ -7,6 +7,7 @@ the entry of their change.
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 
 class HoldCause(StrEnum):
@@ -55,3 +56,46 @@ class Shred:
     def is_open(self) -> bool:
         """Whether it still awaits the second person."""
         return self.approved_by is None and self.withdrawn_by is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEpoch:
+    """The epoch that is current, by decision; its name is in `epoch`. One record, `CURRENT_EPOCH`."""
+
+    id: str
+    epoch: str
+    began_by: str
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootMove:
+    """A decision to move the keys under another root. `line` names its place, as `model/roots.py` has it.
+
+    From the approval on both roots open the keys; the first start under the new one finishes it (`finished_at`) and
+    leaves the old one. `root_id` is the new root's public name, known once it has wrapped.
+    """
+
+    id: str
+    line: str
+    proposed_by: str
+    proposed_at: datetime
+    proposed_under: frozenset[str] = frozenset()
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    root_id: str | None = None
+    withdrawn_by: str | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still awaits the second person."""
+        return self.approved_by is None and self.withdrawn_by is None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it was approved and the old root is not left yet."""
+        return self.approved_by is not None and self.withdrawn_by is None and self.finished_at is None
+
+
+CURRENT_EPOCH: Final = "current"

@@ -24,7 +24,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
-from wardkeep.model.custody import Hold, Shred
+from wardkeep.model.custody import Hold, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.destination import Destination
 from wardkeep.model.disclosure import Disclosure, Suspension
@@ -349,6 +349,8 @@ class Registry:
     destinations: dict[str, Destination] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     shreds: dict[str, Shred] = field(default_factory=dict)
+    key_epochs: dict[str, KeyEpoch] = field(default_factory=dict)
+    root_moves: dict[str, RootMove] = field(default_factory=dict)
     retention: dict[str, RetentionRule] = field(default_factory=dict)
     reviews: dict[str, ReviewCampaign] = field(default_factory=dict)
     review_items: dict[str, ReviewItem] = field(default_factory=dict)

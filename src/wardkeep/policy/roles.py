@@ -41,12 +41,15 @@ class Permission(StrEnum):
     RECORD_HOLD = "record.hold"
     RECORD_DESTROY = "record.destroy"
     BACKUP_MAKE = "backup.make"
+    KEY_CUSTODY = "key.custody"
     REVIEW_CHANGE = "review.change"
     OWN_ACCOUNT = "own.account"
 
 
 # What takes two people. Who holds one of these is an officer: they open roads, and vouch for who else may.
-TWO_PERSON: Final = frozenset({Permission.AGREEMENT_ACTIVATE, Permission.RELEASE_SIGN, Permission.RECORD_DESTROY})
+TWO_PERSON: Final = frozenset(
+    {Permission.AGREEMENT_ACTIVATE, Permission.RELEASE_SIGN, Permission.RECORD_DESTROY, Permission.KEY_CUSTODY}
+)
 
 _OFFICER: Final = frozenset(
     {
@@ -67,6 +70,7 @@ _OFFICER: Final = frozenset(
         Permission.CONTROL_DECIDE,
         Permission.RECORD_HOLD,
         Permission.RECORD_DESTROY,
+        Permission.KEY_CUSTODY,
         Permission.REVIEW_CHANGE,
         Permission.RELEASE_PREPARE,
         Permission.RELEASE_SIGN,

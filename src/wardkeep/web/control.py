@@ -27,6 +27,7 @@ from wardkeep.compliance.errors import EntryKeyMissing, EntryShredded, EntryUnop
 from wardkeep.compliance.exporting import Exporter
 from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.forecast import what_breaks_on
+from wardkeep.compliance.key_custody import KeyCustody
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.shredder import Shredder
@@ -60,6 +61,7 @@ from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_reports import REPORT_ROUTES
 from wardkeep.web.control_reviews import REVIEW_ROUTES
+from wardkeep.web.control_root import ROOT_ROUTES
 from wardkeep.web.control_scim import SCIM_ROUTES
 from wardkeep.web.control_sinks import SINK_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
@@ -96,6 +98,7 @@ class ControlFace:
     sink_standing: Callable[[str], dict[str, object]]
     factors: Factors | None
     places: tuple[Place, ...]
+    custody: KeyCustody | None = None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -214,6 +217,7 @@ def control_app(
     note_used: Callable[[str], None] = lambda _: None,
     factors: Factors | None = None,
     places: tuple[Place, ...] = (),
+    custody: KeyCustody | None = None,
 ) -> ControlFace:
     """Return the control API. `keys` check personal credentials and seal vendor credentials.
 
@@ -240,6 +244,7 @@ def control_app(
         sink_standing=sink_standing,
         factors=factors,
         places=places,
+        custody=custody,
     )
 
 
@@ -507,6 +512,7 @@ ROUTES: Final = (
     *AUDIT_ROUTES,
     *BACKUP_ROUTES,
     *CUSTODY_ROUTES,
+    *ROOT_ROUTES,
     *EVIDENCE_ROUTES,
     *GUARD_ROUTES,
     *INCIDENT_ROUTES,

@@ -76,6 +76,7 @@ def serving(home):
             searcher=searcher,
             shredder=opened.shredder,
             backups=backups_of(settings, opened, clock),
+            custody=opened.custody,
             keys=opened.keys,
             tenant=opened.keyring.tenant,
             clock=clock,

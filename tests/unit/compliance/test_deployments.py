@@ -31,7 +31,7 @@ def keys():
     return DataKeys(
         tenant="t",
         epoch_id="e1",
-        epoch_key=key,
+        epochs={"e1": key},
         surrogate_key=key,
         api_key_key=key,
         blind_index_key=key,

@@ -290,3 +290,19 @@ async def test_the_register_by_the_api(tmp_path):
         rows = {row["id"]: row for row in (await face.get("auditor", "destinations"))[1]["destinations"]}
         assert "place:drain" in rows["drain"]["to_mend"]
         assert (await face.post("privacy", "destinations/drain/withdraw", reason="gone"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("root", "where", "region"),
+    [
+        ("aws-kms:arn:aws:kms:eu-west-1:123456789012:key/1234", "kms.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("vault:https://vault.example:8200/transit/wardkeep", "vault.example", None),
+    ],
+)
+def test_who_holds_the_root_is_a_place_that_gets_keys_and_no_content(root, where, region, tmp_path):
+    (holder,) = (
+        each for each in places_of(settings(f'[keys]\nroot = "{root}"\n', tmp_path)) if each.id == "key_holder"
+    )
+    assert (holder.where, holder.region, holder.carries) == (where, region, Carries.KEYS)
+    assert not holder.carries.is_phi
+    assert [each for each in places_of(settings(home=tmp_path)) if each.id == "key_holder"] == []

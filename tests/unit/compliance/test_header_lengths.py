@@ -115,7 +115,7 @@ def parts():
 async def drafts():
     """Return the longest draft of each kind that a call leaves, made by the recorder itself."""
     kept = Kept()
-    keys = replace(data_keys(keyring()), epoch_id="e1234567")
+    keys = replace(data_keys(keyring()), epoch_id="e1234567", epochs={"e1234567": bytes(32)})
     recorder = Recorder(sequencer=kept, keys=keys, subjects=SubjectCache(keys=keys), owner="o", clock=lambda: LATE)
     call, identified, permitted, routed = parts()
     opened = await recorder.open(routed, proof=PROOF)

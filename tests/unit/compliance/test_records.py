@@ -50,7 +50,7 @@ from wardkeep.model.assessment import (
 )
 from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
-from wardkeep.model.custody import Hold, HoldCause, Shred
+from wardkeep.model.custody import Hold, HoldCause, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.destination import Carries, Destination, DestinationKind
 from wardkeep.model.disclosure import Disclosure, RecipientKind, Suspension
@@ -134,6 +134,18 @@ SAMPLES = {
         subject="ab" * 16,
         placed_by="p",
         placed_at=datetime(2027, 1, 1, tzinfo=UTC),
+    ),
+    Kind.KEY_EPOCHS: KeyEpoch(id="current", epoch="e2", began_by="p", began_at=datetime(2026, 2, 28, tzinfo=UTC)),
+    Kind.ROOT_MOVES: RootMove(
+        id="m",
+        line="file:new.key",
+        proposed_by="p",
+        proposed_at=datetime(2026, 2, 28, tzinfo=UTC),
+        proposed_under=frozenset({"a", "b"}),
+        approved_by="q",
+        approved_at=datetime(2026, 3, 1, tzinfo=UTC),
+        root_id="file:00",
+        finished_at=datetime(2026, 3, 2, tzinfo=UTC),
     ),
     Kind.SHREDS: Shred(
         id="s",

@@ -238,7 +238,7 @@ async def test_reports_need_permission_and_a_reason(tmp_path):
 async def test_a_disclosure_whose_words_do_not_open_is_said(tmp_path):
     async with house(tmp_path) as (instance, _):
         await told_the_sheriff(instance, "d1", date(2026, 3, 1))
-        other = replace(instance.searcher, keys=replace(instance.keys, epoch_key=bytes(32)))
+        other = replace(instance.searcher, keys=replace(instance.keys, epochs={instance.keys.epoch_id: bytes(32)}))
         done = await accounting(SubjectReports(searcher=other, tenant="tenant-0"))
         assert (done.for_individual, done.unopenable, done.is_complete) == ((), 1, False)
 

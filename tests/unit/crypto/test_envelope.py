@@ -11,7 +11,7 @@ from wardkeep.crypto.keys import DataKeys
 KEYS = DataKeys(
     tenant="t",
     epoch_id="e1",
-    epoch_key=b"1" * 32,
+    epochs={"e1": b"1" * 32},
     surrogate_key=b"2" * 32,
     api_key_key=b"3" * 32,
     blind_index_key=b"4" * 32,
@@ -64,7 +64,7 @@ def test_too_short_is_noticed():
 def test_commitment_of_another_epoch_key_is_refused_before_decrypting():
     sealed = seal(KEYS, plaintext=b"x", **PLACE)
     with pytest.raises(RecordTampered, match="commitment"):
-        open_(replace(KEYS, epoch_key=b"9" * 32), sealed=sealed, **PLACE)
+        open_(replace(KEYS, epochs={"e1": b"9" * 32}), sealed=sealed, **PLACE)
 
 
 def test_unknown_epoch_is_named():

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from wardkeep.crypto import keys
-from wardkeep.crypto.errors import KeyFileUnsafe, KeyUnavailable, UnknownKey
+from wardkeep.crypto.errors import KeyFileUnsafe, KeyUnavailable
 
 CHEAP = keys.PassphraseParameters(salt=b"s" * 16, iterations=1, lanes=1, memory_kib=64)
 
@@ -65,18 +65,6 @@ def test_epoch_moved_to_another_name_or_tenant_does_not_open(root):
         keys.open_keyring(root, replace(wrapped, tenant="u"))
     with pytest.raises(KeyUnavailable):
         keys.open_keyring(root, replace(wrapped, current_epoch="e9"))
-
-
-def test_rotation_keeps_old_epochs_for_the_keeper_only(root):
-    first = keys.create_keyring(root, "t")
-    second = keys.rotate_epoch(root, first)
-    old, new = keys.open_keyring(root, first), keys.open_keyring(root, second)
-    worker, keeper = keys.data_keys(new), keys.data_keys(new, with_history=True)
-    assert (old.epoch_id, worker.epoch_id) == ("e1", "e2")
-    assert keeper.epoch_key_for("e1") == keys.data_keys(old).epoch_key != worker.epoch_key
-    with pytest.raises(UnknownKey):
-        worker.epoch_key_for("e1")
-    assert worker.surrogate_key == keys.data_keys(old).surrogate_key
 
 
 def test_purposes_never_share_a_key(root):
