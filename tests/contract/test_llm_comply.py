@@ -1,8 +1,9 @@
 """`llm-comply` (PyPI), unmodified, against the gateway before the simulated vendors: three suites, all but images.
 
-Images cannot be read yet, so they are refused by design (`content_unreadable`), and the one test of each suite that
-sends one fails as it must: nothing that Wardkeep has not read reaches a vendor. Tests that ask for thinking run against
-a model whose name they know; those that ask chat completions for a field which that format does not have stay skipped.
+Images are read only where the `ocr` extra is installed, which it is not here: they are refused by design
+(`content_unreadable`), and the one test of each suite that sends one fails as it must: nothing that Wardkeep has not
+read reaches a vendor. Tests that ask for thinking run against a model whose name they know; those that ask chat
+completions for a field which that format does not have stay skipped.
 """
 
 import asyncio
