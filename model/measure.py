@@ -124,7 +124,7 @@ def main() -> None:
     options.add_argument("--extras", type=int, default=0)
     chosen = options.parse_args()
     if chosen.weights:
-        alone = load(chosen.weights.read_bytes(), lexicon())
+        alone = load(chosen.weights.read_bytes(), None, lexicon())
         sure = Sureness(alone=chosen.threshold, in_company=chosen.threshold, beside=0.03)
         find = lambda text: alone.find(text, sure)  # noqa: E731
     else:

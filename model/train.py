@@ -3,7 +3,8 @@
     python -m model.train --development DIR --vectors DIR --out src/wardkeep/privacy/data
 
 A word is the sum of its features' vectors; eleven words side by side go through one hidden layer to class
-probabilities. Reproducible from the seed. Without the development sets it trains on our own corpus alone and says so.
+probabilities. Two networks learn the same from different seeds. Reproducible. Without the development sets it trains on
+our own corpus alone and says so.
 """
 
 import argparse
@@ -24,7 +25,8 @@ from model.vectors import word_vectors
 from scipy import sparse
 
 from wardkeep.privacy.classify import words as w
-from wardkeep.privacy.classify.classifier import CLASSES
+from wardkeep.privacy.classify.classifier import FILES
+from wardkeep.privacy.classify.network import CLASSES
 from wardkeep.privacy.classify.words import read_words
 from wardkeep.privacy.detect.lexicon import FIRST_COMMON, LAST_COMMON, MEDICAL, WORD, lexicon
 
@@ -262,6 +264,13 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=20261123)
     chosen = options.parse_args()
     documents = load(chosen.development, chosen.without)
+    for number, name in enumerate(FILES):
+        fit(documents, chosen, chosen.seed + number, chosen.out / name)
+        vouch(chosen.out / name, chosen, chosen.seed + number, documents)
+
+
+def fit(documents: list[Document], chosen: argparse.Namespace, seed: int, out: Path) -> None:
+    """Train one network and write its weights."""
     lists = lexicon()
     counts = Counter(word for d in documents for word in read_words(d.text).words)
     entity_words = Counter(
@@ -283,10 +292,10 @@ def main() -> None:
         vocabulary.setdefault(word, len(vocabulary))
     vocabulary_words = list(vocabulary)
     features = Features(vocabulary, lists, vectors)
-    generator = random.Random(chosen.seed)
-    draw = np.random.default_rng(chosen.seed)
+    generator = random.Random(seed)
+    draw = np.random.default_rng(seed)
     names = Names(lists, generator)
-    network = Network(features.size, chosen.dimension, chosen.hidden, chosen.directions if vectors else 1, chosen.seed)
+    network = Network(features.size, chosen.dimension, chosen.hidden, chosen.directions if vectors else 1, seed)
     network.drop = chosen.drop
     print(f"{len(documents)} documents, {len(vocabulary)} words", flush=True)
     stretch = 2500
@@ -306,10 +315,9 @@ def main() -> None:
             if done > AVERAGED_FROM and network.steps % 20 == 0:
                 network.remember()
         spent = time.process_time() - began
-        print(f"pass {number + 1}: {len(words)} words, loss {np.mean(losses):.4f}, {spent:.0f} s CPU", flush=True)
+        print(f"{out.name} {number + 1}: {len(words)} words, loss {np.mean(losses):.4f}, {spent:.0f} s CPU", flush=True)
     network.recall()
-    save(network, features, vocabulary_words, chosen.out)
-    vouch(chosen.out, chosen, documents)
+    save(network, features, vocabulary_words, out)
 
 
 def save(network: Network, features: Features, vocabulary: list[str], out: Path) -> None:
@@ -335,7 +343,7 @@ def save(network: Network, features: Features, vocabulary: list[str], out: Path)
         scale = np.maximum(np.quantile(np.abs(wide), 0.9999, axis=0), 1e-6) / 127
         stored[name] = np.clip(np.rint(wide / scale), -127, 127).astype(np.int8)
         stored[f"{name}_scale"] = scale.astype(np.float32)
-    np.savez_compressed(out / "classifier.npz", **stored)
+    np.savez_compressed(out, **stored)
 
 
 LICENCES = {
@@ -346,16 +354,16 @@ LICENCES = {
 }  # fmt: skip
 
 
-def vouch(out: Path, chosen: argparse.Namespace, documents: list[Document]) -> None:
+def vouch(out: Path, chosen: argparse.Namespace, seed: int, documents: list[Document]) -> None:
     """Write the manifest's entry: what the weights are, and what they were trained on."""
-    path = out / "manifest.json"
+    path = out.parent / "manifest.json"
     manifest = json.loads(path.read_text()) if path.exists() else {}
     sources = Counter(d.source for d in documents)
-    manifest["classifier.npz"] = {
-        "sha256": hashlib.sha256((out / "classifier.npz").read_bytes()).hexdigest(),
+    manifest[out.name] = {
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
         "version": w.VERSION,
         "licence": "Apache-2.0",
-        "seed": chosen.seed,
+        "seed": seed,
         "passes": chosen.passes,
         "dimension": chosen.dimension,
         "hidden": chosen.hidden,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from wardkeep.model.spans import IdentifierType
 from wardkeep.privacy.classify import classifier as module
 from wardkeep.privacy.classify import words as w
-from wardkeep.privacy.classify.classifier import CLASSES, Sureness, classifier, load
+from wardkeep.privacy.classify.classifier import FILES, Sureness, classifier, load
+from wardkeep.privacy.classify.network import CLASSES
 from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.errors import DetectorUnavailable
 
@@ -110,32 +111,50 @@ class Folder:
         return (DATA / self.name).read_bytes()
 
 
-def damaged() -> bytes:
-    data = bytearray((DATA / "classifier.npz").read_bytes())
+def damaged(name: str) -> bytes:
+    data = bytearray((DATA / name).read_bytes())
     data[len(data) // 2] ^= 1
     return bytes(data)
 
 
-def other_version() -> bytes:
+def other_version(name: str) -> bytes:
     manifest = json.loads((DATA / "manifest.json").read_bytes())
-    manifest["classifier.npz"]["version"] = w.VERSION + 1
+    manifest[name]["version"] = w.VERSION + 1
     return json.dumps(manifest).encode()
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [{"classifier.npz": None}, {"classifier.npz": damaged()}, {"manifest.json": other_version()}],
-    ids=["missing", "damaged", "other version"],
-)
-def test_weights_that_are_not_the_manifests_are_refused(changed):
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("case", ["missing", "damaged", "other version"])
+def test_weights_that_are_not_the_manifests_are_refused(name, case):
+    changed = {
+        "missing": {name: None},
+        "damaged": {name: damaged(name)},
+        "other version": {"manifest.json": other_version(name)},
+    }
     with pytest.raises(DetectorUnavailable):
-        module.shipped(Folder(changed))
+        module.shipped(Folder(changed[case]))
+
+
+def written_again(name: str) -> bytes:
+    again = io.BytesIO()
+    with np.load(io.BytesIO((DATA / name).read_bytes())) as stored:
+        np.savez(again, **dict(stored))
+    return again.getvalue()
 
 
 def test_weights_survive_being_written_and_read():
-    data = (DATA / "classifier.npz").read_bytes()
-    again = io.BytesIO()
-    with np.load(io.BytesIO(data)) as stored:
-        np.savez(again, **dict(stored))
     text = "Mr. Adeyemi, MRN 40718265, lives in Tulsa, OK"
-    assert load(again.getvalue(), lexicon()).find(text, SURE) == classifier().find(text, SURE)
+    first, second = map(written_again, FILES)
+    assert load(first, second, lexicon()).find(text, SURE) == classifier().find(text, SURE)
+
+
+def test_where_the_first_network_doubts_the_mean_of_both_counts():
+    first, second = ((DATA / name).read_bytes() for name in FILES)
+    reading = w.read_words("seen by rosalind okafor and wen at northfold, metoprolol begun; baker cyst, june")
+    alone, other = (load(data, None, lexicon()).chances(reading) for data in (first, second))
+    together = load(first, second, lexicon()).chances(reading)
+    doubted = (alone[:, 0] > 0.02) & (alone[:, 0] < 0.995)
+    assert doubted.any()
+    assert not doubted.all()
+    np.testing.assert_allclose(together[doubted], (alone[doubted] + other[doubted]) / 2, atol=1e-6)
+    np.testing.assert_array_equal(together[~doubted], alone[~doubted])

@@ -3,7 +3,8 @@
 import pytest
 
 from wardkeep.model.spans import IdentifierType, Span
-from wardkeep.privacy.classify.classifier import CLASSES, CLASSIFIED, _is_like_a_date, _span
+from wardkeep.privacy.classify.classifier import CLASSIFIED, _is_like_a_date, _span
+from wardkeep.privacy.classify.network import CLASSES
 from wardkeep.privacy.detect.harmless import is_harmless
 from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.detect.nomination import Reading
@@ -40,6 +41,9 @@ def is_dropped(marked: str, kind: IdentifierType) -> bool:
         ("Note: [May] we call her?", OTHER),
         ("[Will] you follow up?", NAME),
         ("[Baker] cyst on the left", NAME),
+        ("State: [MA]", NAME),
+        ("run git show [9f86d081884c7d659a2feaa0c55ad015]", OTHER),
+        ("reverted in commit [9f86d08]", OTHER),
     ],
 )
 def test_what_no_person_is_known_by_is_dropped(marked, kind):
@@ -64,6 +68,10 @@ def test_what_no_person_is_known_by_is_dropped(marked, kind):
         ("Jack [4829137]", OTHER),
         ("[Will I. Smith] called", NAME),
         ("[May You Lin] called", NAME),
+        ("her state: [MA Lin]", NAME),
+        ("seen by [MA]", NAME),
+        ("specimen [9f86d08]", OTHER),
+        ("committed to [9f86d08]", OTHER),
     ],
 )
 def test_what_only_looks_harmless_stays_found(marked, kind):

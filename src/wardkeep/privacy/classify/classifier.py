@@ -1,33 +1,27 @@
 """The classifier at work: what it finds in a text, and how sure it must be (stage 4 of de-identification).
 
-A word is the sum of its features' vectors; eleven words side by side go through one hidden layer to class
-probabilities. Words that no list and no look makes suspicious are examined only beside a find. numpy on one thread, no
-state but the weights; text is never kept.
+Words that no list and no look makes suspicious are examined only beside a find; of which the first network is in doubt,
+a second is asked. No state but the weights; text is never kept.
 """
 
 import hashlib
-import io
 import json
-import os
 import re
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from itertools import repeat
 from typing import Final, NamedTuple
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a thread more costs more than these small products gain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.classify import words as w
-from wardkeep.privacy.detect.lexicon import EPONYM, FIRST_COMMON, LAST_COMMON, MEDICAL, PLACE, WORD, lexicon
+from wardkeep.privacy.classify.network import CLASSES, Network, network
+from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.detect.wording import word_set
 from wardkeep.privacy.errors import DetectorUnavailable
 
-CLASSES: Final = ("O", "NAME", "LOCATION", "ORG", "ID", "CONTACT", "DATE", "AGE")
 _TYPES: Final = (
     IdentifierType.OTHER,
     IdentifierType.NAME,
@@ -41,7 +35,10 @@ _TYPES: Final = (
 CLASSIFIED: Final = "classifier"
 """The rule of every span found here."""
 
-_FILE: Final = "classifier.npz"
+FILES: Final = ("classifier.npz", "classifier_second.npz")
+"""The weights of the two networks."""
+_DOUBT: Final = (0.02, 0.995)
+"""Between these probabilities of being harmless a word is doubtful: a third of those examined."""
 _DATE: Final = CLASSES.index("DATE")
 # Routes for treatment let dates and ages pass: a number or a name taken for one must not pass with them.
 _KEPT: Final = frozenset({_DATE, CLASSES.index("AGE")})
@@ -111,24 +108,14 @@ class Sureness(NamedTuple):
 
 
 class Classifier:
-    """Weights, ready to use. Safe for threads."""
+    """Two networks, ready to use: one reads every word, the other is asked where the first is in doubt.
 
-    def __init__(self, weights: dict[str, NDArray[np.generic]], lists: dict[str, int]) -> None:
-        # Letters and rows stay in eight bits: there are tens of thousands, and a text needs a few hundred.
-        self._letters, self._letters_scale = weights["letters"], weights["letters_scale"].astype(np.float32)
-        self._lists = _wide(weights, "lists")
-        self._flags = lists
-        vocabulary = weights["vocabulary"].tobytes().decode().split("\n")
-        listed = {word: word for word in lists}  # the same strings, not their like once more
-        self._row = {("\n" if word == "\\n" else listed.get(word, word)): n for n, word in enumerate(vocabulary)}
-        self._rows = weights["rows"]
-        self._scale = weights["rows_scale"].astype(np.float32)
-        # One more for words outside the vocabulary: number -1.
-        self._harmless = np.array([_is_harmless(lists.get(word, 0), word) for word in self._row] + [False])
-        self._looks = weights["looks"].astype(np.float32)
-        self._w1, self._b1 = _wide(weights, "w1"), weights["b1"].astype(np.float32)
-        self._w2, self._b2 = weights["w2"].astype(np.float32), weights["b2"].astype(np.float32)
-        self._offsets = np.arange(2 * w.REACH + 1)
+    They learned the same from different beginnings, and where they differ their mean errs less than either. Safe for
+    threads.
+    """
+
+    def __init__(self, first: Network, second: Network | None = None) -> None:
+        self._first, self._second = first, second
 
     def find(self, text: str, sureness: Sureness, *, has_identifier: bool = False) -> list[Span]:
         """Return spans of what is probably an identifier, sorted, not overlapping.
@@ -136,18 +123,18 @@ class Classifier:
         `has_identifier` says that something else found a certain identifier in this text.
         """
         reading = w.read_words(text)
-        numbers = self._numbers(reading)
+        numbers = self._first.numbers(reading)
         look = reading.looks // w.GAPS
-        seen = ~(self._harmless[numbers] & (look == w.LOWER))
+        seen = ~(self._first.harmless[numbers] & (look == w.LOWER))
         seen &= look != w.SIGN
         seen &= look != w.END
         wanted = np.flatnonzero(seen)
         if not len(wanted):
             return []
-        vectors = self._vectors(reading, numbers)
+        asked = _Asked(self._first, self._second, reading, numbers)
         chances = np.zeros((len(numbers), len(CLASSES)), np.float32)
         chances[:, 0] = 1
-        chances[wanted] = self._chances(vectors, wanted)
+        chances[wanted] = asked.chances(wanted)
         harmless = chances[:, 0]
         company = has_identifier or harmless.min() < 1 - sureness.certain
         needed = sureness.in_company if company else sureness.alone
@@ -160,49 +147,37 @@ class Classifier:
             near[found + offset] = True
         ask = np.flatnonzero(near[_NEAR:-_NEAR] & ~seen)
         if len(ask):
-            chances[ask] = self._chances(vectors, ask)
+            chances[ask] = asked.chances(ask)
         grown = _grown(found.tolist(), (harmless < np.float32(1 - sureness.beside)).tolist(), reading)
         return _spans(text, reading, chances, look, grown)
 
     def chances(self, reading: w.Words) -> NDArray[np.float32]:
         """Return the class probabilities of all words of a text, one row each."""
-        numbers = self._numbers(reading)
-        return self._chances(self._vectors(reading, numbers), np.arange(len(numbers)))
+        numbers = self._first.numbers(reading)
+        return _Asked(self._first, self._second, reading, numbers).chances(np.arange(len(numbers)))
 
-    def _numbers(self, reading: w.Words) -> NDArray[np.intp]:
-        return np.fromiter(map(self._row.get, reading.words, repeat(-1)), np.intp, len(reading.words))
 
-    def _vectors(self, reading: w.Words, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the vector of each word, with REACH rows that mean the text's edge on either side."""
-        n, reach = len(numbers), w.REACH
-        vectors = np.empty((n + 2 * reach, len(self._scale)), np.float32)
-        vectors[:reach] = vectors[reach + n :] = self._looks[w.LOOKS]
-        inner = vectors[reach : reach + n]
-        np.multiply(self._rows[numbers], self._scale, out=inner)
-        unknown = np.flatnonzero(numbers < 0).tolist()
-        if unknown:
-            features: list[int] = []
-            begins = []
-            for at in unknown:
-                begins.append(len(features))
-                features += w.letters(reading.words[at])
-            inner[unknown] = np.add.reduceat(self._letters[features], begins, axis=0, dtype=np.float32)
-            inner[unknown] *= self._letters_scale
-            inner[unknown] += self._lists[[self._flags.get(reading.words[at], 0) for at in unknown]]
-        inner += self._looks[reading.looks]
-        return vectors
+class _Asked:
+    """The networks before one text; the second reads it only when the first is in doubt of a word."""
 
-    def _chances(self, vectors: NDArray[np.float32], wanted: NDArray[np.intp]) -> NDArray[np.float32]:
-        window = vectors[wanted[:, None] + self._offsets].reshape(len(wanted), -1)
-        hidden = window @ self._w1
-        hidden += self._b1
-        np.maximum(hidden, 0, out=hidden)
-        scores: NDArray[np.float32] = hidden @ self._w2
-        scores += self._b2
-        scores -= scores.max(1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(1, keepdims=True)
-        return scores
+    def __init__(self, first: Network, second: Network | None, reading: w.Words, numbers: NDArray[np.intp]) -> None:
+        self._first, self._second, self._reading = first, second, reading
+        self._vectors = first.vectors(reading, numbers)
+        self._others: NDArray[np.float32] | None = None
+
+    def chances(self, wanted: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the class probabilities of the words at these places, one row each."""
+        chances = self._first.chances(self._vectors, wanted)
+        if self._second is None:
+            return chances
+        harmless = chances[:, 0]
+        doubted = np.flatnonzero((harmless > _DOUBT[0]) & (harmless < _DOUBT[1]))
+        if len(doubted):
+            if self._others is None:
+                self._others = self._second.vectors(self._reading, self._second.numbers(self._reading))
+            chances[doubted] += self._second.chances(self._others, wanted[doubted])
+            chances[doubted] /= 2
+        return chances
 
 
 def _grown(found: list[int], probable: list[bool], reading: w.Words) -> list[int]:
@@ -313,25 +288,6 @@ def _is_like_a_date(found: str) -> bool:
     return len(words) != 1 or words[0] not in _ALSO_NAMES or any(c.isdigit() for c in found)
 
 
-def _is_harmless(flags: int, word: str) -> bool:
-    """Whether a word in lower case says nothing by itself: dictionary or medicine, and no name or place to speak of."""
-    if not word.isalpha():
-        return False
-    return (
-        bool(flags & (WORD | MEDICAL))
-        and not flags & (FIRST_COMMON | PLACE | EPONYM)
-        and not (flags & LAST_COMMON and not flags & WORD)
-    )
-
-
-def _wide(weights: dict[str, NDArray[np.generic]], name: str) -> NDArray[np.float32]:
-    """Return stored weights as float32; eight-bit ones carry one scale a column."""
-    stored = weights[name]
-    scale = weights.get(f"{name}_scale")
-    wide = stored.astype(np.float32)
-    return wide if scale is None else wide * scale.astype(np.float32)
-
-
 @cache
 def classifier() -> Classifier:
     """Return the shipped classifier, one copy a process.
@@ -350,16 +306,18 @@ def shipped(folder: Traversable) -> Classifier:
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
-        data = (folder / _FILE).read_bytes()
+        stored = {name: (folder / name).read_bytes() for name in FILES}
     except OSError as error:
         raise DetectorUnavailable("the classifier is missing from the installation") from error
-    entry = manifest.get(_FILE, {})
-    if hashlib.sha256(data).hexdigest() != entry.get("sha256") or entry.get("version") != w.VERSION:
-        raise DetectorUnavailable("the classifier is not that of the manifest")
-    return load(data, lexicon())
+    for name, data in stored.items():
+        entry = manifest.get(name, {})
+        if hashlib.sha256(data).hexdigest() != entry.get("sha256") or entry.get("version") != w.VERSION:
+            raise DetectorUnavailable("the classifier is not that of the manifest")
+    first, second = stored.values()
+    return load(first, second, lexicon())
 
 
-def load(data: bytes, lists: dict[str, int]) -> Classifier:
-    """Return a classifier from the bytes that `model/train.py` wrote."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-        return Classifier(dict(stored), lists)
+def load(first: bytes, second: bytes | None, lists: dict[str, int]) -> Classifier:
+    """Return a classifier from the bytes that `model/train.py` wrote, with one network or both."""
+    reader = network(first, lists)
+    return Classifier(reader, None if second is None else network(second, lists, reader))

@@ -56,6 +56,11 @@ _CODE_BEFORE: Final = re.compile(
 _CUES: Final = word_set(
     "mrn acct acc enc pat pid case csn fin ssn dob room bed ext fax tel cell visit claim auth rx ref"
 )
+_LABELLED_STATE: Final = re.compile(r"\b(?:state|estado)\W{1,3}\Z", re.IGNORECASE)
+_TWO_CAPITALS: Final = re.compile(r"[A-Z]{2}")
+# What version control calls a change of source code: the digest of no person.
+_CHANGE_BEFORE: Final = re.compile(r"\b(?:git(?: [a-z-]{2,12})?|commit|revision)[ :]{1,2}\Z", re.IGNORECASE)
+_CHANGE: Final = re.compile(r"[0-9a-f]{7,40}")
 _LAW: Final = re.compile(r"\b(?:CFR|USC|U\.S\.C\.)(?: part| section|[ \u00a7])* ?[\d.]{1,12}(?:\(\w{1,3}\)?){0,4}")
 _NOBODYS: Final = frozenset({"127.0.0.1", "0.0.0.0", "localhost", "911", "988"})  # noqa: S104 - read, not bound to
 _LONGEST_CODE: Final = 14
@@ -78,7 +83,7 @@ def is_harmless(reading: Reading, span: Span) -> bool:
     text = reading.text
     if _FORMATS.issuperset(_SPACED.findall(text[span.start : span.end].lower())):
         return True
-    if text[span.start : span.end] in _NOBODYS or _is_law(text, span):
+    if text[span.start : span.end] in _NOBODYS or _is_law(text, span) or _is_labelled(text, span):
         return True
     if _is_asking(text, span) or (span.type in _NAMED and _is_opening_word(reading, span)):
         return True
@@ -120,6 +125,14 @@ def _is_generalised(text: str, span: Span) -> bool:
 def _is_law(text: str, span: Span) -> bool:
     found = _LAW.search(text, max(0, span.start - 28), span.end)
     return found is not None and span.start <= found.end() and found.end() >= span.end
+
+
+def _is_labelled(text: str, span: Span) -> bool:
+    """Whether a find is the state of a form ("State: MA"), or what version control calls a change."""
+    before = text[max(0, span.start - 24) : span.start]
+    if _TWO_CAPITALS.fullmatch(text, span.start, span.end):
+        return _LABELLED_STATE.search(before) is not None
+    return _CHANGE.fullmatch(text, span.start, span.end) is not None and _CHANGE_BEFORE.search(before) is not None
 
 
 def _is_asking(text: str, span: Span) -> bool:
