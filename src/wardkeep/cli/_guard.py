@@ -59,6 +59,9 @@ def set_guard(
     leak: Annotated[
         str, typer.Option("--leak", help="On the system prompt in an answer: off, flag or block.")
     ] = "flag",
+    reveals: Annotated[
+        str, typer.Option("--reveals", help="On identifiers that the request did not have: off, flag, mask or block.")
+    ] = "off",
     marked: Annotated[bool, typer.Option("--marked", help="Plant a mark in the system prompt.")] = False,
     host: Annotated[
         list[str] | None, typer.Option("--host", help="A host that links may tell anything; may be given again.")
@@ -75,6 +78,7 @@ def set_guard(
         "links": links,
         "payloads": payloads,
         "leak": leak,
+        "reveals": reveals,
         "marked": marked,
         "hosts": host or [],
         "reason": reason,

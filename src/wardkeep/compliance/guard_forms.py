@@ -15,6 +15,7 @@ class GuardForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     leak: GuardAction = GuardAction.FLAG
     marked: bool = False
     hosts: frozenset[str] = frozenset()
+    reveals: GuardAction = GuardAction.OFF
 
     def terms(self) -> GuardTerms:
         """Return the terms."""
@@ -25,6 +26,7 @@ class GuardForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             leak=self.leak,
             marked=self.marked,
             hosts=self.hosts,
+            reveals=self.reveals,
         )
 
 

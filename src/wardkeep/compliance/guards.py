@@ -30,6 +30,7 @@ _POSSIBLE: Final = MappingProxyType(
         Watch.PAYLOADS: _PASSIVE | {GuardAction.MASK, GuardAction.BLOCK},
         # A repeated prompt cannot be taken out of a stream that has begun to repeat it.
         Watch.LEAK: _PASSIVE | {GuardAction.BLOCK},
+        Watch.REVEALS: _PASSIVE | {GuardAction.MASK, GuardAction.BLOCK},
     }
 )
 

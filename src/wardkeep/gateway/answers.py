@@ -15,8 +15,10 @@ from wardkeep.model.document import Document, parse
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Safe
+from wardkeep.privacy.detect.detector import Detector
 from wardkeep.privacy.prompt.answer import AnswerWatch
 from wardkeep.privacy.prompt.links import carried
+from wardkeep.privacy.prompt.reveal import asked_of, strings_in
 from wardkeep.privacy.reidentify import restore_dated
 from wardkeep.privacy.shift import DateShift
 from wardkeep.routing.regions import normalised
@@ -76,8 +78,10 @@ class _Walk:
         restored = restore_dated(value, self.restore, shift, is_json=self.is_input)
         if self.watch is None or not (self.is_input or key in _WORDS):
             return restored
-        # An answer's echo of the instructions is no leak: it goes to whoever wrote them.
-        return self.watch.unmarked(restored) if key == "instructions" else self.watch.text(restored)
+        if key == "instructions":
+            # An answer's echo of the instructions is no leak: it goes to whoever wrote them.
+            return self.watch.unmarked(restored)
+        return self.watch.text(restored, is_json=self.is_input or key == "arguments")
 
     def json_text(self, value: str) -> str:
         try:
@@ -108,8 +112,11 @@ def restore_answer(
     return document.replaced(walk.changes)
 
 
-def watch_of(safe: Safe) -> AnswerWatch:
-    """Return the watch of a call's answer: what it must not tell others is what the call held."""
+def watch_of(safe: Safe, detector: Detector) -> AnswerWatch:
+    """Return the watch of a call's answer: what it must not tell others is what the call held.
+
+    `detector` looks for people whom the call did not name, where the terms ask for that.
+    """
     return AnswerWatch(
         terms=safe.guard,
         known=lambda: carried(
@@ -117,6 +124,8 @@ def watch_of(safe: Safe) -> AnswerWatch:
         ),
         system=safe.system,
         canary=safe.canary,
+        find=detector.find,
+        asked=lambda: asked_of(strings_in(safe.permitted.identified.call.document.value)),
     )
 
 

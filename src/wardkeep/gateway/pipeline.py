@@ -401,7 +401,7 @@ async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
     except RefusalError:
         # Also an error page of something in front of the vendor: SDKs get an error in the shape they read.
         raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
-    watch = watch_of(safe) if upstream.status < 400 else None
+    watch = watch_of(safe, road.detector) if upstream.status < 400 else None
     body = restore_answer(document, _shown(safe), safe.conversation_key, _shift(safe), watch)
     tokens_in, tokens_out = usage_of(document.value)
     region, is_right = _where(opened, upstream, document.value.get("usage"))
@@ -472,7 +472,7 @@ async def _streamed(road: Road, opened: Opened, upstream: VendorAnswer) -> Answe
         is_anthropic=safe.permitted.identified.call.surface.is_anthropic,
         is_responses=safe.permitted.identified.call.surface is Surface.OPENAI_RESPONSES,
         shift=_shift(safe),
-        watch=watch_of(safe),
+        watch=watch_of(safe, road.detector),
     )
     headers = [(n, v) for n, v in _headers(opened, upstream) if n != b"content-type"]
     headers += [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]

@@ -14,7 +14,7 @@ from wardkeep.gateway.safe import wrap_signature
 from wardkeep.model.document import parse
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
-from wardkeep.privacy.prompt.answer import AnswerWatch, TextStream, WatchedStream
+from wardkeep.privacy.prompt.answer import AnswerWatch, TextStream
 from wardkeep.privacy.reidentify import StreamRestorer
 from wardkeep.privacy.shift import DateShift
 
@@ -267,14 +267,14 @@ class EventStream:
             if self.watch is None and self.shift is None and "[" not in text and not (is_json and "\\" in text):
                 return False
             below = None if is_plain else StreamRestorer(self.restore, 1 if is_json else 0, self.shift)
-            restorer = below if self.watch is None and below is not None else self._watched(below)
+            restorer = below if self.watch is None and below is not None else self._watched(below, is_json=is_json)
             self._restorers[key] = restorer
         holder[name] = restorer.feed(text)
         return holder[name] != text
 
-    def _watched(self, below: StreamRestorer | None) -> TextStream:
+    def _watched(self, below: StreamRestorer | None, *, is_json: bool) -> TextStream:
         watch = self.watch
-        return WatchedStream(watch, below) if watch is not None else StreamRestorer(self.restore)
+        return watch.stream(below, is_json=is_json) if watch is not None else StreamRestorer(self.restore)
 
 
 _RESPONSE_JSON: Final = frozenset({"response.function_call_arguments.delta"})

@@ -26,6 +26,7 @@ class Watch(StrEnum):
     LINKS = "links"
     PAYLOADS = "payloads"
     LEAK = "leak"
+    REVEALS = "reveals"
 
 
 class GuardAction(StrEnum):
@@ -48,7 +49,8 @@ class GuardTerms:
     `links` are answers' links with identifiers of the call in them, `payloads` those that could carry something
     (encoded runs, long queries, remote images), `leak` the system prompt in an answer. `marked` plants a mark in the
     system prompt that shows such a leak surely, at the price of the vendor's prompt cache. `hosts` may be told
-    anything.
+    anything. `reveals` are identifiers in an answer that the request did not have; every answer is then read like a
+    request, so it is off until somebody decides.
     """
 
     injection: GuardAction = GuardAction.FLAG
@@ -57,6 +59,7 @@ class GuardTerms:
     leak: GuardAction = GuardAction.FLAG
     marked: bool = False
     hosts: frozenset[str] = frozenset()
+    reveals: GuardAction = GuardAction.OFF
 
     def action(self, watch: Watch) -> GuardAction:
         """Return what is done on a find of this watch."""

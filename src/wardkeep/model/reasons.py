@@ -89,6 +89,7 @@ class Reason(StrEnum):
     PROMPT_SUSPECT = "prompt_suspect"
     PROMPT_HELD = "prompt_held"
     ANSWER_CARRIES_DATA = "answer_carries_data"
+    ANSWER_REVEALS = "answer_reveals"
     ANSWER_LEAKS_PROMPT = "answer_leaks_prompt"
     # where it may go
     MODEL_UNKNOWN = "model_unknown"
@@ -568,6 +569,13 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "such links.",
             "Look for the instruction in the documents and tool results of the call. If the host is yours, an officer "
             "adds it with `wardkeep route guard set` (`--host`).",
+        ),
+        Reason.ANSWER_REVEALS: _row(
+            403,
+            "The model's answer has an identifier that was not in the request, and this route blocks that.",
+            "It may be another patient's, or made up, and is disclosed by being shown (45 CFR 164.502(a)).",
+            "Ask again without asking for people. If it is a false alarm, an officer changes what happens with "
+            "`wardkeep route guard set` (`--reveals`).",
         ),
         Reason.ANSWER_LEAKS_PROMPT: _row(
             403,

@@ -39,6 +39,7 @@ def stricter(one: GuardTerms, other: GuardTerms) -> GuardTerms:
         links=_strictest(one.links, other.links),
         payloads=_strictest(one.payloads, other.payloads),
         leak=_strictest(one.leak, other.leak),
+        reveals=_strictest(one.reveals, other.reveals),
         marked=one.marked or other.marked,
         hosts=one.hosts & other.hosts,
     )

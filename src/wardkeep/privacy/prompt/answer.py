@@ -11,7 +11,10 @@ from typing import Final, Protocol
 
 from wardkeep.model.guard import GuardAction, GuardTerms
 from wardkeep.model.reasons import Reason, RefusalError, Refused
+from wardkeep.model.spans import Span
+from wardkeep.privacy.errors import DetectorFailed
 from wardkeep.privacy.prompt.links import LINK, MARKS, Carried, judge
+from wardkeep.privacy.prompt.reveal import BEFORE, Asked, asked_of, revealed, segment_end, without
 
 REMOVED: Final = "[link removed]"
 _MAY_BEGIN: Final = re.compile(r"(?:(?<![A-Za-z])[A-Za-z]{1,5}:?|\]\(?)[\\/]{0,4}$")
@@ -49,6 +52,8 @@ class AnswerWatch:
         known: Callable[[], Carried],
         system: Sequence[str] = (),
         canary: str | None = None,
+        find: Callable[[str], Sequence[Span]] | None = None,
+        asked: Callable[[], Asked] | None = None,
     ) -> None:
         self.signals: set[str] = set()
         self._terms = terms
@@ -59,19 +64,64 @@ class AnswerWatch:
         self._seen: set[str] = set()
         self.canary = canary
         self.mark = None if canary is None else mark_of(canary)
+        self._find = find
+        self._make_asked = asked
+        self._asked: Asked | None = None  # most answers name nobody
 
     def __repr__(self) -> str:
         return f"AnswerWatch({len(self.signals)} signals)"
 
-    def text(self, text: str) -> str:
+    def text(self, text: str, *, is_json: bool = False) -> str:
         """Return a whole text as it may be released. Raises RefusalError where the terms block what it holds."""
         out = self.links(text, "")
         self.repeats(text)
-        return self.without_canary(out)
+        out = self.without_canary(out)
+        if not self.looks_for_people:
+            return out
+        stream = RevealStream(self, None, is_json=is_json)
+        return stream.feed(out) + stream.finish()
 
-    def stream(self, below: TextStream | None) -> "WatchedStream":
+    def stream(self, below: TextStream | None, *, is_json: bool = False) -> TextStream:
         """Return the watch of one streamed text over what restores it."""
-        return WatchedStream(self, below)
+        watched = WatchedStream(self, below)
+        return RevealStream(self, watched, is_json=is_json) if self.looks_for_people else watched
+
+    @property
+    def looks_for_people(self) -> bool:
+        """Whether identifiers are looked for that the request did not have."""
+        return self._find is not None and self._terms.reveals is not GuardAction.OFF
+
+    def people(self, segment: str, before: str, *, is_json: bool) -> str:
+        """Return a segment without identifiers that the request did not have, as the terms say.
+
+        A program acts on what a tool's arguments say, so there nothing is masked: what is to be masked is refused.
+
+        Raises:
+            RefusalError: the terms block what it holds, or the text could not be read.
+        """
+        if self._find is None:
+            return segment
+        try:
+            places = revealed(segment, before, self._find, self._what_was_asked)
+        except DetectorFailed:
+            raise RefusalError(Refused(reason=Reason.DETECTOR_FAILED)) from None
+        if not places:
+            return segment
+        self.signals.add("reveal")
+        action = self._terms.reveals
+        if action is GuardAction.BLOCK or (action is GuardAction.MASK and is_json):
+            raise RefusalError(Refused(reason=Reason.ANSWER_REVEALS, signals=("reveal",)))
+        return without(segment, places) if action is GuardAction.MASK else segment
+
+    @property
+    def releases_at_once(self) -> bool:
+        """Whether a find changes nothing in what is released, so that nothing is held back for it."""
+        return self._terms.reveals is GuardAction.FLAG
+
+    def _what_was_asked(self) -> Asked:
+        if self._asked is None:
+            self._asked = asked_of(()) if self._make_asked is None else self._make_asked()
+        return self._asked
 
     def links(self, text: str, before: str) -> str:
         """Return the text without the links that the terms take out; `before` is what stands in front of it."""
@@ -163,6 +213,43 @@ class WatchedStream:
             self._watch.repeats(self._unread)
             self._unread = self._unread[-2 * _PROBE :]
         return out
+
+
+class RevealStream:
+    """One text, segment by segment, over what watches it for links. Any cutting gives the same concatenation."""
+
+    __slots__ = ("_before", "_below", "_held", "_is_json", "_watch")
+
+    def __init__(self, watch: AnswerWatch, below: TextStream | None, *, is_json: bool) -> None:
+        self._watch = watch
+        self._below = below
+        self._is_json = is_json
+        self._held = ""
+        self._before = ""
+
+    def feed(self, text: str) -> str:
+        """Return what can be released after this piece. Raises RefusalError where the terms block what it holds."""
+        return self._feed(text if self._below is None else self._below.feed(text))
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        out = self._feed("" if self._below is None else self._below.finish())
+        held, self._held = self._held, ""
+        judged = self._judged(held) if held else ""
+        return out if self._watch.releases_at_once else out + judged
+
+    def _feed(self, text: str) -> str:
+        self._held += text
+        out = []
+        while (end := segment_end(self._held)) is not None:
+            segment, self._held = self._held[:end], self._held[end:]
+            out.append(self._judged(segment))
+        return text if self._watch.releases_at_once else "".join(out)
+
+    def _judged(self, segment: str) -> str:
+        judged = self._watch.people(segment, self._before, is_json=self._is_json)
+        self._before = (self._before + segment)[-BEFORE:]
+        return judged
 
 
 def _safe_end(text: str, before: str, canary: str | None) -> int:
