@@ -100,6 +100,18 @@ class TestWhatSettingsName:
         assert found.where.endswith(where)
         assert found.carries is carries
 
+    @pytest.mark.parametrize(
+        ("root", "where", "region"),
+        [
+            ("aws-kms:arn:aws:kms:us-east-1:111122223333:key/k-1", "kms.us-east-1.amazonaws.com", "us-east-1"),
+            ("vault:https://vault.example:8200/transit/k", "vault.example", None),
+        ],
+    )
+    def test_a_service_that_holds_the_root_key_is_a_row(self, tmp_path, root, where, region):
+        places = places_of(settings(f'[keys]\nroot = "{root}"\n', tmp_path))
+        (found,) = (each for each in places if each.id == "key_holder")
+        assert (found.where, found.region, found.carries.is_phi) == (where, region, False)
+
     def test_witnesses_are_rows_that_get_no_phi(self, tmp_path):
         (tmp_path / "policy").write_text(
             "log l+1a2b3c4d+AVz4i2CIfs7iGM5fuNhGz1yYG9wYJTgSyUDDKzVZPvSJ\n"
