@@ -177,6 +177,7 @@ class KeeperDesk:
     forgetting: dict[int, dict[object, asyncio.Future[None]]] = field(default_factory=dict)
     asked: int = 0
     patience_seconds: float = 5.0
+    epoch_patience_seconds: float = 30.0  # nobody is harmed by a worker that takes a new epoch late
     deadlines: DeadlineSource = field(default_factory=lambda: DeadlineSource(load_texts()))
 
     async def answer(self, connection: object, payload: bytes) -> bytes:
@@ -229,20 +230,22 @@ class KeeperDesk:
 
     async def have_forgotten(self, tag: bytes, frames: FrameServer) -> None:
         """Have every worker forget a subject's keys. One that does not say so in time is cut off, and so replaced."""
-        await self._have_done(lambda number: Forget(number=number, tag=tag), frames)
+        await self._have_done(lambda number: Forget(number=number, tag=tag), frames, self.patience_seconds)
 
     async def give_epochs(self, current: str, epochs: Mapping[str, bytes], frames: FrameServer | None) -> None:
         """Have this process's calls and every worker hold these epochs, as `have_forgotten`."""
         self.keys.take(current, epochs)
         if frames is not None:
             keys = dump_data_keys(self.keys)
-            await self._have_done(lambda number: NewKeys(number=number, keys=keys), frames)
+            await self._have_done(lambda number: NewKeys(number=number, keys=keys), frames, self.epoch_patience_seconds)
 
     async def leave_old_epochs(self, frames: FrameServer | None) -> None:
         """Hold the current epoch alone in whatever serves calls: a worker taken over reads no older one."""
         await self.give_epochs(self.keys.epoch_id, {self.keys.epoch_id: self.keys.epoch_key}, frames)
 
-    async def _have_done(self, message: Callable[[int], Forget | NewKeys], frames: FrameServer) -> None:
+    async def _have_done(
+        self, message: Callable[[int], Forget | NewKeys], frames: FrameServer, patience_seconds: float
+    ) -> None:
         self.asked = number = self.asked + 1
         loop = asyncio.get_running_loop()
         workers: dict[object, asyncio.Future[None]] = {each: loop.create_future() for each in frames.connections}
@@ -251,7 +254,7 @@ class KeeperDesk:
         self.forgetting[number] = workers
         try:
             frames.push(_ENCODER.encode(message(number)))
-            await asyncio.wait(workers.values(), timeout=self.patience_seconds)
+            await asyncio.wait(workers.values(), timeout=patience_seconds)
             for each in list(frames.connections):
                 if each in workers and not workers[each].done():
                     each.abort()

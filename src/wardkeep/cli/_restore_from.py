@@ -23,7 +23,7 @@ from wardkeep.compliance.two_people import HOST
 from wardkeep.crypto.errors import KeyUnavailable
 from wardkeep.crypto.keys import RootKey, read_parameters
 from wardkeep.model.roots import FilePlace, RootMalformed, RootPlace, parse_root
-from wardkeep.settings import clock, load
+from wardkeep.settings import clock, load, write_root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +73,15 @@ def _place(given: str) -> RootPlace:
 
 
 def _bring_root(given: str, home: Path) -> None:
-    """Put the root key file where the restored settings look for it, when they look inside the home."""
+    """Put the root key file where the restored settings look for it, when they look inside the home.
+
+    Where they name another kind of root, as when the keys were moving, they name the given one from now on.
+    """
     wanted, source = load(home).root_place, _place(given)
     if not isinstance(wanted, FilePlace) or not isinstance(source, FilePlace):
+        line = f"file:{Path(source.path).absolute()}" if isinstance(source, FilePlace) else given
+        if source != wanted and not write_root(home, line):
+            raise KeyUnavailable("the restored wardkeep.toml names another root than --root, and cannot be changed")
         return
     target = load(home).path(wanted.path)
     if target.is_relative_to(home) and not target.exists():

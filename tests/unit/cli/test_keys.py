@@ -203,6 +203,41 @@ def test_a_root_that_does_not_work_is_not_proposed(home, ask, to):
         assert ask("first", "show", "--json").json["moves"] == []
 
 
+def test_backups_of_every_stage_restore_under_the_root_they_were_made_under(home, ask, capsys, tmp_path, monkeypatch):
+    shell, passphrase = Shell(capsys), "passphrase-env:NEW_PASSPHRASE"
+
+    def backup():
+        made = shell("backup", "make", "--home", home, "--to", tmp_path / "b", "--as", "first", "--json")
+        assert made.status == 0, made.err
+        return made.json["place"]
+
+    def restored(place, name, root):
+        done = shell("restore", "--from", place, "--home", tmp_path / name, "--root", root, "--verify", "--json")
+        assert done.status == 0, done.err
+        assert done.json["payloads"]["unopenable"] == 0
+        return started(tmp_path / name, lambda each: (each.custody.opened_by, each.keys.epoch_id))[0]
+
+    old = wrapped_of(home).root_id
+    key_file = tmp_path / "kept.key"
+    key_file.write_bytes((home / "root.key").read_bytes())
+    key_file.chmod(0o600)
+    with serving(home):
+        first = backup()
+        ask("first", "rotate", "--epoch", *WHY)
+        ask("first", "rewrap", "--to", passphrase, "--id", "m-1", *WHY)
+        ask("second", "approve", "m-1", *WHY)
+        moving = backup()
+    with serving(home):
+        moved = backup()
+    new = wrapped_of(home).root_id
+    assert restored(first, "one", f"file:{key_file}") == (old, "e1")
+    assert restored(moved, "three", passphrase) == (new, "e2")
+    refused = shell("restore", "--from", moved, "--home", tmp_path / "four", "--root", f"file:{key_file}", "--json")
+    assert refused.status == 1
+    monkeypatch.delenv("NEW_PASSPHRASE")  # where the new root is not at hand, the old one still opens this one
+    assert restored(moving, "two", f"file:{key_file}") == (old, "e2")
+
+
 def test_the_settings_line_is_changed_and_nothing_else():
     text = '[listen]\nhosts = ["a"]\n[keys]\n# root = "file:o"\nroot = "file:x" # here\n\n[log]\nformat = "json"\n'
     changed = replace_root(text, 'vault:https://v/t/k?token-env="T"')

@@ -10,7 +10,7 @@ def shell(capsys):
     return Shell(capsys)
 
 
-@pytest.fixture(params=["pkcs11", "aws-kms"])
+@pytest.fixture(params=["pkcs11", pytest.param("aws-kms", marks=pytest.mark.slow)])
 def root(request, monkeypatch, tmp_path_factory):
     """The root's line and the variable that opens it."""
     if request.param == "pkcs11":
