@@ -58,6 +58,7 @@ PAGES = {
     "/uses": "Uses of AI",
     "/rights": "Requests of individuals",
     "/checklists": "Joiners and leavers",
+    "/evidence": "Auditor's room",
     "/registers": "All registers",
     "/registers/terms": "Vendors' terms",
     "/registers/retention": "Retention",

@@ -35,6 +35,7 @@ from wardkeep.web.console.assistant import ASSISTANT_ROUTES
 from wardkeep.web.console.chats import Chats
 from wardkeep.web.console.deeds import DEED_ROUTES
 from wardkeep.web.console.duties import DUTY_ROUTES
+from wardkeep.web.console.evidence import EVIDENCE_PAGES
 from wardkeep.web.console.incidents import INCIDENT_PAGES
 from wardkeep.web.console.ledger import LEDGER_ROUTES
 from wardkeep.web.console.listing import LISTING_ROUTES
@@ -79,6 +80,7 @@ ROUTES: Final = (
     *PROGRAMME_PAGES,
     *DUTY_ROUTES,
     *REGISTER_ROUTES,
+    *EVIDENCE_PAGES,
 )
 SESSION_COOKIE: Final = "wardkeep-session"
 PENDING_COOKIE: Final = "wardkeep-pending"

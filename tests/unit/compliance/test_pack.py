@@ -15,10 +15,10 @@ from wardkeep.audit.checkpoint import verifier_key_text
 from wardkeep.audit.proofs import entry_proofs
 from wardkeep.audit.tree import inclusion_proof, inclusion_proofs, leaf_hash, tree_root, verify_inclusion
 from wardkeep.audit.verify import verify_proof
-from wardkeep.cli._pack import _cell
 from wardkeep.compliance import oscal
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.pack import check_period, chosen, limits, pack_facts, read_period
+from wardkeep.compliance.pack_contents import _cell
 from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.compliance.status import Known, statuses
 from wardkeep.compliance.status_programme import all_queries

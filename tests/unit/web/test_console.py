@@ -11,12 +11,14 @@ import pytest
 import wardkeep
 from wardkeep.compliance.access_forms import WorkspaceForm
 from wardkeep.compliance.activity import Activity
+from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.forms import AgreementForm, read_form
 from wardkeep.compliance.incident_forms import CountForm
 from wardkeep.compliance.register_forms import AssetForm
 from wardkeep.model.registry import Registry
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.web.console.asking import body_of
+from wardkeep.web.console.deeds import OWN_FIELDS
 from wardkeep.web.console.fields import facts_of, fields_of
 from wardkeep.web.console.ledger import cell
 from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
@@ -175,3 +177,17 @@ def test_only_the_assistant_s_page_makes_a_session_stand_for_a_credential():
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "SignedIn"
     }
     assert makers == {"web/console/assistant.py"}
+
+
+def test_no_form_has_a_field_that_every_page_sends_itself():
+    """A name that stands twice is refused: a notice with the day it was given `on` could once not be recorded."""
+    forms = [route.form for route in ROUTES if route.form is not None]
+    assert not [form for form in forms for each in form.__struct_encode_fields__ if each in OWN_FIELDS]
+
+
+def test_a_part_that_was_left_empty_is_left_out():
+    """A browser sends empty fields: an incident could once not be counted by hand."""
+    sent = {"individuals": "12", "residents": "NY=12", "reach.start": "", "reach.stop": " ", "reason": "r"}
+    assert read_form(CountForm, body_of(CountForm, sent)).reach is None
+    with pytest.raises(NotAllowed):
+        read_form(CountForm, body_of(CountForm, sent | {"reach.start": "4"}))

@@ -86,7 +86,7 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
         return {each: value for each, value in values.items() if value is not _MISSING}
     if isinstance(kind, inspect.UnionType):
         own = next((each for each in kind.types if not isinstance(each, inspect.NoneType)), kind.types[0])
-        if sent.get(name) == "":
+        if sent.get(name) == "" or (isinstance(own, inspect.StructType) and _is_blank(sent, name)):
             return None
         return _value(own, sent, name)
     if isinstance(kind, inspect.FrozenSetType | inspect.SetType | inspect.VarTupleType | inspect.ListType):
@@ -108,6 +108,12 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
     if isinstance(kind, inspect.DateTimeType) and len(text) == 10:
         return f"{text}T23:59:59Z"
     return text
+
+
+def _is_blank(sent: Mapping[str, str], name: str) -> bool:
+    """Whether a part that may be left out was: a browser sends its empty fields all the same."""
+    own = [value for each, value in sent.items() if each.startswith(f"{name}.")]
+    return bool(own) and not any(value.strip() for value in own)
 
 
 def _several(item: inspect.Type, sent: Mapping[str, str], name: str) -> Any:

@@ -15,7 +15,8 @@ from wardkeep.web.console.asking import body_of, change, route_named
 from wardkeep.web.console.shell import may, own_path, stepped_up
 from wardkeep.web.page import Page, PageRoute, Visit
 
-_OWN: Final = frozenset({"deed", "on", "back"})
+# A page's own fields: no form of the API may have one of these names, or the browser would send it twice.
+OWN_FIELDS: Final = frozenset({"deed", "deed-on", "back"})
 # Whoever reports must not be held up: it opens nothing and shows nothing.
 _EASY: Final = frozenset({"incident.open", "right.take"})
 
@@ -32,12 +33,12 @@ class Doable:
 
 
 async def _do(visit: Visit) -> Page:
-    deed, on = visit.form.get("deed", ""), visit.form.get("on", "")
+    deed, on = visit.form.get("deed", ""), visit.form.get("deed-on", "")
     if deed not in _EASY:
         stepped_up(visit)
     back = own_path(visit.form.get("back"), visit.app.page_paths) or "/home"
     route = route_named(deed, "POST")
-    sent = {name: value for name, value in visit.form.items() if name not in _OWN}
+    sent = {name: value for name, value in visit.form.items() if name not in OWN_FIELDS}
     words = (on,) if "{}" in route.parts else ()
     try:
         answer = await change(visit, deed, words, body_of(route.form, sent))

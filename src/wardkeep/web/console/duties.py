@@ -151,7 +151,7 @@ async def _show(visit: Visit, duty: Duty) -> Page:
                 "id": str(row.get(duty.named, "")),
                 "name": str(row.get("item") or row.get("name") or row.get(duty.named, "")),
                 "facts": facts_of(row, without=(duty.named, "name")),
-                "item": str(row.get("id", "")) if duty.named != "id" else "",
+                "item": str(row.get("item") or row.get("id") or "") if duty.named != "id" else "",
             }
             for row in rows
         ],

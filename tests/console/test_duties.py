@@ -1,0 +1,185 @@
+"""Duties from the first click to their effect on calls: real Chromium, real processes, one hospital on its 24th day.
+
+A BAA ends and is renewed by two; an auditor takes a pack and checks it with no server; an incident becomes letters. In
+this order, because each changes what the hospital permits.
+"""
+
+import json
+import subprocess
+import sys
+import zipfile
+from datetime import timedelta
+
+import pytest
+from tests.console.browser import chromium, enrol, needs_chromium, origin
+from tests.console.hospital import MODEL, happen, hospital, today_there
+
+from wardkeep.demo.instance import FIRST, SECOND
+
+# The agreements of this hospital hold for 23 days more (`hospital`).
+DAYS = 24
+
+
+@pytest.fixture(scope="module")
+def house():
+    needs_chromium()
+    with hospital() as found:
+        happen(found)
+        assert found.call()[0] == 200
+        found.instance.stop()
+        usual = found.instance.command
+        found.instance.command = (sys.executable, "-m", "wardkeep.demo.later", str(DAYS))
+        found.instance.start()
+        found.instance.command = usual
+        yield found
+
+
+@pytest.fixture(scope="module")
+def people(house):
+    """A page for each officer and for the auditor, signed in."""
+    made = house.api("POST", "people/ana/credential", {"reason": "first one lost"})
+    (house.instance.home / "credentials" / "ana").write_text(made["credential"])
+    with chromium() as browser:
+        pages = {}
+        for person in (FIRST, SECOND, "ana"):
+            pages[person] = browser.new_context(accept_downloads=True).new_page()
+            enrol(pages[person], house.instance, person, days_ahead=DAYS)
+        yield pages
+
+
+def do(page, deed, on, reason, *, holding=None, **fields):
+    """Fill one deed's form by the names of its fields and send it; `holding` is a hidden field of the wanted one."""
+    form = page.locator("form", has=page.locator(f"input[name=deed][value='{deed}']"))
+    if on is not None:
+        form = form.and_(page.locator("form", has=page.locator(f"input[name='deed-on'][value='{on}']")))
+    if holding is not None:
+        form = form.and_(page.locator("form", has=page.locator(f"input[name='{holding[0]}'][value='{holding[1]}']")))
+    form = form.first
+    details = form.locator("xpath=ancestor::details[1]")
+    if details.count():
+        details.locator("summary").first.click()
+    for name, value in {**fields, "reason": reason}.items():
+        place = form.locator(f"[name='{name}']")
+        if place.first.evaluate("each => each.tagName") == "SELECT":
+            place.select_option(value)
+        elif place.first.get_attribute("type") == "radio":
+            form.locator(f"[name='{name}'][value='{value}']").check()
+        elif value is True:
+            place.check()
+        else:
+            place.fill(value)
+    with page.expect_navigation():
+        form.get_by_role("button").last.click()
+    assert page.get_by_role("alert").count() == 0, page.locator("main").inner_text()
+
+
+def test_an_agreement_ends_calls_are_refused_and_two_people_renew_it(house, people):
+    base, today = origin(house.instance), today_there() + timedelta(DAYS)
+    status, index, body = house.call()
+    assert (status, json.loads(body)["error"]["code"]) == (403, "baa_expired")
+    first, second = people[FIRST], people[SECOND]
+    first.goto(f"{base}/today")
+    assert "baa-northwind with Northwind Models, Inc. ended on" in first.locator("main").inner_text()
+    first.goto(f"{base}/ledger/{index}")
+    assert "baa_expired" in first.locator("main").inner_text()
+
+    first.goto(f"{base}/vendors/record?vendor=northwind")
+    do(
+        first, "agreement.add", None, "renewed for a year",
+        **{
+            "party": "Northwind Models, Inc.", "id": "baa-northwind-2", "document_sha256": "ab" * 32,
+            "effective_on": today.isoformat(), "expires_on": (today + timedelta(365)).isoformat(),
+            "scopes.0.platform": "direct", "scopes.0.projects": "demo", "scopes.0.models": MODEL,
+            "scopes.0.regions": "us-test-1", "scopes.0.endpoints./v1/chat/completions": True,
+            "scopes.0.purposes.TREAT": True, "scopes.0.retention": "zero", "scopes.0.training_prohibited": True,
+        },
+    )  # fmt: skip
+    assert house.call()[0] == 403  # a draft opens nothing
+    second.goto(f"{base}/approvals")
+    card = second.get_by_role("region", name="Agreement baa-northwind-2")
+    card.get_by_label("Reason").fill("read, signed by both")
+    card.get_by_role("button", name="Activate").click()
+    card.wait_for(state="detached")
+    status, index, _ = house.call()
+    assert status == 200
+    first.goto(f"{base}/ledger/{index}")
+    assert "baa-northwind-2" in first.locator("main").inner_text()
+
+
+def test_an_auditor_takes_a_pack_and_checks_it_with_no_server(house, people, tmp_path):
+    page = people["ana"]
+    answer = page.goto(f"{origin(house.instance)}/evidence")
+    assert (answer.status, page.url) == (200, f"{origin(house.instance)}/evidence"), page.content()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download ledger.pub").click()
+    key = tmp_path / "ledger.pub"
+    key.write_bytes(waiting.value.path().read_bytes())
+    assert key.read_text().strip() == (house.instance.home / "ledger.pub").read_text().strip()
+    page.get_by_label("Controls").select_option("HSR-312*")
+    page.get_by_label("printed report").uncheck()
+    page.get_by_label("For whom it is").fill("yearly audit")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Make the pack").click()
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        archive.extractall(tmp_path)
+    pack = tmp_path / "evidence"
+    command = [sys.executable, "-I", str(pack / "verify_pack.py"), str(pack), "--public-key", str(key), "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["ok"], told["wrong"], told["key"]) == (0, True, [], "given")
+    assert waiting.value.suggested_filename == f"wardkeep-evidence-{told['sealed_in']}.zip"
+    assert {each["id"][:7] for each in json.loads((pack / "facts.json").read_bytes())["controls"]} == {"HSR-312"}
+    excerpt = pack / "ledger-excerpt.jsonl"
+    excerpt.write_bytes(excerpt.read_bytes().replace(b"permitted", b"Permitted", 1))
+    assert subprocess.run(command, cwd=tmp_path, env={}, capture_output=True).returncode == 1
+
+
+def test_an_incident_is_judged_by_two_and_becomes_letters(house, people):
+    first, second = people[FIRST], people[SECOND]
+    place = f"{origin(house.instance)}/incidents/misdirected"
+    first.goto(f"{origin(house.instance)}/report")
+    first.get_by_label("Short name").fill("misdirected")
+    first.get_by_label("What happened").fill("A list of names went to a wrong fax <b>number</b>.")
+    first.get_by_role("button", name="Report").click()
+    first.goto(place)
+    do(first, "incident.count", "misdirected", "by hand", individuals="12", residents="NY=12")
+    for factor in range(4):
+        first.goto(place)
+        item = first.locator("#factors").locator("..").locator("ol > li").nth(factor)
+        item.locator("summary").click()
+        item.get_by_label("high").check()
+        item.get_by_label("Why this level").fill("it was read")
+        item.get_by_role("button", name="Judge").click()
+        first.goto(place)
+        assert item.locator(".tag").inner_text() == "high"
+    do(first, "incident.sign", "misdirected", "it was read", conclusion="breach")
+    second.goto(place)
+    do(second, "incident.countersign", "misdirected", "agreed")
+    second.goto(place)
+    assert "individuals" in second.get_by_role("region", name="Notices and their last days").inner_text()
+    first.goto(place)
+    do(
+        first, "incident.letter", "misdirected", "to the twelve",
+        **{
+            "what_happened": "A list went to a wrong number.", "types_of_information": "Names and visit days.",
+            "steps_for_individuals": "Look at your statements.", "what_we_do": "We called the recipient.",
+            "contact.toll_free": "1-800-555-0100",
+        },
+    )  # fmt: skip
+    letter = first.locator("pre").inner_text()
+    assert "A list went to a wrong number." in letter
+    assert "1-800-555-0100" in letter
+    entry = house.api("GET", f"ledger/entries?from={(n := newest(house))}&to={n + 1}")["entries"][0]
+    assert entry["detail"]["action"] == "incident.letter"
+    second.goto(place)
+    do(second, "incident.notice", "misdirected", "by first-class mail", name="individuals")
+    second.goto(place)
+    row = second.get_by_role("row").filter(has_text="individuals")
+    assert row.get_by_text("given").is_visible()
+
+
+def newest(house):
+    """The newest change's index."""
+    size = house.api("GET", "ledger/head")["size"]
+    entries = house.api("GET", f"ledger/entries?from={max(0, size - 200)}&to={size}")["entries"]
+    return next(each["index"] for each in reversed(entries) if each["type"] == "control")
