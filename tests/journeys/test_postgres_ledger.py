@@ -48,6 +48,7 @@ async def call(ward):
     return await at.ask(ward.instance.data, ward.api_key, CHAT, "sim-echo", "Patient Leopold Okafor.")
 
 
+@pytest.mark.slow
 async def test_outage_refuses_without_sending_and_a_successor_takes_over(ward, postgres, tmp_path):
     async def answered():
         return (await call(ward)).status == 200

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -17,7 +18,9 @@ import pytest
 OWNER = "keeper_of_tables"
 ROLE = "wardkeep"
 DATABASE = "ledger"
+PASSWORD = "correct horse battery staple"
 _ROOM = 1 << 30
+_PORTS_TRIED = 5
 
 
 def binaries() -> Path | None:
@@ -42,6 +45,7 @@ class Postgres:
         # In memory where there is some: what is tested is not this machine's disk, which others are writing to.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > _ROOM else None
         self.directory = Path(tempfile.mkdtemp(prefix="wkpg", dir=place or memory))
+        self.port = 5432
         self.process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(self.directory, "postgres", "postgres")
@@ -71,9 +75,34 @@ class Postgres:
         )
         ends = time.monotonic() + 300
         while not self._answers():
+            if self.process.poll() is not None:
+                raise RuntimeError("the server ended at its start")
             if time.monotonic() > ends:
                 raise RuntimeError("the server does not start")
             time.sleep(0.05)
+
+    def listen(self, certificate: Path, key: Path) -> int:
+        """Listen on this machine's port too, for connections with TLS and a password only; return the port."""
+        for name, source in (("server.crt", certificate), ("server.key", key)):
+            target = self.data / name
+            target.write_bytes(source.read_bytes())
+            target.chmod(0o600)
+            shutil.chown(target, self.data.owner(), self.data.group())
+        (self.data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+        self.sql(f"ALTER ROLE {ROLE} PASSWORD '{PASSWORD}'")
+        for _ in range(_PORTS_TRIED):
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = int(free.getsockname()[1])
+            self.stop("fast")
+            with (self.data / "postgresql.conf").open("a") as file:
+                # The socket's name holds the port, so callers by socket would have to be told; they are not.
+                file.write(f"listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\n")
+            self.port = port
+            with contextlib.suppress(RuntimeError):
+                self.start()
+                return port
+        raise RuntimeError("the server takes no port")
 
     def stop(self, how: str = "immediate") -> None:
         """Stop: `fast` rolls back and writes everything out, `immediate` is as a crash."""
@@ -89,6 +118,8 @@ class Postgres:
             self.programs / "psql",
             "-h",
             self.directory,
+            "-p",
+            str(self.port),
             "-U",
             user,
             "-d",
@@ -133,7 +164,7 @@ class Postgres:
         (self.directory.parent / f"{self.directory.name}.log").unlink(missing_ok=True)
 
     def _answers(self) -> bool:
-        command = [self.programs / "pg_isready", "-q", "-h", self.directory]
+        command = [self.programs / "pg_isready", "-q", "-h", self.directory, "-p", str(self.port)]
         return subprocess.run(command, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: object) -> None:

@@ -7,16 +7,17 @@ else an instance knows (control tables, sessions, subject keys, search index) st
 
 import ssl
 import stat
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wardkeep.settings import Settings
 from wardkeep.storage.database_place import parse_place
-from wardkeep.storage.errors import StoreMismatch
+from wardkeep.storage.errors import StoreMismatch, StoreUnavailable
 from wardkeep.storage.ledger_sqlite import LedgerFile
 from wardkeep.storage.ledger_store import LedgerStore
 from wardkeep.transport.tls import database_context
@@ -24,6 +25,10 @@ from wardkeep.transport.tls import database_context
 if TYPE_CHECKING:
     from wardkeep.storage._postgres import DatabaseLogin
     from wardkeep.storage.ledger_postgres import LedgerDatabase
+
+
+_START_SECONDS: Final = 10.0
+_BETWEEN_SECONDS: Final = 0.2
 
 
 def opener_for(settings: Settings, origin: str) -> Callable[[], LedgerStore]:
@@ -42,7 +47,29 @@ def opener_for(settings: Settings, origin: str) -> Callable[[], LedgerStore]:
     login = login_for(settings)
     from wardkeep.storage.ledger_postgres import LedgerDatabase  # noqa: PLC0415 - asyncpg is an optional dependency
 
-    return partial(LedgerDatabase, login, origin=origin, is_exclusive=True)
+    open_now = partial(LedgerDatabase, login, origin=origin, is_exclusive=True)
+    return _Patient(open_now=open_now, until=time.monotonic() + _START_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Patient:
+    """Opens the database; at the start of an instance it waits for one that is starting too.
+
+    So long, too, for the lock of an instance that has just ended: the server may not have seen that yet.
+    """
+
+    open_now: Callable[[], LedgerStore]
+    until: float
+
+    def __call__(self) -> LedgerStore:
+        """Open. Raises StoreError, at the start only when the time is up."""
+        while True:
+            try:
+                return self.open_now()
+            except StoreUnavailable:
+                if time.monotonic() > self.until:
+                    raise
+            time.sleep(_BETWEEN_SECONDS)
 
 
 def reader_for(settings: Settings, origin: str, *, answer_seconds: float) -> "LedgerDatabase":

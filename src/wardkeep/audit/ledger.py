@@ -431,7 +431,7 @@ class StoredLedger:
                 future.set_result(outcomes)
         if late:
             # Their callers were refused at the deadline, so nobody else will ever close them.
-            self._queue.put(_Call(run=lambda: self._abort(lambda row: row[0] in late, "deadline")))
+            self._queue.put(_Call(run=lambda: self._close_refused(late, set(), "deadline")))
 
     # ---- the writer thread -----------------------------------------------------------------------------------------
 
@@ -556,9 +556,15 @@ class StoredLedger:
         """Close what a lost commit left open: its callers were refused, so nobody else will ever close it."""
         answered = {receipt.index for outcome in planned.outcomes if isinstance(outcome, list) for receipt in outcome}
         doubtful, self._doubtful = self._doubtful, set()
-        self._queue.put(
-            _Call(run=lambda: self._abort(lambda row: row[0] in doubtful and row[1] not in answered, "unavailable"))
-        )
+        self._queue.put(_Call(run=lambda: self._close_refused(doubtful, answered, "unavailable")))
+
+    def _close_refused(self, refused: set[bytes], answered: set[int], cause: str) -> None:
+        """Close requests whose callers were refused; when the store fails again meanwhile they stay to be closed."""
+        try:
+            self._abort(lambda row: row[0] in refused and row[1] not in answered, cause)
+        except (StoreError, LedgerError):
+            self._doubtful |= refused
+            raise
 
     def _store_new(self, file: LedgerStore, state: State, groups: Sequence[Sequence[Draft]]) -> Plan | None:
         """Store the groups as if no id was there yet; None when one is, or when a group would be refused.

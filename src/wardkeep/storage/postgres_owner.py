@@ -3,6 +3,8 @@
 Nothing here is used while the instance serves.
 """
 
+from dataclasses import replace
+
 import asyncpg
 
 from wardkeep.storage._postgres import DatabaseLogin, Line
@@ -21,7 +23,7 @@ def prepare(login: DatabaseLogin, *, origin: str, role: str) -> bool:
         StoreMismatch: the role does not exist, is too strong, or the database holds another instance's log.
         StoreUnavailable: the database does not answer.
     """
-    line = Line(login)
+    line = Line(replace(login, answer_seconds=_PATIENCE_SECONDS))
     try:
         return line.ask(_prepare(line.connection, origin, role), within=_PATIENCE_SECONDS)
     finally:

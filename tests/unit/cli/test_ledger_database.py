@@ -56,6 +56,7 @@ async def open_and_close(home):
     await (await open_home(load(home), clock)).close()
 
 
+@pytest.mark.slow
 def test_log_is_moved_served_changed_copied_and_verified(shell, postgres, tmp_path):
     home = tmp_path / "home"
     done = moved(shell, postgres, home)
@@ -114,6 +115,7 @@ def test_database_that_holds_entries_takes_no_other_log(shell, postgres, tmp_pat
     assert (second / "ledger.db").exists()
 
 
+@pytest.mark.slow
 def test_log_that_went_on_in_the_file_is_not_moved_over_the_one_in_the_database(shell, postgres, tmp_path):
     home = tmp_path / "home"
     size = moved(shell, postgres, home)["size"]
@@ -177,6 +179,7 @@ def test_database_is_a_destination_that_holds_phi(tmp_path, lines, is_here, agre
     assert bool(closing(standings(registry(), [found], date(2026, 11, 23)))) is not is_here
 
 
+@pytest.mark.slow
 def test_backup_holds_the_log_of_the_database(shell, postgres, tmp_path):
     home = tmp_path / "home"
     moved(shell, postgres, home)
