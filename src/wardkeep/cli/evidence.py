@@ -26,6 +26,7 @@ def register(root: typer.Typer) -> None:
     group.command("approve")(approve)
     group.command("pack")(pack)
     group.command("limits")(limits)
+    group.command("practices")(practices)
     group.command("breach-clocks")(breach_clocks)
     group.command("right-clock")(right_clock)
     root.add_typer(group, name="evidence")
@@ -170,6 +171,17 @@ def limits(*, home: Home, acting: As = None, json: Json = False) -> None:
     print_lines(*told["said"], "")
     for name in ("not_computed", "unconfirmed", "attested"):
         print_table((name, "citation", "title"), [list(each.values()) for each in told[name]], empty=f"{name}: none")
+
+
+def practices(*, home: Home, acting: As = None, json: Json = False) -> None:
+    """Show which of the last twelve months each security practice covers, and the gaps (Pub. L. 116-321)."""
+    told = client(home, acting).get("evidence", "practices")
+    if json:
+        print_json(told)
+        return
+    columns = ("title", "needs", "months_covered", "gaps")
+    print_table(columns, [[each[name] for name in columns] for each in told["practices"]], empty="")
+    print_lines(f"{told['from']} through {told['through']}. {told['note']}")
 
 
 def breach_clocks(

@@ -17,6 +17,7 @@ def register(root: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="The risk analysis, held against what is live.")
     group.command("suggest")(suggest)
     group.command("list")(list_risks)
+    group.command("in-order")(in_order)
     group.command("put")(put)
     group.command("accept")(accept)
     root.add_typer(group, name="risk")
@@ -43,6 +44,18 @@ def list_risks(*, home: Home, acting: As = None, json: Json = False) -> None:
     print_table(columns, [[each[name] for name in columns] for each in rows], empty="There is no analysis.")
     print_lines(*(f"NOT IN THE ANALYSIS: {each}" for each in told["outside"]))
     print_lines(*(f"About something that is gone: {each}" for each in told["gone"]))
+
+
+def in_order(*, home: Home, acting: As = None, json: Json = False) -> None:
+    """Show the risk analysis in the order of the SRA Tool's sections."""
+    told = client(home, acting).get("risks", "in-order")
+    if json:
+        print_json(told)
+        return
+    for section in told["sections"]:
+        print_lines(f"{section['section']} ({len(section['asks'])} controls)")
+        columns = ("id", "about", "threat", "before", "after", "treatment")
+        print_table(columns, [[each[name] for name in columns] for each in section["risks"]], empty="No row is here.")
 
 
 def put(

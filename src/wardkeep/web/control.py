@@ -56,6 +56,7 @@ from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_pack import PACK_ROUTES
+from wardkeep.web.control_practices import PRACTICE_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
 from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
@@ -517,6 +518,7 @@ ROUTES: Final = (
     *GUARD_ROUTES,
     *INCIDENT_ROUTES,
     *PACK_ROUTES,
+    *PRACTICE_ROUTES,
     *PROGRAMME_ROUTES,
     *REGISTER_ROUTES,
     *RELEASE_ROUTES,
