@@ -42,7 +42,7 @@ _MEASURED_BEFORE: Final = re.compile(
 )
 _TRIAL: Final = re.compile(r"(?<![\w-])([A-Z]{3,})-\d{1,4}\Z")
 # A state and the first three digits of a ZIP code, an age over 89: what Safe Harbor leaves of an address and of an age.
-_GENERALISED: Final = re.compile(r"(?:[A-Z]{2} \d{3}|90\+?)(?:[ ,]+(?:[A-Z]{2} \d{3}|000|90\+?))*")
+_GENERALISED: Final = re.compile(r"(?:[A-Z]{2} \d{3}|90\+?)(?:[ ,]+(?:[A-Z]{2} \d{3}|\d{3}|90\+?))*")
 _STATE: Final = re.compile(r"[A-Z]{2} ")
 _NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
