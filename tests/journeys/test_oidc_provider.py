@@ -28,14 +28,17 @@ MODEL = "sim-echo"
 
 
 @contextmanager
-def provider(tmp_path):
+def provider(tmp_path, *back):
+    """Serve one; `back` are the addresses that the console's clients may be sent back to."""
     node = shutil.which("node")
     if node is None or not (MODULES / "oidc-provider").is_dir():
         pytest.skip("no node with oidc-provider here: npm install --prefix tests/simulators/oidc")
     script = tmp_path / "provider.mjs"
     script.write_text((HERE / "provider.mjs").read_text())
     (tmp_path / "node_modules").symlink_to(MODULES)
-    with subprocess.Popen([node, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        [node, script, *back], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         try:
             yield json.loads(process.stdout.readline())["issuer"]
         finally:

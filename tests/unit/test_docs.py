@@ -249,7 +249,7 @@ def test_nothing_claims_compliance(file):
         "Tamper-evident only once somebody else holds a head",
         "Root on the host can read memory",
         "Detection",
-        "single sign-on",
+        "back-channel logout",
         "`content_unreadable`",
         "`/v1/responses/{id}`",
         "Pseudonymised text is still PHI",

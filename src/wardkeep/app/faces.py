@@ -25,14 +25,20 @@ Clock = Callable[[], Instant]
 POLICY: Final = "balanced"
 GRACE_SECONDS: Final = 10.0
 
+_TARGET_BYTES: Final = 2 * 1024
+_LONG_TARGET_BYTES: Final = 8 * 1024
+
 
 def data_face(settings: Settings, road: Road, clock: Clock, metrics: Metrics) -> DataFace:
     """Return the data port's application."""
     return DataFace(road=road, clock=clock, metrics=metrics, max_body_bytes=settings.limits.max_body_bytes)
 
 
-def guard_for(settings: Settings, metrics: Metrics, log: LogLine) -> Guard:
-    """Return what every connection is held to."""
+def guard_for(settings: Settings, metrics: Metrics, log: LogLine, *, takes_back: bool = False) -> Guard:
+    """Return what every connection is held to.
+
+    `takes_back` is for the port to which identity providers send browsers back: their codes make addresses long.
+    """
     limits = settings.limits
     return make_guard(
         GuardLimits(
@@ -42,6 +48,7 @@ def guard_for(settings: Settings, metrics: Metrics, log: LogLine) -> Guard:
             idle_seconds=limits.keep_alive_seconds,
             max_body_bytes=limits.max_body_bytes,
             max_connections=limits.connections,
+            max_target_bytes=_LONG_TARGET_BYTES if takes_back else _TARGET_BYTES,
         ),
         render=render,
         on_refused=metrics.count_refused,

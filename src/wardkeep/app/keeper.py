@@ -311,6 +311,7 @@ def _for_workers(registry: Registry, known: Deadlines) -> Registry:
     return replace(
         registry,
         logins={},
+        identity_providers={name: replace(each, sign_on=None) for name, each in registry.identity_providers.items()},
         offline_codes={},
         root_moves={},
         scim_clients={},

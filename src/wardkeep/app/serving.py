@@ -59,6 +59,7 @@ from wardkeep.gateway.pipeline import Road
 from wardkeep.gateway.record import Recorder
 from wardkeep.identity.last_use import LastUse
 from wardkeep.identity.sessions import Guesses
+from wardkeep.identity.sign_on import Exchange
 from wardkeep.model.destination import Place
 from wardkeep.model.roots import parse_root, secret_variables
 from wardkeep.privacy.detect.detector import Detector
@@ -289,7 +290,8 @@ class _Instance:
 
     def _faces(self) -> list[Server]:
         """Return the control, console and operations faces."""
-        home, tls, guard = self.home, tls_files(self.settings), guard_for(self.settings, self.metrics, self.log)
+        home, tls = self.home, tls_files(self.settings)
+        guard = guard_for(self.settings, self.metrics, self.log, takes_back=True)
         reader = AuditReader(ledger=home.ledger, entries=home.entries)
         self.searcher = Searcher(
             index=SearchIndex(ledger=home.ledger, path=self.settings.search_path),
@@ -347,6 +349,7 @@ class _Instance:
             road=self._console_road,
             missing=lambda: self._readiness().missing,
             sign=home.keyring.signer.sign,
+            exchange=self._sign_in_exchange(),
         )
         self._later(self._count_activity(pages.activity))
         scim = scim_app(
@@ -363,6 +366,13 @@ class _Instance:
             make_server(control, sockets=[self.sockets.admin], guard=guard),
             make_server(operations, sockets=[self.sockets.operations], guard=guard, tls=tls),
         ]
+
+    def _sign_in_exchange(self) -> Exchange:
+        """Return what asks the providers at which people sign in; it follows the registry."""
+        control, exchange = self.home.control, Exchange()
+        exchange.follow(control.registry)
+        control.on_change(exchange.follow)
+        return exchange
 
     def _keeper(self) -> FrameServer:
         """Return the socket on which workers reach this process."""

@@ -28,6 +28,8 @@ def register(root: typer.Typer) -> None:
     group.command("set")(set_)
     group.command("list")(list_providers)
     group.command("disable")(disable)
+    group.command("sign-in")(sign_in)
+    group.command("no-sign-in")(no_sign_in)
     group.command("link")(link)
     group.command("unlink")(unlink)
     root.add_typer(group, name="provider")
@@ -86,6 +88,60 @@ def disable(*, home: Home, provider: Name, reason: Reason, acting: As = None, js
     report(done, f"Provider {provider} is not believed any more", json=json)
 
 
+def sign_in(
+    *,
+    home: Home,
+    provider: Name,
+    client_id: Annotated[str, typer.Option("--client-id", help="The id under which the provider knows this console.")],
+    discovery: Annotated[
+        Path,
+        typer.Option("--discovery", help="Its metadata, a file as /.well-known/openid-configuration gives it."),
+    ],
+    reason: Reason,
+    label: Annotated[str, typer.Option("--label", help="What the sign-in page calls it.")] = "your organisation",
+    client_secret_file: Annotated[
+        Path | None, typer.Option("--client-secret-file", help="A file with the client secret; without, PKCE alone.")
+    ] = None,
+    ca_file: Annotated[
+        str | None, typer.Option("--ca-file", help="The authority of its certificate, where that is not a public one.")
+    ] = None,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Let linked people sign in to the console at a provider (authorization code with PKCE)."""
+    api = client(home, acting)
+    told = _read_json(
+        discovery, "Save what the provider gives at /.well-known/openid-configuration, and name the file."
+    )
+    known = {each["id"]: each["issuer"] for each in api.get("providers")["providers"]}
+    if told.get("issuer") != known.get(provider):
+        raise CommandFailed(
+            "issuer_differs",
+            what=f"{discovery} is not of the issuer on record for {provider}.",
+            why="Addresses of another issuer would send people, and their sign-ins, to somebody else.",
+            fix="Compare it with `wardkeep provider list`; record the provider first with `wardkeep provider add`.",
+        )
+    form = {
+        "client_id": client_id,
+        "label": label,
+        "authorization_endpoint": told.get("authorization_endpoint"),
+        "token_endpoint": told.get("token_endpoint"),
+        "end_session_endpoint": told.get("end_session_endpoint"),
+        "ca_file": ca_file,
+        "reason": reason,
+    }
+    if client_secret_file is not None:
+        form["client_secret"] = _text(client_secret_file).strip()
+    done = api.post_whole("providers", provider, "sign-in", form=form)
+    report(done, f"People who are linked at {provider} may sign in there", json=json)
+
+
+def no_sign_in(*, home: Home, provider: Name, reason: Reason, acting: As = None, json: Json = False) -> None:
+    """Let nobody sign in at a provider any more; the sessions it opened end."""
+    done = client(home, acting).post("providers", provider, "no-sign-in", reason=reason)
+    report(done, f"Nobody signs in at {provider} any more", json=json)
+
+
 def link(
     *,
     home: Home,
@@ -125,17 +181,27 @@ def _form(
     second_factor: list[str] | None,
     reason: str,
 ) -> dict[str, Any]:
-    try:
-        keys = json_module.loads(jwks.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandFailed(
-            "file_unreadable",
-            what=f"{jwks} cannot be read as JSON.",
-            fix="Save what the provider's jwks_uri gives into a file, and name it.",
-        ) from error
+    keys = _read_json(jwks, "Save what the provider's jwks_uri gives into a file, and name it.")
     form: dict[str, Any] = {"id": provider, "issuer": issuer, "audiences": audience, "jwks": keys, "reason": reason}
     if algorithm:
         form["algorithms"] = algorithm
     if second_factor:
         form["second_factor_methods"] = second_factor
     return form
+
+
+def _read_json(file: Path, fix: str) -> dict[str, Any]:
+    try:
+        found = json_module.loads(_text(file))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CommandFailed("file_unreadable", what=f"{file} cannot be read as a JSON object.", fix=fix)
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise CommandFailed("file_unreadable", what=f"{file} cannot be read.", fix="Name a readable file.") from error

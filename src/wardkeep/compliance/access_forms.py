@@ -20,6 +20,7 @@ from wardkeep.model.access import (
     Relationship,
     Requirement,
     Role,
+    SignOn,
     Workspace,
 )
 
@@ -97,6 +98,30 @@ class ProviderForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
             jwks=msgspec.json.encode(self.jwks, order="sorted"),
             algorithms=self.algorithms,
             second_factor_methods=self.second_factor_methods,
+        )
+
+
+class SignOnForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How people sign in to the console at a provider; the addresses are those of its discovery document."""
+
+    client_id: str
+    label: str
+    authorization_endpoint: str
+    token_endpoint: str
+    end_session_endpoint: str | None = None
+    ca_file: str | None = None
+    client_secret: str | None = None
+
+    def sign_on(self, secret: bytes | None) -> SignOn:
+        """Return the record, with its secret sealed."""
+        return SignOn(
+            client_id=self.client_id,
+            label=self.label,
+            authorization_endpoint=self.authorization_endpoint,
+            token_endpoint=self.token_endpoint,
+            end_session_endpoint=self.end_session_endpoint,
+            ca_file=self.ca_file,
+            secret=secret,
         )
 
 

@@ -11,19 +11,24 @@ import msgspec
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from wardkeep.compliance.deployments import check_base_url
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.people import check_may_act_for
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_text, invalid, require, taken, unknown
 from wardkeep.compliance.two_people import check_established, hands_of
+from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
+from wardkeep.crypto.mac import sha256
 from wardkeep.identity.tokens import ALGORITHMS
-from wardkeep.model.access import IdentityProvider
+from wardkeep.model.access import IdentityProvider, SignOn
 from wardkeep.model.registry import Person, Registry
+from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
 
 _LONGEST_KEYS: Final = 64 * 1024
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _LIST: Final = "wardkeep provider list"
+_TABLE: Final = "identity_providers"
 
 
 def put_provider(registry: Registry, by: Person, *, provider: IdentityProvider, is_new: bool) -> tuple[Change, ...]:
@@ -45,7 +50,76 @@ def put_provider(registry: Registry, by: Person, *, provider: IdentityProvider, 
     if not provider.algorithms or not provider.algorithms <= ALGORITHMS:
         raise invalid("list of algorithms", f"one or more of {', '.join(sorted(ALGORITHMS))}")
     _check_keys(provider.jwks)
-    return (Change(kind=Kind.IDENTITY_PROVIDERS, id=provider.id, record=replace(provider, is_active=True)),)
+    # How people sign in there stays while it is the same issuer that they sign in at.
+    before = held.get(provider.id)
+    kept = before.sign_on if before is not None and before.issuer == provider.issuer else None
+    record = replace(provider, is_active=True, sign_on=kept)
+    return (Change(kind=Kind.IDENTITY_PROVIDERS, id=provider.id, record=record),)
+
+
+def set_sign_on(registry: Registry, by: Person, *, provider: str, terms: SignOn | None) -> tuple[Change, ...]:
+    """Let people sign in to the console at a provider, or no more; its sessions end with it.
+
+    Whoever rules the provider can then sign in as anybody linked there: an established officer's decision.
+
+    Raises:
+        NotAllowed: one of this does not hold, or an address is not one to be sent to.
+    """
+    require(by, Permission.AGREEMENT_ACTIVATE)
+    check_established(by)
+    found = registry.identity_providers.get(provider)
+    if found is None or not found.is_active:
+        raise unknown("active identity provider", _LIST)
+    if terms is not None:
+        clean_text(terms.client_id, "client id")
+        clean_text(terms.label, "label", longest=40)
+        for address in (terms.authorization_endpoint, terms.token_endpoint, terms.end_session_endpoint):
+            if address is not None:
+                check_base_url(address, may_be_plain=False)
+    record = replace(found, sign_on=terms)
+    return (Change(kind=Kind.IDENTITY_PROVIDERS, id=provider, record=record),)
+
+
+class _StoredSecret(msgspec.Struct, frozen=True):
+    ciphertext: bytes
+    key_id: str
+    commitment: bytes
+
+
+def seal_client_secret(keys: EpochKeys, *, tenant: str, provider: str, secret: Secret[str]) -> bytes:
+    """Return the secret that proves us to a provider as it is stored. Raises NotAllowed when it is not one line."""
+    text = secret.reveal().strip()
+    if not text or not text.isascii() or not text.isprintable():
+        raise invalid("client secret", "one line of printable ASCII")
+    sealed = seal(
+        keys,
+        plaintext=text.encode(),
+        tenant=tenant,
+        table=_TABLE,
+        record_id=sha256(provider.encode())[:16],
+        field="secret",
+        version=1,
+    )
+    return msgspec.json.encode(
+        _StoredSecret(ciphertext=sealed.ciphertext, key_id=sealed.key_id, commitment=sealed.commitment)
+    )
+
+
+def open_client_secret(keys: EpochKeys, *, tenant: str, provider: IdentityProvider) -> Secret[str] | None:
+    """Return the secret, or None for a public client. Raises UnknownKey, RecordTampered as `crypto.envelope.open_`."""
+    if provider.sign_on is None or provider.sign_on.secret is None:
+        return None
+    stored = msgspec.json.decode(provider.sign_on.secret, type=_StoredSecret)
+    plain = open_(
+        keys,
+        sealed=Sealed(ciphertext=stored.ciphertext, key_id=stored.key_id, commitment=stored.commitment),
+        tenant=tenant,
+        table=_TABLE,
+        record_id=sha256(provider.id.encode())[:16],
+        field="secret",
+        version=1,
+    )
+    return Secret(plain.decode("ascii"))
 
 
 def disable_provider(registry: Registry, by: Person, *, provider: str) -> tuple[Change, ...]:

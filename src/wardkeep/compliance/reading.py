@@ -175,6 +175,8 @@ def _without_secrets(payload: Any) -> Any:
         if change["kind"] in {Kind.SECRETS, Kind.LOGINS, Kind.OFFLINE_CODES} and record is not None:
             change["record"] = HIDDEN
         elif isinstance(record, dict):
+            if isinstance(record.get("sign_on"), dict):
+                record["sign_on"]["secret"] = HIDDEN
             record.update(
                 {name: HIDDEN for name in ("mac", "credential_mac", "ticket_mac") if record.get(name) is not None}
             )

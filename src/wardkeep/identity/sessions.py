@@ -14,14 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from wardkeep.crypto.mac import mac
 from wardkeep.model.sensitive import Secret
 from wardkeep.storage.errors import StoreUnavailable
 from wardkeep.storage.sessions_sqlite import SessionRow, SessionsFile
-
-Method = Literal["password+totp", "password+recovery", "passkey", "oidc"]
 
 IDLE_SECONDS: Final = 15 * 60
 ABSOLUTE_SECONDS: Final = 12 * 3600
@@ -62,9 +60,18 @@ class Sessions:
         self._one_at_a_time = asyncio.Lock()
 
     async def begin(
-        self, person: str, method: str, device: str, now_us: int, *, without: bytes | None = None
+        self,
+        person: str,
+        method: str,
+        device: str,
+        now_us: int,
+        *,
+        without: bytes | None = None,
+        factor_us: int | None = None,
     ) -> Started:
         """Open a session under a token that nobody saw before; `without` is the one it replaces.
+
+        `factor_us` is when the second factor was shown, where that was before now.
 
         It is durable before its token is told, and who ends all sessions meanwhile ends this one too.
 
@@ -78,7 +85,7 @@ class Sessions:
             person=person,
             created_us=created,
             seen_us=now_us,
-            factor_us=now_us,
+            factor_us=now_us if factor_us is None else min(factor_us, now_us),
             method=method,
             device=device[:80],
         )

@@ -46,7 +46,7 @@ class Proven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Claims:
+class Claims:
     """The claims that decide, each of the right type. `given_to` is the application the token was issued to."""
 
     issuer: str
@@ -58,6 +58,7 @@ class _Claims:
     expires_at: int
     authenticated_at: int | None
     methods: frozenset[str]
+    nonce: str | None = None
 
 
 class Tokens:
@@ -67,7 +68,7 @@ class Tokens:
 
     def __init__(self) -> None:
         self._keys: OrderedDict[bytes, KeySet] = OrderedDict()
-        self._remembered: OrderedDict[bytes, _Claims] = OrderedDict()
+        self._remembered: OrderedDict[bytes, Claims] = OrderedDict()
 
     def prove(
         self, token: Secret[str], registry: Registry, application: Application | None, now: datetime
@@ -86,9 +87,9 @@ class Tokens:
         person = next((each for each in registry.people.values() if link in each.links), None)
         if person is None or not person.is_active:
             return None
-        return Proven(person=person, second_factor_at=_second_factor(claims, provider))
+        return Proven(person=person, second_factor_at=second_factor_at(claims, provider))
 
-    def _verified(self, text: str, provider: IdentityProvider) -> _Claims | None:
+    def _verified(self, text: str, provider: IdentityProvider) -> Claims | None:
         """Return the claims of a token that a key on record signed; they may be out of time by now."""
         # Keys and algorithms are part of the name: what was verified under others counts no longer.
         name = sha256(b"\0".join((text.encode(), provider.jwks, " ".join(sorted(provider.algorithms)).encode())))
@@ -97,7 +98,7 @@ class Tokens:
             return known
         try:
             found = jwt.decode(text, self._key_set(provider), algorithms=sorted(provider.algorithms & ALGORITHMS))
-            claims = _claims(found.claims)
+            claims = claims_of(found.claims)
         except (JoseError, ValueError, TypeError, KeyError):
             return None
         self._remembered[name] = claims
@@ -132,14 +133,14 @@ def _decoded(part: str) -> bytes:
     return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
-def _claims(found: dict[str, Any]) -> _Claims:
+def claims_of(found: dict[str, Any]) -> Claims:
     """Return the claims. Raises ValueError, KeyError or TypeError when one is missing or of another type."""
     audience = found["aud"]
     audiences = frozenset([audience] if isinstance(audience, str) else audience)
     given_to = found.get("azp", found.get("client_id"))
     if given_to is None and len(audiences) == 1:
         given_to = next(iter(audiences))
-    claims = _Claims(
+    claims = Claims(
         issuer=found["iss"],
         subject=found["sub"],
         audience=audiences,
@@ -149,8 +150,10 @@ def _claims(found: dict[str, Any]) -> _Claims:
         expires_at=_seconds(found["exp"]),
         authenticated_at=None if found.get("auth_time") is None else _seconds(found["auth_time"]),
         methods=frozenset(found.get("amr") or ()),
+        nonce=found.get("nonce"),
     )
-    texts = (claims.issuer, claims.subject, *claims.audience, *claims.methods)
+    named = () if claims.nonce is None else (claims.nonce,)
+    texts = (claims.issuer, claims.subject, *claims.audience, *claims.methods, *named)
     if not all(texts) or {type(each) for each in texts} != {str}:
         raise TypeError("a claim is not text")
     return claims
@@ -162,7 +165,7 @@ def _seconds(value: Any) -> int:
     return int(value)
 
 
-def _holds(claims: _Claims, provider: IdentityProvider, application: Application, now: datetime) -> bool:
+def _holds(claims: Claims, provider: IdentityProvider, application: Application, now: datetime) -> bool:
     at = now.timestamp()
     return (
         claims.issuer == provider.issuer
@@ -173,7 +176,7 @@ def _holds(claims: _Claims, provider: IdentityProvider, application: Application
     )
 
 
-def _second_factor(claims: _Claims, provider: IdentityProvider) -> datetime | None:
+def second_factor_at(claims: Claims, provider: IdentityProvider) -> datetime | None:
     """Return when the person showed a second factor: only with a time, and a method that the record counts as one."""
     if claims.authenticated_at is None or claims.methods.isdisjoint(provider.second_factor_methods):
         return None

@@ -5,7 +5,7 @@ one, and nothing that belongs to one serves another (45 CFR 164.308(a)(4), 164.3
 what is permitted; an empty one permits nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -119,10 +119,27 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignOn:
+    """How people sign in to the console at a provider (OpenID Connect Core 1.0 section 3.1, RFC 7636).
+
+    `secret` is the sealed client secret, None for a public client; the keeper alone opens it, workers never have it.
+    """
+
+    client_id: str
+    label: str
+    authorization_endpoint: str
+    token_endpoint: str
+    end_session_endpoint: str | None = None
+    ca_file: str | None = None
+    secret: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityProvider:
     """Whose tokens are believed. Who can sign with a key of `jwks` can call as anybody linked to this provider.
 
     `audiences` are what its tokens for us name; `second_factor_methods` the `amr` values that count as one (RFC 8176).
+    Without `sign_on` nobody signs in to the console with it.
     """
 
     id: str
@@ -132,6 +149,7 @@ class IdentityProvider:
     algorithms: frozenset[str] = frozenset({"RS256", "ES256"})
     second_factor_methods: frozenset[str] = frozenset({"mfa"})
     is_active: bool = False
+    sign_on: SignOn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

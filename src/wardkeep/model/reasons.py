@@ -74,6 +74,10 @@ class Reason(StrEnum):
     TOO_MANY_GUESSES = "too_many_guesses"
     SIGN_IN_BUSY = "sign_in_busy"
     PASSKEY_NOT_ACCEPTED = "passkey_not_accepted"
+    PROVIDER_UNREACHABLE = "provider_unreachable"
+    PROVIDER_SIGN_IN_INVALID = "provider_sign_in_invalid"
+    PROVIDER_PERSON_UNKNOWN = "provider_person_unknown"
+    PROVIDER_SECOND_FACTOR_MISSING = "provider_second_factor_missing"
     RATE_LIMITED = "rate_limited"
     CONCURRENCY_LIMITED = "concurrency_limited"
     # what the vendor may see
@@ -485,6 +489,31 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The passkey was not accepted.",
             "Person authentication (45 CFR 164.312(d)).",
             "Start again; if it stays so, sign in another way and register the passkey anew.",
+        ),
+        Reason.PROVIDER_UNREACHABLE: _row(
+            502,
+            "Your organisation's sign-in service does not answer.",
+            "Nobody is signed in on the word of a provider that cannot be asked (45 CFR 164.312(d)).",
+            "Sign in with a passkey, or a password and second factor; in an emergency a sealed code breaks the glass.",
+        ),
+        Reason.PROVIDER_SIGN_IN_INVALID: _row(
+            403,
+            "The sign-in at your organisation's service is not accepted.",
+            "It must begin in this browser, be answered once and in time, and its token must be signed for us, now.",
+            "Start again from the sign-in page; if it stays so, the operator compares `wardkeep provider list` with "
+            "the provider's own settings and keys.",
+        ),
+        Reason.PROVIDER_PERSON_UNKNOWN: _row(
+            403,
+            "Your account at the sign-in service is linked to nobody who is active here.",
+            "Who somebody is here is decided by a person, not by a name or group in a token (45 CFR 164.308(a)(4)).",
+            "Ask an administrator to link it: `wardkeep provider link`.",
+        ),
+        Reason.PROVIDER_SECOND_FACTOR_MISSING: _row(
+            403,
+            "The sign-in service does not say that you showed a second factor just now.",
+            "A password alone opens nothing (45 CFR 164.312(d)).",
+            "Sign in there with a second factor, or enrol an authenticator here and add its code.",
         ),
         Reason.RATE_LIMITED: _row(
             429,

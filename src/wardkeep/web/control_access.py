@@ -21,8 +21,11 @@ from wardkeep.compliance.access_view import (
 from wardkeep.compliance.duties import late
 from wardkeep.compliance.forms import Form, ReasonForm
 from wardkeep.compliance.policy_texts import load_texts
+from wardkeep.compliance.providers import seal_client_secret
+from wardkeep.compliance.revealing import HIDDEN
 from wardkeep.compliance.terms import clean_workspace, invalid
 from wardkeep.identity.keys import subject_tag
+from wardkeep.model.sensitive import Secret
 from wardkeep.policy.data_roles import DATA_ROLES
 from wardkeep.policy.roles import APART, GRANTS, Permission
 from wardkeep.web.asked import Asked, change, get_route, post_route, today
@@ -144,6 +147,8 @@ async def _list_providers(asked: Asked) -> object:
     shown = []
     for _, each in sorted(asked.registry.identity_providers.items()):
         plain = msgspec.to_builtins(each, order="deterministic")
+        if each.sign_on is not None:
+            plain["sign_on"]["secret"] = None if each.sign_on.secret is None else HIDDEN
         shown.append({**plain, "jwks": msgspec.json.decode(each.jwks)})
     return {"providers": shown}
 
@@ -158,6 +163,20 @@ async def _set_provider(asked: Asked, filled: form.ProviderForm) -> object:
         raise invalid("provider id", "the same in the path and in the form")
     plan = partial(providers.put_provider, provider=filled.provider(), is_new=False)
     return await change(asked, "provider.set", filled.reason, plan)
+
+
+async def _open_sign_in(asked: Asked, filled: form.SignOnForm) -> object:
+    provider, sealed = asked.words[0], None
+    if filled.client_secret is not None:
+        secret = Secret(filled.client_secret)
+        sealed = seal_client_secret(asked.app.keys, tenant=asked.app.tenant, provider=provider, secret=secret)
+    plan = partial(providers.set_sign_on, provider=provider, terms=filled.sign_on(sealed))
+    return await change(asked, "provider.signin", filled.reason, plan)
+
+
+async def _close_sign_in(asked: Asked, filled: ReasonForm) -> object:
+    plan = partial(providers.set_sign_on, provider=asked.words[0], terms=None)
+    return await change(asked, "provider.nosignin", filled.reason, plan)
 
 
 async def _disable_provider(asked: Asked, filled: ReasonForm) -> object:
@@ -258,6 +277,12 @@ ACCESS_ROUTES: Final = (
     get_route("providers", Permission.REGISTRY_READ, "provider.list", _list_providers),
     post_route("providers", Permission.AGREEMENT_ACTIVATE, "provider.add", form.ProviderForm, _add_provider),
     post_route("providers/{}/set", Permission.AGREEMENT_ACTIVATE, "provider.set", form.ProviderForm, _set_provider),
+    post_route(
+        "providers/{}/sign-in", Permission.AGREEMENT_ACTIVATE, "provider.signin", form.SignOnForm, _open_sign_in
+    ),
+    post_route(
+        "providers/{}/no-sign-in", Permission.AGREEMENT_ACTIVATE, "provider.nosignin", ReasonForm, _close_sign_in
+    ),
     post_route("providers/{}/disable", Permission.PERSON_CHANGE, "provider.disable", ReasonForm, _disable_provider),
     post_route("people/{}/link", Permission.PERSON_CHANGE, "person.link", form.LinkForm, _link_person),
     post_route("people/{}/unlink", Permission.PERSON_CHANGE, "person.unlink", form.UnlinkForm, _unlink_person),

@@ -76,10 +76,11 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
-    """A cookie to set; an empty value takes it away."""
+    """A cookie to set; an empty value takes it away. `is_lax` ones are shown to us when another site leads here."""
 
     name: str
     value: Secret[str]
+    is_lax: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +258,8 @@ def cookie_name(base: str, *, is_secure: bool) -> str:
 
 def _cookie(cookie: Cookie, *, is_secure: bool) -> bytes:
     value = cookie.value.reveal()
-    parts = [f"{cookie_name(cookie.name, is_secure=is_secure)}={value}", "Path=/", "HttpOnly", "SameSite=Strict"]
+    same_site = "SameSite=Lax" if cookie.is_lax else "SameSite=Strict"
+    parts = [f"{cookie_name(cookie.name, is_secure=is_secure)}={value}", "Path=/", "HttpOnly", same_site]
     if is_secure:
         parts.append("Secure")
     if not value:

@@ -26,6 +26,7 @@ from wardkeep.crypto.mac import mac
 from wardkeep.crypto.randomness import Randomness
 from wardkeep.gateway.pipeline import Road
 from wardkeep.identity.sessions import Guesses, Sessions
+from wardkeep.identity.sign_on import Away, Exchange, is_still_vouched
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
@@ -62,12 +63,14 @@ from wardkeep.web.page import (
     templates,
 )
 from wardkeep.web.pages_account import ACCOUNT_ROUTES
+from wardkeep.web.pages_provider import PROVIDER_ROUTES
 from wardkeep.web.pages_sign_in import SIGN_IN_ROUTES
 
 T = TypeVar("T")
 
 ROUTES: Final = (
     *SIGN_IN_ROUTES,
+    *PROVIDER_ROUTES,
     *ACCOUNT_ROUTES,
     *TODAY_ROUTES,
     *LEDGER_ROUTES,
@@ -100,7 +103,10 @@ _MOST_WAITING: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A ceremony that has begun: what was proven, and what the next answer is held against."""
+    """A ceremony that has begun: what was proven, and what the next answer is held against.
+
+    `first` is how the first factor was proven before a code is asked for.
+    """
 
     kind: str
     person: str | None
@@ -108,6 +114,8 @@ class Pending:
     challenge: bytes = field(default=b"", repr=False)
     totp: bytes = field(default=b"", repr=False)
     handle: bytes = field(default=b"", repr=False)
+    first: str = "password"
+    away: Away | None = None
 
 
 class Ceremonies:
@@ -176,6 +184,7 @@ class PagesFace:
     road: Callable[[], Awaitable[Road]]
     missing: Callable[[], tuple[str, ...]]
     sign: Callable[[bytes], bytes]
+    exchange: Exchange
     chats: Chats = field(default_factory=Chats)
     catalogue: Catalogue = field(default_factory=load_catalogue)
     engine: Environment = field(default_factory=templates)
@@ -248,8 +257,10 @@ class PagesFace:
         session = self.sessions.find(Secret(token), now_us) if token else None
         registry = self.control.registry
         person = registry.people.get(session.person) if session is not None else None
-        if session is not None and (person is None or not person.is_active):
-            # Who left is signed out by their next click, in every window.
+        if session is not None and (
+            person is None or not person.is_active or not is_still_vouched(registry, person, session.method)
+        ):
+            # Who left, or whose provider is believed no more, is signed out by their next click, in every window.
             await self.sessions.end(session.id)
             session = person = None
         return Visit(
@@ -287,11 +298,22 @@ class PagesFace:
         challenge: bytes = b"",
         totp: bytes = b"",
         handle: bytes = b"",
+        first: str = "password",
+        away: Away | None = None,
     ) -> str:
         """Begin a ceremony and return the fresh token that it is kept under."""
         token = self.randomness(32).hex()
         until_us = now_us + _PENDING_SECONDS * 1_000_000
-        held = Pending(kind=kind, person=person, until_us=until_us, challenge=challenge, totp=totp, handle=handle)
+        held = Pending(
+            kind=kind,
+            person=person,
+            until_us=until_us,
+            challenge=challenge,
+            totp=totp,
+            handle=handle,
+            first=first,
+            away=away,
+        )
         self.ceremonies.begin(token, held)
         return token
 
@@ -314,6 +336,7 @@ def pages_app(
     road: Callable[[], Awaitable[Road]],
     missing: Callable[[], tuple[str, ...]],
     sign: Callable[[bytes], bytes],
+    exchange: Exchange,
 ) -> PagesFace:
     """Return the pages. `scheme` is what browsers see; `breached` the list of breached passwords, if there is one.
 
@@ -339,6 +362,7 @@ def pages_app(
         road=road,
         missing=missing,
         sign=sign,
+        exchange=exchange,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
+from urllib.parse import urlencode
 
 from wardkeep.compliance import logins, vendors, workspaces
 from wardkeep.compliance.errors import NotAllowed
@@ -12,6 +13,7 @@ from wardkeep.compliance.records import Change
 from wardkeep.crypto.password import hash_password
 from wardkeep.identity.breached import is_breached
 from wardkeep.identity.passkeys import registration_options, sign_in_options
+from wardkeep.identity.sign_on import METHOD, offered
 from wardkeep.model.access import RequestStatus
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import AgreementStatus, Person, Registry
@@ -66,7 +68,10 @@ async def _sign_out(visit: Visit) -> Page:
     await visit.app.sessions.end(session.id)
     visit.app.chats.end_all(person.id)
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-out", method=session.method)
-    return Page(to="/sign-in", cookies=(Cookie(name=_SESSION, value=Secret("")),))
+    # At the provider they are still signed in, and whoever comes next to this browser with them.
+    left = next((each.id for each in offered(visit.registry, person) if session.method.startswith(METHOD)), None)
+    to = "/sign-in" if left is None else f"/sign-in?{urlencode({'left': left})}"
+    return Page(to=to, cookies=(Cookie(name=_SESSION, value=Secret("")),))
 
 
 async def _end_session(visit: Visit) -> Page:
@@ -146,7 +151,19 @@ async def _remove_passkey(visit: Visit) -> Page:
 
 
 async def _step_up_form(visit: Visit) -> Page:
-    return Page(template="step_up.html", values={"problem": None, "next": _next(visit, visit.query.get("next"))})
+    return _step_up_page(visit, _next(visit, visit.query.get("next")))
+
+
+def _step_up_page(visit: Visit, going: str, problem: str | None = None) -> Page:
+    person, _ = who(visit)
+    asked = f"?{urlencode({'next': going})}"
+    providers = [
+        {"path": f"/step-up/with/{each.id}{asked}", "label": each.sign_on.label}
+        for each in offered(visit.registry, person)
+        if each.sign_on is not None
+    ]
+    values = {"problem": problem, "next": going, "providers": providers}
+    return Page(template="step_up.html", values=values, status=200 if problem is None else 403)
 
 
 async def _step_up(visit: Visit) -> Page:
@@ -154,11 +171,10 @@ async def _step_up(visit: Visit) -> Page:
     going = _next(visit, visit.form.get("next"))
     check_wait(visit, "code", person.id)
     login = visit.registry.logins.get(person.id)
-    method = await check_code(visit, person, login, visit.form.get("code", "")) if login is not None else None
-    if method is None:
+    factor = await check_code(visit, person, login, visit.form.get("code", "")) if login is not None else None
+    if factor is None:
         await wrong(visit, "code", person.id)
-        values = {"problem": "That code was not accepted.", "next": going}
-        return Page(template="step_up.html", values=values, status=403)
+        return _step_up_page(visit, going, "That code was not accepted.")
     visit.app.guesses.succeeded("code", person.id)
     return Page(to=going, cookies=await _renewed(visit, person, session))
 

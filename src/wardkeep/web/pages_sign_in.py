@@ -5,7 +5,8 @@ long.
 """
 
 from functools import partial
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import urlencode
 
 from wardkeep.compliance import logins
 from wardkeep.compliance.errors import NotAllowed
@@ -22,7 +23,7 @@ from wardkeep.identity.passkeys import (
     registration_options,
     sign_in_options,
 )
-from wardkeep.identity.sessions import Method
+from wardkeep.identity.sign_on import offered
 from wardkeep.identity.totp import SECRET_BYTES, accepted_step, provisioning_uri, shown_secret
 from wardkeep.model.login import Login, Passkey
 from wardkeep.model.reasons import Reason, RefusalError, Refused
@@ -46,12 +47,17 @@ def site_of(visit: Visit) -> Site:
     )
 
 
-async def signed_in(visit: Visit, person: Person, method: Method) -> tuple[Cookie, ...]:
-    """Record the sign-in, begin its session, and return the cookies. Raises LedgerUnavailable: then there is none."""
+async def signed_in(visit: Visit, person: Person, method: str, *, factor_us: int | None = None) -> tuple[Cookie, ...]:
+    """Record the sign-in, begin its session, and return the cookies. Raises LedgerUnavailable: then there is none.
+
+    `factor_us` is when the second factor was shown, where that was not just now.
+    """
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-in", method=method)
     visit.app.note_used(f"person:{person.id}")
     old = visit.session.id if visit.session is not None and visit.session.person == person.id else None
-    started = await visit.app.sessions.begin(person.id, method, visit.device, visit.now_us, without=old)
+    started = await visit.app.sessions.begin(
+        person.id, method, visit.device, visit.now_us, without=old, factor_us=factor_us
+    )
     return (Cookie(name=_SESSION, value=started.token), Cookie(name=_PENDING, value=Secret("")))
 
 
@@ -71,8 +77,8 @@ async def wrong(visit: Visit, way: str, name: str) -> None:
         )
 
 
-async def check_code(visit: Visit, person: Person, login: Login, code: str) -> Method | None:
-    """Return how a second factor was proven, or None. A code is spent before anybody is told that it was right."""
+async def check_code(visit: Visit, person: Person, login: Login, code: str) -> Literal["totp", "recovery"] | None:
+    """Return which second factor was proven, or None. A code is spent before anybody is told that it was right."""
     app, plain = visit.app, code.replace(" ", "")
     if login.totp is not None and plain.isascii() and plain.isdigit() and len(plain) == 6:
         secret = logins.open_totp(app.keys, tenant=app.tenant, person=person.id, body=login.totp)
@@ -80,7 +86,7 @@ async def check_code(visit: Visit, person: Person, login: Login, code: str) -> M
         step = accepted_step(secret, plain, unix_seconds=visit.now_us / 1e6, last_step=app.sessions.mark(mark))
         if step is not None:
             await app.sessions.advance(mark, step)
-            return "password+totp"
+            return "totp"
         return None
     spent = logins.recovery_mac(app.keys.api_key_key, person.id, plain)
     if spent not in login.recovery:
@@ -89,7 +95,7 @@ async def check_code(visit: Visit, person: Person, login: Login, code: str) -> M
     await app.control.change(
         by=f"person:{person.id}", action="login.recovery-used", reason="signed in", plan=lambda held: plan(held, person)
     )
-    return "password+recovery"
+    return "recovery"
 
 
 # ---- password, then second factor ------------------------------------------------------------------------------------
@@ -98,7 +104,20 @@ async def check_code(visit: Visit, person: Person, login: Login, code: str) -> M
 async def _form(visit: Visit) -> Page:
     if visit.session is not None:
         return Page(to="/account")
-    return Page(template="sign_in.html", values={"problem": None})
+    return _sign_in_page(visit)
+
+
+def _sign_in_page(visit: Visit, problem: str | None = None) -> Page:
+    """Return the form, the providers beside it, and where a sign-out may go on."""
+    found = [(each.id, each.sign_on) for each in offered(visit.registry) if each.sign_on is not None]
+    providers = [{"path": f"/sign-in/with/{name}", "label": terms.label} for name, terms in found]
+    left = [
+        {"path": f"{terms.end_session_endpoint}?{urlencode({'client_id': terms.client_id})}", "label": terms.label}
+        for name, terms in found
+        if terms.end_session_endpoint is not None and name == visit.query.get("left")
+    ]
+    values = {"problem": problem, "providers": providers, "left": left}
+    return Page(template="sign_in.html", values=values, status=200 if problem is None else 403)
 
 
 async def _password(visit: Visit) -> Page:
@@ -109,7 +128,7 @@ async def _password(visit: Visit) -> Page:
     is_right = await visit.app.slowly(lambda: is_password(password[: logins.LONGEST_PASSWORD], stored))
     if not is_right or login is None or not login.is_complete or person is None or not person.is_active:
         await wrong(visit, "password", name)
-        return Page(template="sign_in.html", values={"problem": _WRONG}, status=403)
+        return _sign_in_page(visit, _WRONG)
     visit.app.guesses.succeeded("password", name)
     token = visit.app.pending("second", visit.now_us, person=person.id)
     return Page(to="/sign-in/code", cookies=(Cookie(name=_PENDING, value=Secret(token)),))
@@ -129,13 +148,13 @@ async def _code(visit: Visit) -> Page:
     person, login = visit.registry.people.get(held.person), visit.registry.logins.get(held.person)
     if person is None or not person.is_active or login is None:
         return Page(to="/sign-in")
-    method = await check_code(visit, person, login, visit.form.get("code", ""))
-    if method is None:
+    factor = await check_code(visit, person, login, visit.form.get("code", ""))
+    if factor is None:
         await wrong(visit, "code", person.id)
         return Page(template="code.html", values={"problem": _WRONG}, status=403)
     visit.app.guesses.succeeded("code", person.id)
     visit.app.ceremonies.take(token, "second", visit.now_us)
-    return Page(to="/account", cookies=await signed_in(visit, person, method))
+    return Page(to="/account", cookies=await signed_in(visit, person, f"{held.first}+{factor}"))
 
 
 # ---- passkeys --------------------------------------------------------------------------------------------------------
