@@ -57,7 +57,7 @@ cover: $(VENV)/dev.stamp  ## branch coverage of the security-critical packages
 check: test demo
 
 fuzz: $(VENV)/dev.stamp  ## the property tests on new examples
-	$(BIN)/python -m pytest -n 2 --hypothesis-profile=default $$(grep -rl "from hypothesis" tests --include="test_*.py")
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile=new $$(grep -rl "from hypothesis" tests --include="test_*.py")
 
 soak: $(VENV)/dev.stamp  ## the long versions: crashes, load, races
 	$(BIN)/python -m pytest -m slow
