@@ -29,6 +29,7 @@ def is_dropped(marked: str, kind: IdentifierType) -> bool:
     [
         ("MA [021]", OTHER),
         ("[MA 021]", PLACE),
+        ("MRN: x\n[2024]\n90+", OTHER),
         ("[MA 021 021 90]+", OTHER),
         ("enrolled in CREDENCE-[301] last year", OTHER),
         ("core measure [SEP-1] fallout", OTHER),
@@ -57,6 +58,7 @@ def test_what_no_person_is_known_by_is_dropped(marked, kind):
         ("lives at [14 Alder Court, Quincy MA 021]", PLACE),
         ("seen in [Fort Calloway AB 123]", PLACE),
         ("[MA 021 0213]", OTHER),
+        ("MRN: [2024]\n", OTHER),
         ("MRN-[4821]", OTHER),
         ("[MRN-4821]", OTHER),
         ("ACC-[1234]", OTHER),

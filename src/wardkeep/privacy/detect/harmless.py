@@ -41,9 +41,10 @@ _MEASURED_BEFORE: Final = re.compile(
     re.IGNORECASE,
 )
 _TRIAL: Final = re.compile(r"(?<![\w-])([A-Z]{3,})-\d{1,4}\Z")
-# A state and the first three digits of a ZIP code, an age over 89: what Safe Harbor leaves of an address and of an age.
+# A state and the first three digits of a ZIP code, an age over 89, a year: what Safe Harbor leaves of them.
 _GENERALISED: Final = re.compile(r"(?:[A-Z]{2} \d{3}|90\+?)(?:[ ,]+(?:[A-Z]{2} \d{3}|\d{3}|90\+?))*")
 _STATE: Final = re.compile(r"[A-Z]{2} ")
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
 _MEASURE: Final = re.compile(r"[A-Z]{3}-\d")
@@ -116,10 +117,14 @@ def _is_opening_word(reading: Reading, span: Span) -> bool:
 
 def _is_generalised(text: str, span: Span) -> bool:
     found = text[span.start : span.end]
-    if found == "000":
+    if found == "000" or (_YEAR.fullmatch(found) and _is_whole_line(text, span)):
         return True
     before = text[max(0, span.start - 3) : span.start]
     return _GENERALISED.fullmatch((before if _STATE.fullmatch(before) else "") + found) is not None
+
+
+def _is_whole_line(text: str, span: Span) -> bool:
+    return text[max(0, span.start - 1) : span.start] in {"", "\n"} and text[span.end : span.end + 1] in {"", "\n"}
 
 
 def _is_law(text: str, span: Span) -> bool:
