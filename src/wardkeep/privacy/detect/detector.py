@@ -39,6 +39,7 @@ from wardkeep.privacy.detect.memory import Memory
 from wardkeep.privacy.detect.nomination import Policy, Reading
 from wardkeep.privacy.detect.overlaps import REMAINDER, beside_rules, resolve
 from wardkeep.privacy.detect.scan import Scanner
+from wardkeep.privacy.detect.whole import whole
 from wardkeep.privacy.errors import DetectorFailed
 from wardkeep.privacy.normalise import normalise, over
 from wardkeep.privacy.propagate import Terms
@@ -178,6 +179,8 @@ class Detector:
             probable = self._classifier.find(plain.text, self._sureness, has_identifier=bool(spans))
             probable = [span for span in probable if not is_harmless(reading, span)]
             spans += beside_rules(probable, spans, plain.text) if spans else probable
+            at_work = "whole"
+            spans = list(whole(reading, spans))
             at_work = "hidden"
             if disguises and nesting < _MAX_NESTING:
                 spans += self._behind(reading, disguises, nesting)

@@ -1,0 +1,109 @@
+"""A find that stops in the middle of an identifier is made whole: initials, parts of an organisation's name, prefixes.
+
+What is found in part leaks the rest ("A. ⟦Korff⟧", "⟦Tri-Forks Electric⟧ Cooperative", "PZW ⟦600447128⟧"). A find grows
+only over what nothing else could mean at that place. Dates and ages never grow: routes for treatment let them pass, and
+what they took along would pass with them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from wardkeep.model.spans import IdentifierType, Span
+from wardkeep.privacy.detect.lexicon import FIRST, MEDICAL, WORD
+from wardkeep.privacy.detect.nomination import Reading
+from wardkeep.privacy.detect.wording import CAPITAL, LETTER, word_set
+
+_NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.ORGANIZATION, IdentifierType.LOCATION})
+_NUMBERED: Final = frozenset(IdentifierType) - _NAMED - {
+    IdentifierType.DATE,
+    IdentifierType.AGE,
+    IdentifierType.DEMOGRAPHIC,
+    IdentifierType.PHOTO,
+    IdentifierType.URL,
+    IdentifierType.EMAIL,
+}
+_INITIALS_BEFORE: Final = re.compile(rf"(?<![\w.'\u2019-])(?:{CAPITAL}\.[ ]?){{1,3}}\Z")
+_INITIALS_AFTER: Final = re.compile(rf",?[ ]{CAPITAL}(?:\.?[ ]{CAPITAL}|\.{CAPITAL})?\.?(?![\w'\u2019/+#-])")
+_SURNAME_AFTER: Final = re.compile(rf"[ ]({CAPITAL}{LETTER}{{2,24}})(?![\w'\u2019-])")
+_INITIAL: Final = re.compile(rf"{CAPITAL}\.?")
+_OF_IT: Final = re.compile(r"['\u2019][sS]\b")
+# What an organisation, an office or a practice is called last; none of them ends a disease, a drug or a diet.
+_LAST_WORDS: Final = word_set(
+    "ambulance associates authority bank bros brothers builders chapel church clinic clinics co college company "
+    "construction consulting cooperative coop corp corporation county dental dentistry department detention diner "
+    "dispensary district domiciliary elem elementary ems enterprises estates farm farms foods foundation freight funeral "
+    "garage group hall healthcare high holdings home homes hospice hospital inc industries infirmary institute insurance "
+    "isd jail kindergarten laboratories labs lab library llc llp lodge logistics ltd lumber manor manufacturing market "
+    "medicine middle mill mills mission mosque motors nursery nurses nursing office orthodontics outpatient parish pc "
+    "pediatrics penitentiary pharmacy pllc plumbing practice preschool primary printing prison quarry ranch rehab "
+    "rehabilitation restaurant rodeo roofing school seminary services shelter shipping snf solutions steel store "
+    "supermarket synagogue systems temple terminal transit transport transportation trucking university utilities "
+    "village ward warehouse winery works yard"
+)
+_WORD_AFTER: Final = re.compile(rf"[ \n]({CAPITAL}{LETTER}{{1,18}})(?![\w'\u2019-])\.?")
+# Letters before a number are of it unless they say what it is.
+_PREFIX: Final = re.compile(r"(?<![\w./'\u2019-])([A-Z]{1,3})[ -]\Z")
+_LABELS: Final = word_set(
+    "MRN MR SSN DOB NPI DEA ID IDS NO NR NUM ACCT ACC ACCN PT PTS PH TEL FAX CELL EXT ENC CSN FIN HAR VIN REF AUTH RX "
+    "LOT SN UDI PO BOX RM BED UNIT FL APT STE TX DX HX SX FX CPT ICD DRG NDC LIC CERT CASE POL PLAN MBR MEM SUB GRP "
+    "GROUP BIN PCN INV CLM AND OR THE FOR OF TO IN ON AT BY WITH IS WAS AM PM MD RN DO NP PA US USA EMS ED ER ICU OR "
+    "HICN MBI PLT PLATE TAG DL MA CALL TEXT VIA RE CC BMI BP HR RR CODE BAR WAS NEW OLD FROM USER KEY SER MOD TYPE VS "
+    "CDL IP OID IIS CUI CO REF TNK HIC NHS NHI CHI PPS BSN CURP SVC ICN TCN EIN TIN ITIN ABA IBAN CARD VISA MC AMEX ALT HOME WORK MOB FAX DESK"
+)
+_RUN_BEFORE: Final = re.compile(r"(?<![^\s(\[\"'#:;|=])(?:(?:[A-Z]{1,4}|[A-Z]{0,3}\d{1,8}[A-Z]{0,3})[-/._]){1,4}\Z")
+_RUN_AFTER: Final = re.compile(r"[-/_](?=[\w-]*\d)[\w-]{1,24}")
+_REACH: Final = 26
+
+
+def whole(reading: Reading, spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield the spans, each grown to the whole of what it is part of. They may overlap afterwards."""
+    for span in spans:
+        if span.type in _NAMED:
+            yield _named(reading, span)
+        elif span.type in _NUMBERED:
+            yield _numbered(reading, span)
+        else:
+            yield span
+
+
+def _named(reading: Reading, span: Span) -> Span:
+    text, start, end = reading.text, span.start, span.end
+    if span.type is IdentifierType.NAME:
+        start = _before(text, start, _INITIALS_BEFORE)
+        if _INITIAL.fullmatch(text, span.start, end) and (found := _SURNAME_AFTER.match(text, end)):
+            end = found.end()
+        if (found := _INITIALS_AFTER.match(text, end)) and _is_alone(reading, found):
+            end = found.end() - text[found.end() - 1].isspace()
+    else:
+        if found := _OF_IT.match(text, end):
+            end = found.end()
+        while (found := _WORD_AFTER.match(text, end)) and found[1].lower() in _LAST_WORDS:
+            end = found.end(1)
+    return span if (start, end) == (span.start, span.end) else Span(start, end, span.type, span.rule)
+
+
+def _before(text: str, start: int, form: re.Pattern[str]) -> int:
+    found = form.search(text, max(0, start - _REACH), start)
+    return found.start() if found else start
+
+
+def _is_alone(reading: Reading, found: re.Match[str]) -> bool:
+    """Whether initials behind a name are of it: "BOYD, A S", and not "Boyd, I saw him" or "Boyd A 1"."""
+    text, end = reading.text, found.end()
+    following = text[end : end + 2]
+    return not following[:1].isalnum() and not (following[:1] == " " and following[1:2].isalnum())
+
+
+def _numbered(reading: Reading, span: Span) -> Span:
+    text, start, end = reading.text, span.start, span.end
+    if not any(map(str.isdigit, text[start:end])):
+        return span
+    if text[start].isalnum():
+        start = _before(text, start, _RUN_BEFORE)
+        found = _PREFIX.search(text, max(0, start - _REACH), start)
+        if found and found[1] not in _LABELS and not reading.words.get(found[1].lower(), 0) & (WORD | MEDICAL | FIRST):
+            start = found.start()
+    if found := _RUN_AFTER.match(text, end):
+        end = found.end()
+    return span if (start, end) == (span.start, span.end) else Span(start, end, span.type, span.rule)
