@@ -9,11 +9,13 @@ from wardkeep.privacy.detect.harmless import is_harmless
 from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.detect.nomination import Reading
 
-NAME, ORG, PLACE, OTHER = (
+NAME, ORG, PLACE, OTHER, DATE, AGE = (
     IdentifierType.NAME,
     IdentifierType.ORGANIZATION,
     IdentifierType.LOCATION,
     IdentifierType.OTHER,
+    IdentifierType.DATE,
+    IdentifierType.AGE,
 )
 
 
@@ -46,6 +48,17 @@ def is_dropped(marked: str, kind: IdentifierType) -> bool:
         ("State: [MA]", NAME),
         ("run git show [9f86d081884c7d659a2feaa0c55ad015]", OTHER),
         ("reverted in commit [9f86d08]", OTHER),
+        ("12/17/2025 [16:20]", DATE),
+        ("12/17/2025 [at 0915]", DATE),
+        ("June 1, 2025 [1100-1210]", DATE),
+        ("worked [2021-22] under", DATE),
+        ("4/03 [10]:12 called", DATE),
+        ("weight [98].2", DATE),
+        ("Next: 10/06 [4] pm", DATE),
+        ("Vision [20/25]", DATE),
+        ("BP [118/72]", DATE),
+        ("his sons Liban ([16])", AGE),
+        ("Finkelman, [89], hard of hearing", AGE),
     ],
 )
 def test_what_no_person_is_known_by_is_dropped(marked, kind):
@@ -55,6 +68,11 @@ def test_what_no_person_is_known_by_is_dropped(marked, kind):
 @pytest.mark.parametrize(
     ("marked", "kind"),
     [
+        ("ROP check was due [29/8]", DATE),
+        ("seen on [12/31]", DATE),
+        ("the boys on 6/27, [28], 30", DATE),
+        ("Orpha, wife, [96]", AGE),
+        ("[ninety-two]", AGE),
         ("lives at [14 Alder Court, Quincy MA 021]", PLACE),
         ("seen in [Fort Calloway AB 123]", PLACE),
         ("[MA 021 0213]", OTHER),

@@ -39,6 +39,7 @@ FILES: Final = ("classifier.npz", "classifier_second.npz")
 """The weights of the two networks."""
 _DOUBT: Final = (0.02, 0.995)
 """Between these probabilities of being harmless a word is doubtful: a third of those examined."""
+_NAME: Final = CLASSES.index("NAME")
 _DATE: Final = CLASSES.index("DATE")
 # Routes for treatment let dates and ages pass: a number or a name taken for one must not pass with them.
 _KEPT: Final = frozenset({_DATE, CLASSES.index("AGE")})
@@ -74,6 +75,18 @@ _ALSO_NAMES: Final = word_set(
 _LIKE: Final = (0, 1, 2, 2, 3, 3, 4, 4)
 _JOINING: Final = word_set("on at in and from to with is was by for or as who has had her his w re a an")
 """Words that lead to an identifier or away from it: at its edge they are not of it."""
+_BEFORE_NAMES: Final = word_set(
+    "dear dr doctor mr mrs ms miss mx prof professor nurse rn cna pharm crew signature deputy officer trooper resident "
+    "mom dad mum mother father son sons daughter daughters brother brothers sister sisters sibling siblings twin twins "
+    "aunt uncle cousin cousins niece nephew grandson granddaughter grandchildren grandkids stepson stepdaughter godson "
+    "goddaughter husband wife spouse partner fiance fiancé fiancee fiancée boyfriend girlfriend friend roommate "
+    "neighbor neighbour caregiver interpreter witness driver pal guide hermano hermana hijo hija madre padre esposo "
+    "esposa tío tía primo prima abuelo abuela sra srta paciente"
+)
+"""Who somebody is, before the name; alone or before no other word they are left as they are."""
+_AFTER_NAMES: Final = word_set(
+    "rn md lpn lvn cna crna phd pharmd nrp emt msw lcsw licsw dpt mbbs facs facp cnm dnp aprn arnp"
+)
 _GOING_ON: Final = word_set("may can will should would could must might does did needs wants says takes reports")
 """Verbs in lower case with which a sentence goes on after a name."""
 _STOPS: Final = frozenset(".;!?")
@@ -230,6 +243,11 @@ def _spans(
             run.pop()
         while run and reading.words[words[run[0]]] in _JOINING:
             run.pop(0)
+        if run and kinds[run[0]] == _NAME:
+            while len(run) > 1 and reading.words[words[run[0]]] in _BEFORE_NAMES:
+                run.pop(0)
+            while len(run) > 1 and reading.words[words[run[-1]]] in _AFTER_NAMES:
+                run.pop()
         if run:
             for span in _span(text, starts[run[0]], ends[run[-1]], _class_of(seen, kinds, run)):
                 spans = _with(spans, span, text)

@@ -46,6 +46,7 @@ _GENERALISED: Final = re.compile(r"(?:[A-Z]{2} \d{3}|90\+?)(?:[ ,]+(?:[A-Z]{2} \
 _STATE: Final = re.compile(r"[A-Z]{2} ")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
+_WHEN: Final = frozenset({IdentifierType.DATE, IdentifierType.AGE})
 _PLACES: Final = frozenset({IdentifierType.OTHER, IdentifierType.LOCATION})
 _MEASURE: Final = re.compile(r"[A-Z]{3}-\d")
 # "ICD" alone is a defibrillator, and what follows it is its serial number.
@@ -69,6 +70,18 @@ _UNIT_AFTER: Final = re.compile(
     r"[ ]?(?:(?:copies|iu|cfu|mg|mcg|ug|ml|pg|ng|cells|/u?l|k|cgy|kcal|units?(?! ?#?[\dA-Z]))\b|/mm|x ?10)",
     re.IGNORECASE,
 )
+# A time of day, years side by side: no element of a date that Safe Harbor names.
+_NO_DATE: Final = re.compile(
+    r"(?:at )?(?:[01]?\d|2[0-4])(?::\d\d){1,2}(?: ?[ap]m)?"
+    r"|(?:at )?(?:[01]\d|2[0-4])[0-5]\d(?:[-\u2013](?:[01]\d|2[0-4])[0-5]\d)?"
+    r"|(?:19|20)\d\d[-\u2013/](?:19|20)?\d\d",
+    re.IGNORECASE,
+)
+_RATIO: Final = re.compile(r"(\d{1,3})/(\d{1,3})")
+_LONGEST_MONTH: Final = 31
+_MONTHS: Final = 12
+_OF_A_TIME: Final = re.compile(r"[:.]\d| ?[ap]\.?m\b", re.IGNORECASE)
+_LAST_HARMLESS_AGE: Final = 89
 _NUMBERS: Final = frozenset({IdentifierType.OTHER, IdentifierType.DATE})
 _DECIMAL: Final = re.compile(r"\d{1,3}\.\d{1,2}(?:[ ]?[-\u2013][ ]?\d{1,3}\.\d{1,2})?")
 
@@ -90,6 +103,8 @@ def is_harmless(reading: Reading, span: Span) -> bool:
         return True
     if span.type is IdentifierType.NAME:
         return _is_eponym(reading, span)
+    if span.type in _WHEN and _is_no_date(text, span):
+        return True
     if span.type in _NUMBERS and (_DECIMAL.fullmatch(text, span.start, span.end) or _is_trial(reading, span)):
         return True
     if span.type in _PLACES and _is_generalised(text, span):
@@ -143,6 +158,27 @@ def _is_labelled(text: str, span: Span) -> bool:
 def _is_asking(text: str, span: Span) -> bool:
     found = _ASKING.match(text, span.start)
     return found is not None and found.end() == span.end
+
+
+def _is_no_date(text: str, span: Span) -> bool:
+    """Whether a find is a time of day, a score, a pair of years, part of a decimal, or an age below ninety."""
+    found = text[span.start : span.end]
+    if span.type is IdentifierType.AGE:
+        return found.isdigit() and int(found) <= _LAST_HARMLESS_AGE
+    if _NO_DATE.fullmatch(found) or _is_score(found):
+        return True
+    if not found.isdigit() or len(found) > 2:
+        return False
+    return text[max(0, span.start - 1) : span.start] in {":", "."} or _OF_A_TIME.match(text, span.end) is not None
+
+
+def _is_score(found: str) -> bool:
+    """Whether two numbers are no day and month, in either order ("20/25", "118/72")."""
+    ratio = _RATIO.fullmatch(found)
+    if ratio is None:
+        return False
+    low, high = sorted(map(int, ratio.groups()))
+    return low == 0 or low > _MONTHS or high > _LONGEST_MONTH
 
 
 def _is_trial(reading: Reading, span: Span) -> bool:

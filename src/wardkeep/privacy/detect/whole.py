@@ -15,14 +15,18 @@ from wardkeep.privacy.detect.nomination import Reading
 from wardkeep.privacy.detect.wording import CAPITAL, LETTER, word_set
 
 _NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.ORGANIZATION, IdentifierType.LOCATION})
-_NUMBERED: Final = frozenset(IdentifierType) - _NAMED - {
-    IdentifierType.DATE,
-    IdentifierType.AGE,
-    IdentifierType.DEMOGRAPHIC,
-    IdentifierType.PHOTO,
-    IdentifierType.URL,
-    IdentifierType.EMAIL,
-}
+_NUMBERED: Final = (
+    frozenset(IdentifierType)
+    - _NAMED
+    - {
+        IdentifierType.DATE,
+        IdentifierType.AGE,
+        IdentifierType.DEMOGRAPHIC,
+        IdentifierType.PHOTO,
+        IdentifierType.URL,
+        IdentifierType.EMAIL,
+    }
+)
 _INITIALS_BEFORE: Final = re.compile(rf"(?<![\w.'\u2019-])(?:{CAPITAL}\.[ ]?){{1,3}}\Z")
 _INITIALS_AFTER: Final = re.compile(rf",?[ ]{CAPITAL}(?:\.?[ ]{CAPITAL}|\.{CAPITAL})?\.?(?![\w'\u2019/+#-])")
 _SURNAME_AFTER: Final = re.compile(rf"[ ]({CAPITAL}{LETTER}{{2,24}})(?![\w'\u2019-])")
@@ -31,25 +35,26 @@ _OF_IT: Final = re.compile(r"['\u2019][sS]\b")
 # What an organisation, an office or a practice is called last; none of them ends a disease, a drug or a diet.
 _LAST_WORDS: Final = word_set(
     "ambulance associates authority bank bros brothers builders chapel church clinic clinics co college company "
-    "construction consulting cooperative coop corp corporation county dental dentistry department detention diner "
-    "dispensary district domiciliary elem elementary ems enterprises estates farm farms foods foundation freight funeral "
-    "garage group hall healthcare high holdings home homes hospice hospital inc industries infirmary institute insurance "
-    "isd jail kindergarten laboratories labs lab library llc llp lodge logistics ltd lumber manor manufacturing market "
-    "medicine middle mill mills mission mosque motors nursery nurses nursing office orthodontics outpatient parish pc "
-    "pediatrics penitentiary pharmacy pllc plumbing practice preschool primary printing prison quarry ranch rehab "
-    "rehabilitation restaurant rodeo roofing school seminary services shelter shipping snf solutions steel store "
-    "supermarket synagogue systems temple terminal transit transport transportation trucking university utilities "
-    "village ward warehouse winery works yard"
+    "construction consulting coop cooperative corp corporation county dental dentistry department detention diner "
+    "dispensary district domiciliary elem elementary ems enterprises estates farm farms foods foundation freight "
+    "funeral garage group hall healthcare high holdings home homes hospice hospital inc industries infirmary "
+    "institute insurance isd jail kindergarten lab laboratories labs library llc llp lodge logistics ltd lumber "
+    "manor manufacturing market medicine middle mill mills mission mosque motors nursery nurses nursing office "
+    "orthodontics outpatient parish pc pediatrics penitentiary pharmacy pllc plumbing practice preschool primary "
+    "printing prison quarry ranch rehab rehabilitation restaurant rodeo roofing school seminary services shelter "
+    "shipping snf solutions steel store supermarket synagogue systems temple terminal transit transport "
+    "transportation trucking university utilities village ward warehouse winery works yard"
 )
 _WORD_AFTER: Final = re.compile(rf"[ \n]({CAPITAL}{LETTER}{{1,18}})(?![\w'\u2019-])\.?")
 # Letters before a number are of it unless they say what it is.
 _PREFIX: Final = re.compile(r"(?<![\w./'\u2019-])([A-Z]{1,3})[ -]\Z")
 _LABELS: Final = word_set(
-    "MRN MR SSN DOB NPI DEA ID IDS NO NR NUM ACCT ACC ACCN PT PTS PH TEL FAX CELL EXT ENC CSN FIN HAR VIN REF AUTH RX "
-    "LOT SN UDI PO BOX RM BED UNIT FL APT STE TX DX HX SX FX CPT ICD DRG NDC LIC CERT CASE POL PLAN MBR MEM SUB GRP "
-    "GROUP BIN PCN INV CLM AND OR THE FOR OF TO IN ON AT BY WITH IS WAS AM PM MD RN DO NP PA US USA EMS ED ER ICU OR "
-    "HICN MBI PLT PLATE TAG DL MA CALL TEXT VIA RE CC BMI BP HR RR CODE BAR WAS NEW OLD FROM USER KEY SER MOD TYPE VS "
-    "CDL IP OID IIS CUI CO REF TNK HIC NHS NHI CHI PPS BSN CURP SVC ICN TCN EIN TIN ITIN ABA IBAN CARD VISA MC AMEX ALT HOME WORK MOB FAX DESK"
+    "ABA ACC ACCN ACCT ALT AM AMEX AND APT AT AUTH BAR BED BIN BMI BOX BP BSN BY CALL CARD CASE CC CDL CELL CERT "
+    "CHI CLM CO CODE CPT CSN CUI CURP DEA DESK DL DO DOB DRG DX ED EIN EMS ENC ER EXT FAX FIN FL FOR FROM FX "
+    "GROUP GRP HAR HIC HICN HOME HR HX IBAN ICD ICN ICU ID IDS IIS IN INV IP IS ITIN KEY LIC LOT MA MBI MBR MC MD "
+    "MEM MOB MOD MR MRN NDC NEW NHI NHS NO NP NPI NR NUM OF OID OLD ON OR PA PCN PH PLAN PLATE PLT PM PO POL PPS "
+    "PT PTS RE REF RM RN RR RX SER SN SSN STE SUB SVC SX TAG TCN TEL TEXT THE TIN TNK TO TX TYPE UDI UNIT US USA "
+    "USER VIA VIN VISA VS WAS WITH WORK"
 )
 _RUN_BEFORE: Final = re.compile(r"(?<![^\s(\[\"'#:;|=])(?:(?:[A-Z]{1,4}|[A-Z]{0,3}\d{1,8}[A-Z]{0,3})[-/._]){1,4}\Z")
 _RUN_AFTER: Final = re.compile(r"[-/_](?=[\w-]*\d)[\w-]{1,24}")
