@@ -46,6 +46,17 @@ class TlsMode(StrEnum):
     OFF = "off"
 
 
+class ClientCertificates(StrEnum):
+    """What a port does with callers' certificates: never asks, takes and checks what is shown, or demands one of all.
+
+    `required` closes the port to whoever has none, browsers and identity providers included.
+    """
+
+    IGNORED = "ignored"
+    ACCEPTED = "accepted"
+    REQUIRED = "required"
+
+
 class LogFormat(StrEnum):
     """How log lines are written."""
 
@@ -66,11 +77,18 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """Certificate of the listening side; paths are relative to the home directory."""
+    """Certificate of the listening side, and what callers show; paths are relative to the home directory.
+
+    `client_authority` is the PEM file of who issues callers' certificates: `init`'s local authority, or your own.
+    Whoever holds its key can make certificates that get past TLS, but none that is bound to anybody here.
+    """
 
     mode: TlsMode = TlsMode.AUTO
     certificate: str = "tls/server.crt"
     key: str = "tls/server.key"
+    client_authority: str = "tls/ca.crt"
+    data_clients: ClientCertificates = ClientCertificates.ACCEPTED
+    console_clients: ClientCertificates = ClientCertificates.IGNORED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +243,11 @@ class Settings:
     def credentials_directory(self) -> Path:
         """Where `init` puts the officers' credentials, until they are moved to their owners."""
         return self.home / "credentials"
+
+    @property
+    def authority_key_path(self) -> Path:
+        """The key of `init`'s local authority, with which client certificates are issued; an own PKI has none here."""
+        return self.home / "tls" / "ca.key"
 
     def path(self, name: str) -> Path:
         """Return a configured path: relative ones are inside the home directory."""
@@ -411,6 +434,11 @@ def _check(settings: Settings) -> None:
     _demand(
         settings.tls.mode is not TlsMode.OFF or is_loopback(listen.host),
         "tls.mode `off` is for loopback only; PHI is encrypted in transit (45 CFR 164.312(e)(1))",
+    )
+    demanding = {settings.tls.data_clients, settings.tls.console_clients}
+    _demand(
+        settings.is_tls_on or ClientCertificates.REQUIRED not in demanding,
+        'tls.data_clients and tls.console_clients demand certificates only where TLS is on (tls.mode = "on")',
     )
 
 

@@ -1,5 +1,6 @@
 """TLS in both directions (45 CFR 164.312(e)(1)): an instance that serves TLS, before a vendor that has a private CA."""
 
+import http.client
 import json
 import socket
 import ssl
@@ -10,10 +11,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.journeys.house import PATIENCE_SECONDS, ZONE, today
+from tests.journeys.house import PATIENCE_SECONDS, ZONE, today, wait_until
 
-from wardkeep.crypto.ca import CertificateFiles, create_authority, issue_server_certificate
-from wardkeep.demo.furnish import OPENAI_VENDOR, Vendors, add_deployment, add_route, create_key, furnish
+from wardkeep.crypto.ca import (
+    CertificateFiles,
+    create_authority,
+    issue_client_certificate,
+    issue_server_certificate,
+)
+from wardkeep.demo.furnish import FIRST, OPENAI_VENDOR, SECOND, Vendors, add_deployment, add_route, create_key, furnish
 from wardkeep.demo.instance import Instance, InstanceError
 from wardkeep.demo.vendor import Received, SimulatorProcess
 
@@ -55,7 +61,7 @@ def secured(tmp_path_factory) -> Iterator[Secured]:
     theirs, strangers = made(place / "theirs"), made(place / "strangers")
     good = issued(theirs, place / "good", "127.0.0.1")
     other = issued(theirs, place / "other", "vendor.example")
-    instance = Instance(home=place / "home", ca_file=place / "home" / "tls" / "ca.crt")
+    instance = Instance(home=place / "home", workers=2, ca_file=place / "home" / "tls" / "ca.crt")
     with (
         SimulatorProcess(tls_cert=good.certificate, tls_key=good.key, ca_file=theirs.certificate) as vendor,
         SimulatorProcess(tls_cert=good.certificate, tls_key=good.key, ca_file=theirs.certificate) as unproven,
@@ -63,7 +69,8 @@ def secured(tmp_path_factory) -> Iterator[Secured]:
     ):
         instance.init(zone=ZONE)
         settings = instance.home / "wardkeep.toml"
-        settings.write_text(settings.read_text().replace('mode = "auto"', 'mode = "on"'))
+        text = settings.read_text().replace('mode = "auto"', 'mode = "on"')
+        settings.write_text(text.replace('console_clients = "ignored"', 'console_clients = "accepted"'))
         with instance:
             where = Vendors(
                 openai_url=vendor.openai_url,
@@ -231,3 +238,159 @@ def test_an_address_that_others_reach_does_not_start_without_tls(tmp_path):
 
 def calls(vendor: SimulatorProcess) -> list[Received]:
     return [each for each in vendor.seen() if each.path.endswith("/chat/completions")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A certificate with its key in one file, as a client loads it, and its id on record."""
+
+    id: str
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def shown(secured, tmp_path_factory) -> dict[str, Shown]:
+    """Certificates that this instance issued: two applications', and one officer's."""
+    place = tmp_path_factory.mktemp("shown")
+    for application in ("scheduler", "portal"):
+        body = {"id": application, "name": application, "owner": SECOND, "workspace": "default"}
+        body |= {"roles": ["clinician"], "reason": "a journey"}
+        secured.instance.api(FIRST, "POST", "applications", body)
+    made = {}
+    for kind, holder in (("application", "scheduler"), ("application", "portal"), ("person", FIRST)):
+        body = {"kind": kind, "holder": holder, "reason": "a journey"}
+        answer = secured.instance.api(FIRST, "POST", "certificates", body)
+        file = place / f"{holder}.pem"
+        file.write_text(answer["certificate"] + answer["private_key"])
+        made[holder] = Shown(id=answer["id"], file=file)
+    return made
+
+
+@pytest.fixture(scope="module")
+def demanding(secured, shown) -> str:
+    """A key of the first application that opens nothing without its certificate."""
+    return create_key(secured.instance, ["sim-echo"], application="scheduler", demands_certificate=True)
+
+
+def connected(secured: Secured, face: str, file: Path | None = None) -> http.client.HTTPSConnection:
+    context = ssl.create_default_context(cafile=secured.authority)
+    if file is not None:
+        context.load_cert_chain(file)
+    return http.client.HTTPSConnection(*address(secured, face), timeout=PATIENCE_SECONDS, context=context)
+
+
+def said(line: http.client.HTTPSConnection, method: str, path: str, bearer: str, body: object = None):
+    headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
+    line.request(method, path, None if body is None else json.dumps(body).encode(), headers)
+    answer = line.getresponse()
+    told = json.loads(answer.read())
+    return answer.status, told.get("error", {}).get("code"), told
+
+
+BODY = {"model": "sim-echo", "messages": [{"role": "user", "content": NOTE}]}
+CHAT = "/v1/chat/completions"
+
+
+def called(line: http.client.HTTPSConnection, key: str):
+    return said(line, "POST", CHAT, key, BODY)
+
+
+def test_a_key_that_demands_its_certificate_is_worth_nothing_without(secured, shown, demanding):
+    secured.vendor.reset()
+    status, code, told = called(connected(secured, "data"), demanding)
+    assert (status, code) == (401, "certificate_missing")
+    # A key in the wrong hands is what this shows: it is on record, and on whose.
+    entry = secured.instance.api(FIRST, "GET", f"ledger/entries?from={told['error']['ledger_index']}&to="
+                                 f"{told['error']['ledger_index'] + 1}")["entries"][0]  # fmt: skip
+    assert (entry["type"], entry["decision"]) == ("refusal", "certificate_missing")
+    status, code, _ = called(connected(secured, "data", shown["portal"].file), demanding)
+    assert (status, code) == (401, "certificate_of_another")
+    assert calls(secured.vendor) == []
+    assert called(connected(secured, "data", shown["scheduler"].file), demanding)[0] == 200
+    assert len(calls(secured.vendor)) == 1
+
+
+def test_a_list_of_models_is_no_way_around(secured, shown, demanding):
+    for file, expected in ((None, 401), (shown["portal"].file, 401), (shown["scheduler"].file, 200)):
+        assert said(connected(secured, "data", file), "GET", "/v1/models", demanding)[0] == expected
+
+
+def test_a_certificate_that_nobody_bound_says_nothing(secured, demanding, tmp_path):
+    """Issued by the authority itself: that it issued it does not say who may act."""
+    tls = secured.instance.home / "tls"
+    authority = CertificateFiles(certificate=tls / "ca.crt", key=tls / "ca.key")
+    issue = issue_client_certificate(authority, name="application:scheduler", days=1, now=datetime.now(UTC))
+    file = tmp_path / "unbound.pem"
+    file.write_text(issue.certificate + issue.key.reveal())
+    for key in (demanding, secured.api_key):
+        assert called(connected(secured, "data", file), key)[:2] == (401, "certificate_unknown")
+
+
+def test_a_strange_authority_does_not_get_past_tls(secured, demanding, tmp_path):
+    strange = made(tmp_path / "strange")
+    issue = issue_client_certificate(strange, name="application:scheduler", days=1, now=datetime.now(UTC))
+    file = tmp_path / "strange.pem"
+    file.write_text(issue.certificate + issue.key.reveal())
+    with pytest.raises(OSError, match=r"."):
+        called(connected(secured, "data", file), demanding)
+
+
+def test_a_revoked_certificate_ends_on_the_next_call_of_every_connection(secured, shown):
+    body = {"kind": "application", "holder": "portal", "reason": "a journey"}
+    answer = secured.instance.api(FIRST, "POST", "certificates", body)
+    file = shown["portal"].file.with_name("second.pem")
+    file.write_text(answer["certificate"] + answer["private_key"])
+    key = create_key(secured.instance, ["sim-echo"], application="portal", demands_certificate=True)
+    lines = [connected(secured, "data", file) for _ in range(8)]  # both workers have some of them
+    assert {called(line, key)[0] for line in lines} == {200}
+    secured.instance.api(FIRST, "POST", f"certificates/{answer['id']}/revoke", {"reason": "a journey"})
+    assert {called(line, key)[:2] for line in lines} == {(401, "certificate_revoked")}
+    for line in lines:
+        line.close()
+    listed = secured.instance.api(FIRST, "GET", "certificates")["certificates"]
+    assert {each["id"]: each["state"] for each in listed}[answer["id"]] == "revoked"
+
+
+def test_on_the_console_a_person_shows_their_own_certificate_or_none(secured, shown):
+    credential = secured.instance.credential(FIRST)
+    for file in (None, shown[FIRST].file):
+        assert said(connected(secured, "console", file), "GET", "/api/health", credential)[0] == 200
+    line = connected(secured, "console", shown["portal"].file)
+    assert said(line, "GET", "/api/health", credential)[:2] == (401, "certificate_of_another")
+    line = connected(secured, "console", shown[FIRST].file)
+    other = secured.instance.credential(SECOND)
+    assert said(line, "GET", "/api/health", other)[:2] == (401, "certificate_of_another")
+
+
+def served_key(secured: Secured, face: str) -> bytes:
+    trusting = ssl.create_default_context(cafile=secured.authority)
+    with (
+        socket.create_connection(address(secured, face), PATIENCE_SECONDS) as line,
+        trusting.wrap_socket(line, server_hostname="127.0.0.1") as secure,
+    ):
+        return secure.getpeercert(binary_form=True) or b""
+
+
+def test_a_renewed_certificate_is_served_without_a_restart_and_a_broken_one_is_not(secured, shown, demanding, tmp_path):
+    tls = secured.instance.home / "tls"
+    authority = CertificateFiles(certificate=tls / "ca.crt", key=tls / "ca.key")
+    before = served_key(secured, "data")
+    kept = connected(secured, "data", shown["scheduler"].file)
+    assert called(kept, demanding)[0] == 200
+    renewed = issued(authority, tmp_path / "renewed", "127.0.0.1", "localhost")
+    for name in ("server.key", "server.crt"):
+        (tmp_path / "renewed" / name).replace(tls / name)
+    assert renewed.certificate.name == "server.crt"
+    for face in FACES:
+        wait_until(lambda face=face: served_key(secured, face) != before)
+    after = served_key(secured, "data")
+    assert called(kept, demanding)[0] == 200
+    # Whose certificates are taken does not change with the server's own.
+    assert called(connected(secured, "data", shown["scheduler"].file), demanding)[0] == 200
+    assert called(connected(secured, "data"), demanding)[:2] == (401, "certificate_missing")
+    whole = (tls / "server.crt").read_text()
+    (tls / "server.crt").write_text("half a certificate")
+    wait_until(lambda: "certificate_unfit" in secured.instance.log.read_text())
+    assert served_key(secured, "data") == after
+    (tls / "server.crt").write_text(whole)
+    kept.close()

@@ -12,7 +12,7 @@ from wardkeep.app.road import allow_origins
 from wardkeep.gateway.pipeline import Road
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
-from wardkeep.settings import Settings
+from wardkeep.settings import ClientCertificates, Settings
 from wardkeep.transport.pool import Pool
 from wardkeep.transport.tls import TlsFiles
 from wardkeep.web.data import DataFace
@@ -56,11 +56,27 @@ def guard_for(settings: Settings, metrics: Metrics, log: LogLine, *, takes_back:
     )
 
 
-def tls_files(settings: Settings) -> TlsFiles | None:
-    """Return the server's certificate, when TLS is on."""
+def tls_files(settings: Settings, clients: ClientCertificates = ClientCertificates.IGNORED) -> TlsFiles | None:
+    """Return the server's certificate when TLS is on, and whose certificates a port takes or demands of callers.
+
+    Where the authority's file is not there, none are taken; where they are demanded, that stops the start.
+    """
     if not settings.is_tls_on:
         return None
-    return TlsFiles(certificate=settings.path(settings.tls.certificate), key=settings.path(settings.tls.key))
+    authority = settings.path(settings.tls.client_authority)
+    is_required = clients is ClientCertificates.REQUIRED
+    is_taken = is_required or (clients is ClientCertificates.ACCEPTED and authority.is_file())
+    return TlsFiles(
+        certificate=settings.path(settings.tls.certificate),
+        key=settings.path(settings.tls.key),
+        client_authority=authority if is_taken else None,
+        is_client_required=is_required,
+    )
+
+
+def tell_files(log: LogLine, face: str) -> Callable[[bool], None]:
+    """Return what writes down whether changed TLS files of a port were taken up."""
+    return lambda fits: log("certificate_renewed" if fits else "certificate_unfit", face=face)
 
 
 def take_origins(pool: Pool, registry: Registry, log: LogLine) -> None:

@@ -25,6 +25,7 @@ from wardkeep.app.faces import (
     owner_name,
     settle_memory,
     take_origins,
+    tell_files,
     tls_files,
 )
 from wardkeep.app.gathering import Gathering
@@ -51,6 +52,7 @@ from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.watch import Alarm, Watch
+from wardkeep.crypto.ca import CertificateFiles
 from wardkeep.crypto.certificate import peer_key_of
 from wardkeep.crypto.harden import harden_process
 from wardkeep.crypto.keys import data_keys
@@ -291,6 +293,7 @@ class _Instance:
     def _faces(self) -> list[Server]:
         """Return the control, console and operations faces."""
         home, tls = self.home, tls_files(self.settings)
+        people_tls = tls_files(self.settings, self.settings.tls.console_clients)
         guard = guard_for(self.settings, self.metrics, self.log, takes_back=True)
         reader = AuditReader(ledger=home.ledger, entries=home.entries)
         self.searcher = Searcher(
@@ -318,6 +321,7 @@ class _Instance:
             shredder=home.shredder,
             backups=backups_of(self.settings, home, self.clock),
             custody=home.custody,
+            authority=_authority(self.settings),
             keys=home.keys,
             clock=self.clock,
             tenant=home.keyring.tenant,
@@ -362,9 +366,21 @@ class _Instance:
         front = FrontPage(control=control, pages=pages, scim=scim)
         operations = OperationsFace(readiness=self._readiness, counts=self._counts, gauges=self._gauges)
         return [
-            make_server(front, sockets=[self.sockets.console], guard=guard, tls=tls),
+            make_server(
+                front,
+                sockets=[self.sockets.console],
+                guard=guard,
+                tls=people_tls,
+                on_files=tell_files(self.log, "console"),
+            ),
             make_server(control, sockets=[self.sockets.admin], guard=guard),
-            make_server(operations, sockets=[self.sockets.operations], guard=guard, tls=tls),
+            make_server(
+                operations,
+                sockets=[self.sockets.operations],
+                guard=guard,
+                tls=tls,
+                on_files=tell_files(self.log, "operations"),
+            ),
         ]
 
     def _sign_in_exchange(self) -> Exchange:
@@ -406,7 +422,9 @@ class _Instance:
         road = self.road = self._build_road(Detector(POLICY))
         face = data_face(self.settings, road, self.clock, self.metrics)
         guard = guard_for(self.settings, self.metrics, self.log)
-        return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls_files(self.settings))
+        tls = tls_files(self.settings, self.settings.tls.data_clients)
+        said = tell_files(self.log, "data")
+        return make_server(face, sockets=self.sockets.data, guard=guard, tls=tls, on_files=said)
 
     def _build_road(self, detector: Detector) -> Road:
         control = self.home.control
@@ -660,6 +678,13 @@ class _Instance:
             "watch_age_seconds": float(watched.get("watch_age_seconds", 0)),
             "witness_lag_seconds": float(publisher.lag_seconds if publisher is not None else 0),
         }
+
+
+def _authority(settings: Settings) -> CertificateFiles:
+    """Return the local authority, whose key may have been moved away."""
+    return CertificateFiles(
+        certificate=settings.authority_key_path.with_suffix(".crt"), key=settings.authority_key_path
+    )
 
 
 def _prepare_run_directory(directory: Path) -> None:

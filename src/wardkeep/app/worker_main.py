@@ -18,6 +18,7 @@ from wardkeep.app.faces import (
     guard_for,
     settle_memory,
     take_origins,
+    tell_files,
     tls_files,
 )
 from wardkeep.app.gathering import Gathering
@@ -77,7 +78,13 @@ async def serve_worker(settings: Settings, *, listener: Listener, owner: str, cl
     link.on_registry(road.recorder.subjects.follow)
     link.on_forget(road.recorder.subjects.forget)
     face = data_face(settings, road, clock, metrics)
-    server = make_server(face, sockets=[listener], guard=guard_for(settings, metrics, log), tls=tls_files(settings))
+    server = make_server(
+        face,
+        sockets=[listener],
+        guard=guard_for(settings, metrics, log),
+        tls=tls_files(settings, settings.tls.data_clients),
+        on_files=tell_files(log, "data"),
+    )
     settle_memory()
     running = asyncio.create_task(server.run())
     reporting = asyncio.create_task(_tend(link, metrics, pool, road.recorder))

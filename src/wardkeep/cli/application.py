@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from wardkeep.cli._certificate import register_certificates
 from wardkeep.cli._client import client
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_table, report
+from wardkeep.model.certificate import HolderKind
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="The application's id.")]
 
@@ -16,6 +18,7 @@ def register(root: typer.Typer) -> None:
     group.command("add")(add)
     group.command("list")(list_applications)
     group.command("disable")(disable)
+    register_certificates(group, HolderKind.APPLICATION)
     root.add_typer(group, name="application")
 
 

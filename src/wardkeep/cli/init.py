@@ -67,6 +67,10 @@ hosts = {hosts}
 mode = "auto"
 certificate = "tls/server.crt"
 key = "tls/server.key"
+# who issues callers' certificates (PEM), and what each port does with them: ignored, accepted, required
+client_authority = "tls/ca.crt"
+data_clients = "accepted"
+console_clients = "ignored"
 
 [keys]
 # Where the root key is held: file:PATH, passphrase-env:NAME, pkcs11:..., aws-kms:ARN or vault:https://HOST/MOUNT/KEY

@@ -36,6 +36,10 @@ def create(
     ] = None,
     calls_per_minute: Annotated[int | None, typer.Option(help="Its rate.")] = None,
     calls_at_once: Annotated[int | None, typer.Option(help="Its concurrency.")] = None,
+    demands_certificate: Annotated[
+        bool,
+        typer.Option("--demands-certificate", help="It opens nothing without a client certificate of its application."),
+    ] = False,
     acting: As = None,
     reason: Reason = "created",
     out: Out = None,
@@ -54,6 +58,7 @@ def create(
         expires_at=None if expires_at is None else expires_at.replace(tzinfo=UTC).isoformat(),
         calls_per_minute=calls_per_minute,
         calls_at_once=calls_at_once,
+        demands_certificate=demands_certificate,
         reason=reason,
     )
     hand_over(made, out, json=json, done=f"Key {made['id']} is made (ledger entry {made['ledger_index']}).")

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from wardkeep.cli._certificate import register_certificates
 from wardkeep.cli._client import client
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_table, report
 from wardkeep.cli._shown_once import hand_over
+from wardkeep.model.certificate import HolderKind
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="The provisioning client's id.")]
 Groups = Annotated[
@@ -24,6 +26,7 @@ def register(root: typer.Typer) -> None:
     group.command("list")(list_clients)
     group.command("map")(map_)
     group.command("disable")(disable)
+    register_certificates(group, HolderKind.SCIM)
     root.add_typer(group, name="scim")
 
 

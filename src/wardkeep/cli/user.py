@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from wardkeep.cli._certificate import register_certificates
 from wardkeep.cli._client import client
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_table, report
 from wardkeep.cli._shown_once import hand_over
+from wardkeep.model.certificate import HolderKind
 
 Person = Annotated[str, typer.Argument(metavar="ID", help="The person's id.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the credential to this file (0600), not the screen.")]
@@ -28,6 +30,7 @@ def register(root: typer.Typer) -> None:
     group.command("manager")(manager)
     group.command("disable")(disable)
     group.command("reset-login")(reset_login)
+    register_certificates(group, HolderKind.PERSON)
     root.add_typer(group, name="user")
 
 

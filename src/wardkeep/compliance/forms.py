@@ -277,6 +277,7 @@ class KeyForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     calls_per_minute: int = 6000
     calls_at_once: int = 256
     application: str | None = None
+    demands_certificate: bool = False
 
 
 class RotationForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):

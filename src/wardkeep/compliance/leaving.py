@@ -6,11 +6,12 @@ The record stays, because the ledger names it. Sessions end with it: a page asks
 from dataclasses import replace
 
 from wardkeep.compliance.records import Change, Kind
+from wardkeep.model.certificate import HolderKind, holder_name
 from wardkeep.model.registry import Registry
 
 
 def leaving(registry: Registry, person: str) -> tuple[Change, ...]:
-    """Return the changes that end a person's access: credential, links, ways to sign in, keys, workspaces, care teams.
+    """Return the changes that end a person's access: credential, links, sign-in, certificates, keys, places, teams.
 
     A key without its owner is refused anyway; revoked, it stays so when somebody of this name ever comes back.
     """
@@ -18,6 +19,12 @@ def leaving(registry: Registry, person: str) -> tuple[Change, ...]:
     changes = [Change(kind=Kind.PEOPLE, id=person, record=record)]
     if person in registry.logins:
         changes.append(Change(kind=Kind.LOGINS, id=person, record=None))
+    theirs = holder_name(HolderKind.PERSON, person)
+    changes += [
+        Change(kind=Kind.CERTIFICATES, id=name, record=replace(each, is_revoked=True))
+        for name, each in sorted(registry.certificates.items())
+        if each.holder == theirs and not each.is_revoked
+    ]
     if person in registry.offline_codes:
         changes.append(Change(kind=Kind.OFFLINE_CODES, id=person, record=None))
     changes += [

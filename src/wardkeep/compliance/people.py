@@ -113,6 +113,7 @@ def create_key(
     calls_per_minute: int = 6000,
     calls_at_once: int = 256,
     application: str | None = None,
+    demands_certificate: bool = False,
 ) -> tuple[Change, ...]:
     """Record an application's key: its models and purposes are exactly those named. Raises NotAllowed."""
     require(by, Permission.KEY_CHANGE)
@@ -145,6 +146,7 @@ def create_key(
         calls_per_minute=calls_per_minute,
         calls_at_once=calls_at_once,
         application=application,
+        demands_certificate=demands_certificate,
     )
     return (Change(kind=Kind.KEYS, id=credential.id, record=record),)
 

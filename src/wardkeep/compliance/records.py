@@ -23,6 +23,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.attestation import AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
+from wardkeep.model.certificate import ClientCertificate
 from wardkeep.model.custody import Hold, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.destination import Destination
@@ -134,6 +135,7 @@ class Kind(StrEnum):
     SCIM_CLIENTS = "scim_clients"
     SCIM_USERS = "scim_users"
     SCIM_GROUPS = "scim_groups"
+    CERTIFICATES = "certificates"
 
 
 _TYPES: Final = MappingProxyType(
@@ -198,6 +200,7 @@ _TYPES: Final = MappingProxyType(
         Kind.SCIM_CLIENTS: ScimClient,
         Kind.SCIM_USERS: ScimUser,
         Kind.SCIM_GROUPS: ScimGroup,
+        Kind.CERTIFICATES: ClientCertificate,
     }
 )
 
@@ -262,6 +265,7 @@ Record = (
     | ScimClient
     | ScimUser
     | ScimGroup
+    | ClientCertificate
 )
 
 

@@ -41,6 +41,7 @@ class Ending:
 def endings(registry: Registry, *, certificate_until: date | None = None) -> Iterator[Ending]:
     """Yield everything on record that ends on a day and is not over for another reason."""
     yield from _contracts(registry)
+    yield from _credentials(registry)
     yield from _programme(registry)
     yield from _looked_at(registry)
     yield from _training(registry)
@@ -61,9 +62,15 @@ def _contracts(registry: Registry) -> Iterator[Ending]:
     for use in registry.data_uses.values():
         if use.ended_by is None and use.expires_on is not None:
             yield Ending(kind="data_use", about=use.id, last_day=use.expires_on)
+
+
+def _credentials(registry: Registry) -> Iterator[Ending]:
     for key in registry.keys.values():
         if not key.is_revoked and key.expires_at is not None:
             yield Ending(kind="key", about=key.id, last_day=key.expires_at.date())
+    for shown in registry.certificates.values():
+        if not shown.is_revoked:
+            yield Ending(kind="client_certificate", about=shown.id, last_day=shown.not_after.date())
 
 
 def _programme(registry: Registry) -> Iterator[Ending]:

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -24,9 +32,12 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wardkeep.crypto.errors import CertificateError
+from wardkeep.model.sensitive import Secret
 
 _AUTHORITY_DAYS: Final = 3650
 _SERVER_DAYS: Final = 397  # the longest life that browsers accept
+_RSA_BITS_MIN: Final = 3072
+ClientKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 
 
@@ -38,6 +49,14 @@ class CertificateFiles:
     key: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientIssue:
+    """A certificate just issued (PEM), and the private key where it was made here: shown once and kept nowhere."""
+
+    certificate: str
+    key: Secret[str] | None
+
+
 def create_authority(directory: Path, *, now: datetime) -> CertificateFiles:
     """Create `ca.crt` and `ca.key` in `directory`.
 
@@ -47,7 +66,7 @@ def create_authority(directory: Path, *, now: datetime) -> CertificateFiles:
     key = generate_private_key(SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Wardkeep local authority")])
     certificate = (
-        _builder(name, name, key, now, _AUTHORITY_DAYS)
+        _builder(name, name, key.public_key(), now, _AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -75,7 +94,7 @@ def issue_server_certificate(
     key = generate_private_key(SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     certificate = (
-        _builder(subject, parent.subject, key, now, _SERVER_DAYS)
+        _builder(subject, parent.subject, key.public_key(), now, _SERVER_DAYS)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
@@ -92,14 +111,57 @@ def issue_server_certificate(
     return files
 
 
+def issue_client_certificate(
+    authority: CertificateFiles, *, name: str, days: int, now: datetime, csr: bytes | None = None
+) -> ClientIssue:
+    """Issue a certificate that a client shows, for the key of a signing request (RFC 2986), or for a new key.
+
+    Of a request only its key is taken: names and extensions in it are its author's wishes.
+
+    Raises:
+        CertificateError: the authority is unreadable or ends sooner, or the request is not signed by a strong key.
+    """
+    parent, parent_key = _load_authority(authority)
+    if not parent.not_valid_before_utc <= now <= parent.not_valid_after_utc - timedelta(days=days):
+        raise CertificateError("the local authority's certificate does not last as long as this one would")
+    made = generate_private_key(SECP256R1()) if csr is None else None
+    public = made.public_key() if made is not None else _requested_key(csr or b"")
+    certificate = (
+        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])]), parent.subject, public, now, days)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(parent_key.public_key()), critical=False)
+        .sign(parent_key, SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM).decode()
+    return ClientIssue(certificate=pem, key=None if made is None else Secret(_key_pem(made).decode()))
+
+
+def _requested_key(csr: bytes) -> ClientKey:
+    try:
+        request = x509.load_pem_x509_csr(csr)
+        public = request.public_key()
+        is_signed = request.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateError("the signing request cannot be read") from error
+    if not is_signed:
+        raise CertificateError("the signing request is not signed by its own key")
+    if isinstance(public, EllipticCurvePublicKey | Ed25519PublicKey) or (
+        isinstance(public, RSAPublicKey) and public.key_size >= _RSA_BITS_MIN
+    ):
+        return public
+    raise CertificateError("the signing request's key is neither elliptic nor RSA of 3072 bits")
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, now: datetime, days: int
+    subject: x509.Name, issuer: x509.Name, key: ClientKey, now: datetime, days: int
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + timedelta(days=days))

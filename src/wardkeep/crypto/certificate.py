@@ -46,6 +46,26 @@ def read_certificate(path: Path) -> CertificateFacts:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCertificate:
+    """A certificate as a client shows it: the SHA-256 of its key in hex, and when it ends."""
+
+    peer_key: str
+    not_after: datetime
+
+
+def read_shown(pem: bytes) -> ShownCertificate:
+    """Return whose key the first certificate in a PEM text is for, and until when. Raises CertificateError."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        key = peer_key_of(certificate.public_bytes(Encoding.DER))
+    except ValueError as error:
+        raise CertificateError("the certificate cannot be read") from error
+    if not key:
+        raise CertificateError("the certificate's key cannot be read")
+    return ShownCertificate(peer_key=key.hex(), not_after=certificate.not_valid_after_utc)
+
+
 def peer_key_of(der: bytes) -> bytes:
     """Return the SHA-256 of a certificate's SubjectPublicKeyInfo, as RFC 7469 section 2.4 pins it.
 

@@ -47,6 +47,11 @@ class Reason(StrEnum):
     CREDENTIAL_INVALID = "credential_invalid"
     CREDENTIAL_EXPIRED = "credential_expired"
     CREDENTIAL_REVOKED = "credential_revoked"
+    CERTIFICATE_MISSING = "certificate_missing"
+    CERTIFICATE_UNKNOWN = "certificate_unknown"
+    CERTIFICATE_REVOKED = "certificate_revoked"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_OF_ANOTHER = "certificate_of_another"
     OWNER_INACTIVE = "owner_inactive"
     APPLICATION_INACTIVE = "application_inactive"
     PERSON_MISSING = "person_missing"
@@ -178,6 +183,7 @@ _TERMS_RULE = (
     "An agreement opens only what the platform's own terms keep out of storage; what they do not list is outside."
 )
 _TERMS_FIX = "`wardkeep route terms show` lists what the platform's terms reach, with their dates and doubts."
+_KEY_RULE = "Who asks proves to be who they claim to be (45 CFR 164.312(d)); what is shown for that must hold."
 _MIN = "Access to PHI is limited to permitted people and purposes (45 CFR 164.308(a)(4), 164.502(b))."
 
 EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
@@ -325,6 +331,38 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The credential was revoked.",
             _MIN,
             "Ask an administrator for a new key, and tell them if you did not expect this.",
+        ),
+        Reason.CERTIFICATE_MISSING: _row(
+            401,
+            "The credential is good only with its client certificate, and the connection showed none.",
+            _KEY_RULE,
+            "Connect over TLS with the certificate and its private key; `wardkeep application certificate list` shows "
+            "which one. Tell an administrator if the credential may have been copied.",
+        ),
+        Reason.CERTIFICATE_UNKNOWN: _row(
+            401,
+            "The connection's client certificate is bound to nobody here.",
+            _KEY_RULE,
+            "An administrator binds it (`wardkeep application certificate add` takes a finished one too); or connect "
+            "without it, where the credential does not demand one.",
+        ),
+        Reason.CERTIFICATE_REVOKED: _row(
+            401,
+            "The connection's client certificate was revoked.",
+            _KEY_RULE,
+            "Ask an administrator for another one (`wardkeep application certificate add`), with a new private key.",
+        ),
+        Reason.CERTIFICATE_EXPIRED: _row(
+            401,
+            "The connection's client certificate has expired.",
+            _KEY_RULE,
+            "Ask an administrator for another one (`wardkeep application certificate add`).",
+        ),
+        Reason.CERTIFICATE_OF_ANOTHER: _row(
+            401,
+            "The connection's client certificate belongs to somebody else than the credential.",
+            _KEY_RULE,
+            "Connect with the certificate of the application whose key it is, or of the person whose credential it is.",
         ),
         Reason.OWNER_INACTIVE: _row(
             403,

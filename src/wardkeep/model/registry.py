@@ -24,6 +24,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
+from wardkeep.model.certificate import ClientCertificate
 from wardkeep.model.custody import Hold, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision
 from wardkeep.model.destination import Destination
@@ -280,7 +281,8 @@ class ApiKey:
     """An application's credential, scoped; only its HMAC is kept. Empty `models` or `purposes` permit nothing.
 
     `application` is the identity it belongs to; without one the key is an identity of its own, with no role.
-    `replaces` is the key that this one succeeded.
+    `replaces` is the key that this one succeeded. With `demands_certificate` it opens nothing but over a
+    connection that shows a certificate of its application (of its owner, where it has none).
     """
 
     id: str
@@ -297,6 +299,7 @@ class ApiKey:
     calls_at_once: int = 256
     application: str | None = None
     replaces: str | None = None
+    demands_certificate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,4 +381,5 @@ class Registry:
     scim_clients: dict[str, ScimClient] = field(default_factory=dict, repr=False)
     scim_users: dict[str, ScimUser] = field(default_factory=dict, repr=False)
     scim_groups: dict[str, ScimGroup] = field(default_factory=dict, repr=False)
+    certificates: dict[str, ClientCertificate] = field(default_factory=dict)
     deadlines: Deadlines | None = None

@@ -39,7 +39,8 @@ class Call:
 
     `purpose`, `subject`, `conversation`, `person` and `data_classes` are the caller's statements from the Wardkeep-*
     headers. `betas` are the vendor beta names the request turns on. `original` is the body as it came, where files in
-    it gave way to their text.
+    it gave way to their text. `peer_key` is the key whose possession the connection proved (SHA-256 of its
+    SubjectPublicKeyInfo, hex), None where it showed no certificate.
     """
 
     id: bytes
@@ -57,6 +58,7 @@ class Call:
     data_classes: tuple[str, ...] = ()
     signed_in: SignedIn | None = None
     original: bytes | None = field(default=None, repr=False)
+    peer_key: str | None = None
 
     @property
     def model(self) -> str | None:

@@ -14,9 +14,10 @@ from wardkeep.model.break_glass import BreakGlass
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry
 from wardkeep.model.stages import Assurance, Facts, Identified, Permitted
+from wardkeep.policy.certificates import check_certificate, holder_of
 from wardkeep.policy.criteria import CHECKS, CRITERIA, UNRESOLVED, Case, covers, rows_of
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 
 # DESIGN 3.6, patient safety: a changed date or dose harms a patient, so on treatment routes they go unchanged.
 _KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE", "DEMOGRAPHIC"})
@@ -38,11 +39,17 @@ class Finding:
 
 def decide(identified: Identified, facts: Facts) -> Permitted | Refused:
     """Return the permission, or the reason there is none."""
-    call = identified.call
+    call, key = identified.call, identified.key
+    # What a connection shows is no part of a case, so `explain` does not ask it; a stolen key is refused here first.
+    unshown = check_certificate(
+        facts.registry, call.peer_key, holder=holder_of(key), is_demanded=key.demands_certificate, now=facts.now.wall
+    )
+    if unshown is not None:
+        return unshown
     case = case_of(
         registry=facts.registry,
         now=facts.now.wall,
-        key=identified.key,
+        key=key,
         application=identified.application,
         person=identified.person,
         stated_person=call.person is not None or call.person_token is not None,

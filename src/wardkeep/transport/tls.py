@@ -19,11 +19,15 @@ _VERSIONS: Final = {"1.3": ssl.TLSVersion.TLSv1_3, "1.2": ssl.TLSVersion.TLSv1_2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """A server's certificate chain and key, and optionally the authority its callers must present a certificate of."""
+    """A server's certificate chain and key, and optionally the authority whose certificates its callers may present.
+
+    With `is_client_required` nobody connects without one.
+    """
 
     certificate: Path
     key: Path
     client_authority: Path | None = None
+    is_client_required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,48 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     context.load_cert_chain(files.certificate, files.key)
     if files.client_authority is not None:
         context.load_verify_locations(files.client_authority)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED if files.is_client_required else ssl.CERT_OPTIONAL
     return context
+
+
+class ServedTls:
+    """The context to serve with, made anew when its files change: no restart, and no connection is cut.
+
+    A file that is missing, half written or does not fit its fellow changes nothing: what served goes on serving.
+    """
+
+    def __init__(self, files: TlsFiles) -> None:
+        """Raises OSError or ssl.SSLError when a file is missing or does not fit."""
+        self._files = files
+        self._stand = self._look()
+        self.context = self._current = server_context(files)
+        # Called for every handshake, with or without a server name (RFC 8446 section 4.1.2): the newest context
+        # answers it, with its certificate and its authority. That a caller must show one is not changed by a file.
+        self.context.sni_callback = self._take_current
+
+    def refresh(self) -> bool | None:
+        """Take up changed files; blocks on the disk. True when they were taken up, None when they do not fit (once)."""
+        try:
+            stand = self._look()
+        except OSError:
+            stand = ()
+        if stand == self._stand:
+            return False
+        self._stand = stand
+        try:
+            self._current = server_context(self._files)
+        except OSError:  # ssl.SSLError is one
+            return None
+        return True
+
+    def _take_current(self, line: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:  # noqa: ARG002
+        line.context = self._current
+
+    def _look(self) -> tuple[tuple[int, int, int], ...]:
+        """Return what tells a changed file from an unchanged one; a replaced one has another inode."""
+        files = (self._files.certificate, self._files.key, self._files.client_authority)
+        told = [each.stat() for each in files if each is not None]
+        return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in told)
 
 
 def offered_groups(context: ssl.SSLContext) -> frozenset[int]:

@@ -32,8 +32,10 @@ from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.shredder import Shredder
 from wardkeep.compliance.terms import invalid, require
+from wardkeep.crypto.ca import CertificateFiles
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.identity.keys import find_person, new_credential
+from wardkeep.model.certificate import HolderKind, holder_name
 from wardkeep.model.destination import Place
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
@@ -43,12 +45,14 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.policy.roles import Permission
 from wardkeep.storage.errors import StoreError
 from wardkeep.web.asked import ApiRoute, Asked, actor, change, get_route, post_route, today
+from wardkeep.web.certificate import require_shown
 from wardkeep.web.control_access import ACCESS_ROUTES
 from wardkeep.web.control_activity import ACTIVITY_ROUTES
 from wardkeep.web.control_assessments import ASSESSMENT_ROUTES
 from wardkeep.web.control_attestation import ATTESTATION_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_backup import BACKUP_ROUTES
+from wardkeep.web.control_certificates import CERTIFICATE_ROUTES
 from wardkeep.web.control_custody import CUSTODY_ROUTES
 from wardkeep.web.control_destinations import DESTINATION_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
@@ -100,6 +104,7 @@ class ControlFace:
     factors: Factors | None
     places: tuple[Place, ...]
     custody: KeyCustody | None = None
+    authority: CertificateFiles | None = None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -120,7 +125,7 @@ class ControlFace:
         by: Person | None = None
         route: ApiRoute | None = None
         try:
-            by = _person(scope["headers"], self.control.registry, self.keys.api_key_key)
+            by = self._identified(scope)
             route, words = _find(scope["method"], scope["raw_path"].decode("latin-1"))
             require(by, route.permission)
             asked = Asked(
@@ -173,6 +178,13 @@ class ControlFace:
             _LOG.error("control request failed: %s", type(error).__name__)
             return _refusal(Reason.INTERNAL)
 
+    def _identified(self, scope: MutableMapping[str, Any]) -> Person:
+        """Return who asks: by credential, and by certificate where the connection showed one."""
+        registry = self.control.registry
+        by = _person(scope["headers"], registry, self.keys.api_key_key)
+        require_shown(scope, registry, holder=holder_name(HolderKind.PERSON, by.id), now=self.clock().wall)
+        return by
+
 
 def _unopenable(error: EntryUnopenable) -> tuple[int, object]:
     """Return why the content of an entry is not shown."""
@@ -219,10 +231,11 @@ def control_app(
     factors: Factors | None = None,
     places: tuple[Place, ...] = (),
     custody: KeyCustody | None = None,
+    authority: CertificateFiles | None = None,
 ) -> ControlFace:
     """Return the control API. `keys` check personal credentials and seal vendor credentials.
 
-    `places` are the destinations that the settings name.
+    `places` are the destinations that the settings name, `authority` what client certificates are issued with.
     """
     return ControlFace(
         control=control,
@@ -246,6 +259,7 @@ def control_app(
         factors=factors,
         places=places,
         custody=custody,
+        authority=authority,
     )
 
 
@@ -437,6 +451,7 @@ async def _create_key(asked: Asked, filled: form.KeyForm) -> object:
         calls_per_minute=filled.calls_per_minute,
         calls_at_once=filled.calls_at_once,
         application=filled.application,
+        demands_certificate=filled.demands_certificate,
     )
     shown = credential.shown_once.reveal()
     return await change(asked, "key.create", filled.reason, plan, id=credential.id, credential=shown)
@@ -527,6 +542,7 @@ ROUTES: Final = (
     *USAGE_ROUTES,
     *GLASS_ROUTES,
     *SCIM_ROUTES,
+    *CERTIFICATE_ROUTES,
 )
 
 

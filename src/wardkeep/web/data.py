@@ -20,7 +20,7 @@ from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Surface
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Call
-from wardkeep.web.asgi import Receive, Scope, Send
+from wardkeep.web.asgi import Receive, Scope, Send, peer_key_in
 from wardkeep.web.errors import render, stream_event
 from wardkeep.web.guard import check_content_type, read_body
 from wardkeep.web.metrics import Metrics
@@ -84,10 +84,11 @@ class DataFace:
             surface = _route(scope["method"], path)
             stated = _read_headers(scope["headers"], is_post=surface is not None)
             if surface is None:
-                await self._models(stated, send)
+                await self._models(stated, peer_key_in(scope), send)
                 return
             body = await read_body(receive, self.max_body_bytes)
-            call = _call(surface, stated, body, started, self.road.recorder.id_at(started))
+            call_id = self.road.recorder.id_at(started)
+            call = _call(surface, stated, body, received=started, call_id=call_id, peer_key=peer_key_in(scope))
         except RefusalError as error:
             await self._present(Turned(refused=error.refused, index=None), raw_path, send)
             return
@@ -98,8 +99,8 @@ class DataFace:
             await self._release(result, raw_path, send)
         self.metrics.observe(surface.value, (self.clock().mono_ns - started.mono_ns) / 1e9)
 
-    async def _models(self, stated: _Stated, send: Send) -> None:
-        models = list_models(self.road, stated.credential, self.clock().wall)
+    async def _models(self, stated: _Stated, peer_key: str | None, send: Send) -> None:
+        models = list_models(self.road, stated.credential, self.clock().wall, peer_key)
         if isinstance(models, Refused):
             await self._present(
                 Turned(refused=models, index=None), b"/v1/messages" if stated.anthropic_version else b"", send
@@ -194,7 +195,9 @@ def _read_own(stated: _Stated, name: bytes, raw: bytes) -> None:
     setattr(stated, attribute, value)
 
 
-def _call(surface: Surface, stated: _Stated, body: bytes, received: Instant, call_id: bytes) -> Call:
+def _call(
+    surface: Surface, stated: _Stated, body: bytes, *, received: Instant, call_id: bytes, peer_key: str | None
+) -> Call:
     return Call(
         id=call_id,
         surface=surface,
@@ -209,6 +212,7 @@ def _call(surface: Surface, stated: _Stated, body: bytes, received: Instant, cal
         person=stated.person,
         person_token=stated.person_token,
         data_classes=stated.data_classes,
+        peer_key=peer_key,
     )
 
 

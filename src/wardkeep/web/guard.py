@@ -26,7 +26,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from wardkeep.crypto.certificate import peer_key_of
 from wardkeep.model.reasons import Reason, RefusalError, Refused
+from wardkeep.web.asgi import PEER_KEY
 
 HeaderList = list[tuple[bytes, bytes]]
 Render = Callable[[Refused, bytes], tuple[int, HeaderList, bytes]]
@@ -464,12 +466,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stalled_at = _NEVER
         self._overflow = False
         self._dropped_bytes = 0
+        self._peer_key: str | None = None
 
     # -- what the transport says
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Accept the connection, or refuse it when too many are open."""
         super().connection_made(transport)
+        secure = transport.get_extra_info("ssl_object")
+        shown = secure.getpeercert(binary_form=True) if secure is not None else None
+        # A certificate whose key cannot be read is a certificate of nobody: bound to no one, and refused as such.
+        self._peer_key = None if shown is None else peer_key_of(shown).hex()
         if len(self.connections) > self._limits.max_connections:
             self._refuse(Refused(reason=Reason.CONCURRENCY_LIMITED))
 
@@ -616,7 +623,7 @@ class GuardedProtocol(HttpToolsProtocol):
             headers=head.headers,
             client=self.client,
             server=self.server,
-            state={},
+            state={PEER_KEY: self._peer_key},
             extensions={},
         )
         self.cycle = cycle = _Cycle(

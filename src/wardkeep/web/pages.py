@@ -27,11 +27,13 @@ from wardkeep.crypto.randomness import Randomness
 from wardkeep.gateway.pipeline import Road
 from wardkeep.identity.sessions import Guesses, Sessions
 from wardkeep.identity.sign_on import Away, Exchange, is_still_vouched
+from wardkeep.model.certificate import HolderKind, holder_name
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
 from wardkeep.storage.errors import StoreError
 from wardkeep.web.asgi import Receive, Scope, Send
+from wardkeep.web.certificate import require_shown
 from wardkeep.web.console.assistant import ASSISTANT_ROUTES
 from wardkeep.web.console.chats import Chats
 from wardkeep.web.console.deeds import DEED_ROUTES
@@ -257,6 +259,8 @@ class PagesFace:
         session = self.sessions.find(Secret(token), now_us) if token else None
         registry = self.control.registry
         person = registry.people.get(session.person) if session is not None else None
+        holder = None if person is None else holder_name(HolderKind.PERSON, person.id)
+        require_shown(scope, registry, holder=holder, now=self.clock().wall)
         if session is not None and (
             person is None or not person.is_active or not is_still_vouched(registry, person, session.method)
         ):

@@ -23,6 +23,7 @@ from wardkeep.compliance.records import Change
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.identity.keys import find_provisioner
 from wardkeep.identity.sessions import Sessions
+from wardkeep.model.certificate import HolderKind, holder_name
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import EXPLANATIONS, Reason, RefusalError, Refused
@@ -31,6 +32,7 @@ from wardkeep.model.scim import ScimClient, ScimGroup, ScimUser
 from wardkeep.model.sensitive import Secret
 from wardkeep.web import scim_schemas as say
 from wardkeep.web.asgi import Receive, Scope, Send
+from wardkeep.web.certificate import require_shown
 from wardkeep.web.guard import read_body
 
 PREFIX: Final = "/scim/v2"
@@ -97,6 +99,8 @@ class ScimFace:
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, Any] | None]:
         try:
             client = self._client(scope["headers"])
+            holder = holder_name(HolderKind.SCIM, client.id)
+            require_shown(scope, self.control.registry, holder=holder, now=self.clock().wall)
             asked = _Asked(
                 client=client,
                 method=scope["method"],

@@ -5,7 +5,6 @@ process's signals and bounds no TLS handshake. Whoever supervises this process c
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from email.utils import formatdate
 from socket import socket
@@ -16,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from wardkeep.transport.listen import BACKLOG, bind, bind_unix
-from wardkeep.transport.tls import TlsFiles, server_context
+from wardkeep.transport.tls import ServedTls, TlsFiles
 from wardkeep.web.guard import Guard, GuardedProtocol
 
 __all__ = ["Server", "bind", "bind_unix", "make_server"]
@@ -28,16 +27,25 @@ _SWEEP_SECONDS_MAX: Final = 0.5
 _SWEEP_SECONDS_MIN: Final = 0.01
 _LAST_WORDS_SECONDS: Final = 1.0
 _FLUSH_SECONDS: Final = 0.01
+_FILES_SECONDS: Final = 2.0
 
 
 class Server:
     """Serves until `stop` is called. Made by `make_server`; runs once."""
 
-    def __init__(self, config: Config, guard: Guard, sockets: Sequence[socket], context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        guard: Guard,
+        sockets: Sequence[socket],
+        served: ServedTls | None,
+        on_files: Callable[[bool], None],
+    ) -> None:
         self._config = config
         self._guard = guard
         self._sockets = sockets
-        self._context = context
+        self._served = served
+        self._on_files = on_files
         self._state = ServerState()
         self._grace_seconds: float | None = None
         self._stopping = asyncio.Event()
@@ -72,13 +80,15 @@ class Server:
             await loop.create_server(
                 self._accept,
                 sock=listener,
-                ssl=self._context,
+                ssl=None if self._served is None else self._served.context,
                 backlog=BACKLOG,
-                ssl_handshake_timeout=limits.header_seconds if self._context is not None else None,
+                ssl_handshake_timeout=limits.header_seconds if self._served is not None else None,
             )
             for listener in self._sockets
         ]
-        sweeping = loop.create_task(self._sweep(max(interval, _SWEEP_SECONDS_MIN)))
+        tending = [loop.create_task(self._sweep(max(interval, _SWEEP_SECONDS_MIN)))]
+        if self._served is not None:
+            tending.append(loop.create_task(self._follow_files(self._served)))
         try:
             self.started.set()
             await self._stopping.wait()
@@ -86,7 +96,16 @@ class Server:
             for server in servers:
                 server.close()
             await self._drain()
-            sweeping.cancel()
+            for each in tending:
+                each.cancel()
+
+    async def _follow_files(self, served: ServedTls) -> None:
+        """Take up a renewed certificate, key or authority within seconds; a disk that hangs holds up nobody."""
+        while True:
+            await asyncio.sleep(_FILES_SECONDS)
+            changed = await asyncio.to_thread(served.refresh)
+            if changed is not False:
+                self._on_files(changed is True)
 
     def _accept(self) -> GuardedProtocol:
         return GuardedProtocol(self._config, self._state, {}, self._guard)
@@ -130,8 +149,18 @@ class Server:
         return any(connection.transport.get_write_buffer_size() for connection in self._state.connections)
 
 
-def make_server(app: Application, *, sockets: Sequence[socket], guard: Guard, tls: TlsFiles | None = None) -> Server:
-    """Prepare to serve `app` on bound sockets. Raises OSError, ssl.SSLError."""
+def make_server(
+    app: Application,
+    *,
+    sockets: Sequence[socket],
+    guard: Guard,
+    tls: TlsFiles | None = None,
+    on_files: Callable[[bool], None] = lambda _: None,
+) -> Server:
+    """Prepare to serve `app` on bound sockets. Raises OSError, ssl.SSLError.
+
+    `on_files` hears whether changed TLS files were taken up, or do not fit and left things as they were.
+    """
     config = Config(
         app,
         http=GuardedProtocol,
@@ -144,5 +173,4 @@ def make_server(app: Application, *, sockets: Sequence[socket], guard: Guard, tl
         proxy_headers=False,
     )
     config.load()
-    context = server_context(tls) if tls is not None else None
-    return Server(config, guard, sockets, context)
+    return Server(config, guard, sockets, ServedTls(tls) if tls is not None else None, on_files)

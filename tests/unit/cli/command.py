@@ -13,6 +13,7 @@ from wardkeep.audit.search import SearchIndex
 from wardkeep.cli.main import run
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
+from wardkeep.crypto.ca import CertificateFiles
 from wardkeep.settings import clock, load
 from wardkeep.transport.listen import bind_unix
 from wardkeep.web.control import control_app
@@ -80,6 +81,9 @@ def serving(home):
             keys=opened.keys,
             tenant=opened.keyring.tenant,
             clock=clock,
+            authority=CertificateFiles(
+                certificate=settings.authority_key_path.with_suffix(".crt"), key=settings.authority_key_path
+            ),
         )
         guard = make_guard(
             GuardLimits(hosts=frozenset(settings.listen.hosts)),

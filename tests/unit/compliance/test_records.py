@@ -50,6 +50,7 @@ from wardkeep.model.assessment import (
 )
 from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
+from wardkeep.model.certificate import ClientCertificate
 from wardkeep.model.custody import Hold, HoldCause, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision, Decision
 from wardkeep.model.destination import Carries, Destination, DestinationKind
@@ -273,6 +274,13 @@ SAMPLES = {
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         modified_at=datetime(2026, 1, 1, tzinfo=UTC),
         members=("u",),
+    ),
+    Kind.CERTIFICATES: ClientCertificate(
+        id="ab" * 32,
+        holder="application:scheduler",
+        not_after=datetime(2026, 1, 1, tzinfo=UTC),
+        made_by="a",
+        is_revoked=True,
     ),
     Kind.OFFLINE_CODES: OfflineCodes(
         id="p", macs=(os.urandom(32),), made_by="q", made_at=datetime(2026, 1, 1, tzinfo=UTC)
