@@ -62,6 +62,8 @@ PAGES = {
     "/registers": "All registers",
     "/registers/terms": "Vendors' terms",
     "/registers/retention": "Retention",
+    "/registers/representatives": "Personal representatives",
+    "/denials": "Denials to review",
 }
 
 

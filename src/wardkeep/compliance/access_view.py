@@ -15,7 +15,7 @@ from wardkeep.compliance.entries import EntryMaker, peek
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import apply, decode_payload, stamped
 from wardkeep.compliance.terms import invalid, unknown
-from wardkeep.identity.keys import standing, subject_tag
+from wardkeep.identity.keys import individual_tag, standing, subject_tag
 from wardkeep.model.access import CareTeam, Purpose, Relationship, Requirement, Role, Workspace
 from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import ApiKey, Registry
@@ -82,6 +82,8 @@ def explained(
         raise unknown("key", "wardkeep key list")
     tag = subject_tag(mac_key, key.workspace, question.subject) if question.subject is not None else None
     case = _case(registry, key, question, tag=tag, now=now, duties=duties)
+    if question.subject is not None:
+        case = case._replace(individual_tag=individual_tag(mac_key, question.subject))
     refused = standing(key, registry, now)
     first = Finding(name="key", demands=_DEMANDS_KEY, reason=None if refused is None else refused.reason)
     findings = (first, *explain(case))
@@ -230,7 +232,8 @@ def _uses(registry: Registry, now: datetime, duties: KnownDuties) -> Iterator[tu
                         fields=_PLAIN_FIELDS,
                     )
                     case = _case(registry, key, question, tag=None, now=now, duties=duties)
-                    yield use, case._replace(team=_usual_team(key.workspace, person, purpose))
+                    # Somebody who is nobody's handle: no restriction is about them.
+                    yield use, case._replace(team=_usual_team(key.workspace, person, purpose), individual_tag="")
 
 
 def _people(registry: Registry, key: ApiKey, workspace: Workspace | None) -> list[str | None]:

@@ -172,7 +172,7 @@ def check_destroyable(registry: Registry, standing: Standing, stated: Stated, to
     for hold in registry.holds.values():
         if hold.holds(standing.subject):
             raise refusal(_REASON_OF[hold.cause])
-    if any(each.answered_on is None and each.subject == standing.subject for each in registry.rights.values()):
+    if any(each.is_open and each.subject == standing.subject for each in registry.rights.values()):
         raise refusal(Reason.SHRED_RIGHTS_REQUEST)
     open_now = {each.id for each in registry.incidents.values() if each.closed_by is None}
     if standing.touching or not open_now <= standing.incidents:

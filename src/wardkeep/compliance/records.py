@@ -30,6 +30,7 @@ from wardkeep.model.destination import Destination
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
+from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
 from wardkeep.model.login import Login
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
@@ -125,6 +126,10 @@ class Kind(StrEnum):
     ASSETS = "assets"
     USES = "uses"
     RIGHTS = "rights"
+    RESTRICTIONS = "restrictions"
+    REPRESENTATIVES = "representatives"
+    MINOR_CARE = "minor_care"
+    CHANNELS = "channels"
     CLAUSES = "clauses"
     ASSESSMENTS = "assessments"
     OUTSIDE_TESTS = "outside_tests"
@@ -190,6 +195,10 @@ _TYPES: Final = MappingProxyType(
         Kind.ASSETS: Asset,
         Kind.USES: UseCase,
         Kind.RIGHTS: RightsRequest,
+        Kind.RESTRICTIONS: Restricted,
+        Kind.REPRESENTATIVES: Representative,
+        Kind.MINOR_CARE: MinorCare,
+        Kind.CHANNELS: Channel,
         Kind.CLAUSES: ClauseList,
         Kind.ASSESSMENTS: Assessment,
         Kind.OUTSIDE_TESTS: OutsideTest,
@@ -255,6 +264,10 @@ Record = (
     | Asset
     | UseCase
     | RightsRequest
+    | Restricted
+    | Representative
+    | MinorCare
+    | Channel
     | ClauseList
     | Assessment
     | OutsideTest
@@ -353,13 +366,10 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, reason=pointer)
         case Sanction() | Risk() | UseCase() | Assessment() | OutsideTest() if record.words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
-        case RightsRequest():
-            asked, answered = record.words, record.answer_words
-            return replace(
-                record,
-                words=pointer if asked == SEE_THIS_ENTRY else asked,
-                answer_words=pointer if answered == SEE_THIS_ENTRY else answered,
-            )
+        case RightsRequest() | Restricted():
+            return _rights_pointing(record, pointer)
+        case Representative() | MinorCare() | Channel() if record.words == SEE_THIS_ENTRY:
+            return replace(record, words=pointer)
         case Asset() | ActivityReview() | AuditFinding():
             return _listed_pointing(record, pointer)
         case Incident():
@@ -370,6 +380,25 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, suspended_because=pointer)
         case _:
             return record
+
+
+def _rights_pointing(record: RightsRequest | Restricted, pointer: str) -> Record:
+    """Return the request, or the restrictions, with what this entry wrote pointing at it."""
+
+    def stamp(words: str) -> str:
+        return pointer if words == SEE_THIS_ENTRY else words
+
+    if isinstance(record, Restricted):
+        return replace(record, terms=tuple(replace(each, words=stamp(each.words)) for each in record.terms))
+    review, held = record.review, record.disagreement
+    return replace(
+        record,
+        words=stamp(record.words),
+        answer_words=stamp(record.answer_words),
+        record_set_words=stamp(record.record_set_words),
+        review=None if review is None else replace(review, words=stamp(review.words)),
+        disagreement=None if held is None else replace(held, words=stamp(held.words), rebuttal=stamp(held.rebuttal)),
+    )
 
 
 def _listed_pointing(record: Asset | ActivityReview | AuditFinding, pointer: str) -> Record:

@@ -1,13 +1,12 @@
-"""What the registers of the control plane take: risks, assets, uses of AI, requests of individuals."""
+"""What the registers of the control plane take: risks, assets, uses of AI."""
 
 from datetime import date
 
 import msgspec
 
-from wardkeep.compliance.clocks import Right
 from wardkeep.compliance.forms import ReasonForm
 from wardkeep.model.access import Purpose
-from wardkeep.model.registers import AssetEvent, AssetKind, ClauseStanding, HumanReview, Outcome, Treatment
+from wardkeep.model.registers import AssetEvent, AssetKind, ClauseStanding, HumanReview, Treatment
 
 
 class RiskForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,26 +79,3 @@ class ClausesForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Clauses as they were read, by the catalogue's ids."""
 
     clauses: dict[str, ClauseForm]
-
-
-class RequestForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A request that came in. `subject` is the handle that calls use; it is kept as a blind index only."""
-
-    id: str
-    right: Right
-    subject: str
-    received_on: date
-    workspace: str = "default"
-
-
-class ExtendForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The day on which the written statement of an extension was given."""
-
-    on: date
-
-
-class AnswerForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What was answered, and when."""
-
-    outcome: Outcome
-    on: date

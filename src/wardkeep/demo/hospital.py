@@ -192,6 +192,7 @@ class _Hospital:
     def rest(self) -> None:
         day = self.day.isoformat()
         self.post("chidi", "rights", id="access-1", right="access", subject="patient-007", received_on=day)
+        self.post(FIRST, "rights/access-1/record-set", record_set="in_set")
         self.post(FIRST, "rights/access-1/answer", outcome="granted", on=day)
         early = (self.day - timedelta(days=20)).isoformat()
         self.post("emre", "rights", id="accounting-1", right="accounting", subject="patient-011", received_on=early)

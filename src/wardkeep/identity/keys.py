@@ -111,6 +111,7 @@ def identify(
         subject_tag=subject_tag(mac_key, key.workspace, call.subject)
         if call.subject is not None and (registry.care_teams or registry.break_glass)
         else None,
+        individual_tag=individual_tag(mac_key, call.subject) if call.subject is not None else None,
     )
 
 
@@ -163,6 +164,11 @@ def _assurance_of(call: Call, proven: Proven | None) -> Assurance:
 def subject_tag(mac_key: bytes, workspace: str, subject: str) -> str:
     """Return the blind index under which a workspace keeps a subject's care team; another workspace has another."""
     return mac(mac_key, b"care-team", workspace.encode(), subject.encode())[:16].hex()
+
+
+def individual_tag(mac_key: bytes, subject: str) -> str:
+    """Return the blind index of a subject in all workspaces: what an individual was granted holds everywhere."""
+    return mac(mac_key, b"individual", subject.encode())[:16].hex()
 
 
 def is_active(registry: Registry, person: str) -> bool:

@@ -73,6 +73,8 @@ class Reason(StrEnum):
     RELATIONSHIP_MISSING = "relationship_missing"
     PSYCHOTHERAPY_NOT_AUTHORIZED = "psychotherapy_not_authorized"
     SUBSTANCE_USE_CONSENT_MISSING = "substance_use_consent_missing"
+    RESTRICTION_AGREED = "restriction_agreed"
+    RESTRICTION_SUBJECT_UNNAMED = "restriction_subject_unnamed"
     TRAINING_OVERDUE = "training_overdue"
     POLICY_UNSIGNED = "policy_unsigned"
     MFA_STALE = "mfa_stale"
@@ -147,6 +149,12 @@ class Reason(StrEnum):
     SHRED_UNDER_HOLD = "shred_under_hold"
     SHRED_LEGAL_PROCESS = "shred_legal_process"
     SHRED_RIGHTS_REQUEST = "shred_rights_request"
+    RIGHT_RECORD_SET_OPEN = "right_record_set_open"
+    RIGHT_GROUND_NOT_ALLOWED = "right_ground_not_allowed"
+    RIGHT_NOT_REPRESENTED = "right_not_represented"
+    RIGHT_MINOR_DECIDES = "right_minor_decides"
+    RIGHT_RESTRICTION_OWED = "right_restriction_owed"
+    RIGHT_REVIEWER_INVOLVED = "right_reviewer_involved"
     SHRED_INCIDENT_OPEN = "shred_incident_open"
     # the vendor, and us
     VENDOR_UNREACHABLE = "vendor_unreachable"
@@ -451,6 +459,19 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "42 CFR 2.31 and 2.33.",
             "Record the patient's consent with `wardkeep careteam set`, or leave the records out; a medical emergency "
             "is called for as ETREAT (42 CFR 2.51).",
+        ),
+        Reason.RESTRICTION_AGREED: _row(
+            403,
+            "A restriction was agreed with this individual that forbids this use, or this vendor.",
+            "What was agreed binds us, but for emergency treatment (45 CFR 164.522(a)(1)(iii)).",
+            "Use another purpose or route, or leave the individual's records out; an officer sees the terms with "
+            "`wardkeep rights restrictions`. Emergency treatment is called for as ETREAT.",
+        ),
+        Reason.RESTRICTION_SUBJECT_UNNAMED: _row(
+            403,
+            "The call names no subject, and a restriction forbids this use for somebody.",
+            "Without a name it could be about that individual (45 CFR 164.522(a)(1)(iii)).",
+            "Name the subject with `Wardkeep-Subject`.",
         ),
         Reason.PURPOSE_MISSING: _row(
             403,
@@ -875,6 +896,42 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "A request of the individual is open.",
             "Access, amendment and accounting are answered from the records (45 CFR 164.524, 164.526, 164.528).",
             "Answer it (`wardkeep rights list`), or release its hold when it is answered (`wardkeep hold list`).",
+        ),
+        Reason.RIGHT_RECORD_SET_OPEN: _row(
+            409,
+            "It is not decided whether what is asked for is in a designated record set.",
+            "Access and amendment reach exactly that set (45 CFR 164.501, 164.524(a)(1), 164.526(a)(1)).",
+            "Decide it with `wardkeep rights record-set`, then answer in accordance with it.",
+        ),
+        Reason.RIGHT_GROUND_NOT_ALLOWED: _row(
+            400,
+            "The answer has no ground, or one that the rule does not know for this kind of request.",
+            "A denial rests on the rule's own grounds and on no others (45 CFR 164.522 to 164.528).",
+            "`wardkeep rights grounds` lists them by kind of request; a grant has none.",
+        ),
+        Reason.RIGHT_NOT_REPRESENTED: _row(
+            403,
+            "Nobody on record represents this individual under this id today.",
+            "Only who has the authority is treated as the individual (45 CFR 164.502(g), 164.514(h)).",
+            "Record the representative with `wardkeep rights represent`; another person confirms it.",
+        ),
+        Reason.RIGHT_MINOR_DECIDES: _row(
+            403,
+            "A minor decides alone about some of this care, so a parent is not granted all of the records.",
+            "There the parent is not the representative (45 CFR 164.502(g)(3)(i)).",
+            "Answer with `partly` or `denied` and the ground `minor_consented`, without that care.",
+        ),
+        Reason.RIGHT_RESTRICTION_OWED: _row(
+            403,
+            "This restriction is owed: it keeps from a health plan what the individual paid in full.",
+            "It must be agreed to, and only the individual ends it (45 CFR 164.522(a)(1)(vi), (a)(2)).",
+            "Grant it, for payment and operations; end it only when the individual asked for that.",
+        ),
+        Reason.RIGHT_REVIEWER_INVOLVED: _row(
+            403,
+            "The reviewer took part in the denial, is no licensed professional, or is not the one who was named.",
+            "A denial is reviewed by a licensed professional who had no part in it (45 CFR 164.524(a)(4)).",
+            "Name a clinician or nurse who did not take, judge or answer the request, and has no access from who did.",
         ),
         Reason.SHRED_INCIDENT_OPEN: _row(
             403,

@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 from wardkeep.model.access import Purpose
+from wardkeep.model.individuals import DenialReview, Disagreement, Ground, RecordSet
 
 
 class Treatment(StrEnum):
@@ -145,11 +146,16 @@ class Outcome(StrEnum):
     GRANTED = "granted"
     PARTLY = "partly"
     DENIED = "denied"
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RightsRequest:
-    """A request of an individual. `subject` is the blind index of the handle; `right` as in `compliance.clocks`."""
+    """A request of an individual. `subject` is the blind index of the handle; `right` as in `RequestKind`.
+
+    `individual` is the index that the road knows. `through` names the representative who asks. `entries` are those of
+    the ledger that an amendment is about. A denial stands with its ground, and may be reviewed or disagreed with.
+    """
 
     id: str
     right: str
@@ -162,6 +168,21 @@ class RightsRequest:
     outcome: Outcome | None = None
     words: str = ""
     answer_words: str = ""
+    individual: str = ""
+    through: str | None = None
+    is_paid_in_full: bool = False
+    entries: tuple[int, ...] = ()
+    record_set: RecordSet | None = None
+    record_set_by: str | None = None
+    record_set_words: str = ""
+    ground: Ground | None = None
+    review: DenialReview | None = None
+    disagreement: Disagreement | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for an answer, or for the review of a denial."""
+        return self.answered_on is None or (self.review is not None and self.review.decided_on is None)
 
 
 class ClauseStanding(StrEnum):

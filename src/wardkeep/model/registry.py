@@ -31,6 +31,7 @@ from wardkeep.model.destination import Destination
 from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
+from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
 from wardkeep.model.login import Login
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
@@ -371,6 +372,10 @@ class Registry:
     assets: dict[str, Asset] = field(default_factory=dict)
     uses: dict[str, UseCase] = field(default_factory=dict)
     rights: dict[str, RightsRequest] = field(default_factory=dict)
+    restrictions: dict[str, Restricted] = field(default_factory=dict, repr=False)
+    representatives: dict[str, Representative] = field(default_factory=dict, repr=False)
+    minor_care: dict[str, MinorCare] = field(default_factory=dict, repr=False)
+    channels: dict[str, Channel] = field(default_factory=dict, repr=False)
     clauses: dict[str, ClauseList] = field(default_factory=dict)
     assessments: dict[str, Assessment] = field(default_factory=dict)
     outside_tests: dict[str, OutsideTest] = field(default_factory=dict)

@@ -85,7 +85,8 @@ class Identified:
     """Stage 1: the credential is genuine and belongs to this key and owner.
 
     `person` is on whose behalf the call is, when such a person exists; `assurance` says whether the application says so
-    or a verified token. `subject_tag` is the blind index under which the subject's care team is kept.
+    or a verified token. `subject_tag` is the blind index under which the subject's care team is kept, `individual_tag`
+    the one for what holds in every workspace.
     """
 
     call: Call
@@ -96,6 +97,7 @@ class Identified:
     assurance: Assurance = Assurance.NOBODY
     second_factor_at: datetime | None = None
     subject_tag: str | None = None
+    individual_tag: str | None = None
 
     @property
     def actor(self) -> str:

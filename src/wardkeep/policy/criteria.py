@@ -20,6 +20,7 @@ from wardkeep.model.access import (
     Workspace,
 )
 from wardkeep.model.break_glass import BreakGlass
+from wardkeep.model.individuals import bars_named, bars_unnamed
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry, Route
 from wardkeep.model.stages import Assurance
@@ -37,7 +38,8 @@ class Case(NamedTuple):
 
     `person` is on whose behalf the call is, when that person exists and is active; `stated_person` that somebody was
     named at all. `subject_tag` is the blind index under which the subject's care team is kept. `glass` is the emergency
-    that this call is in, when its person broke the glass.
+    that this call is in, when its person broke the glass. `individual_tag` is the blind index under
+    which the subject's restrictions are kept.
     """
 
     registry: Registry
@@ -62,6 +64,7 @@ class Case(NamedTuple):
     data_classes: frozenset[DataClass] | None
     team: CareTeam | None
     glass: BreakGlass | None = None
+    individual_tag: str | None = None
 
 
 Check = Callable[[Case], Refused | None]
@@ -291,6 +294,23 @@ def _part2(case: Case) -> Refused | None:
     return Refused(reason=Reason.SUBSTANCE_USE_CONSENT_MISSING)
 
 
+def _restriction(case: Case) -> Refused | None:
+    """45 CFR 164.522(a)(1): what was agreed not to be done. Emergency treatment may be given (164.522(a)(1)(iii)).
+
+    Here what is barred from every vendor; what is barred from some is asked where the deployment is chosen.
+    """
+    restricted = case.registry.restrictions
+    if not restricted or case.purpose in _EMERGENCY:
+        return None
+    if case.subject is None or case.subject in UNRESOLVED:
+        if bars_unnamed(restricted.values(), case.purpose, None):
+            return Refused(reason=Reason.RESTRICTION_SUBJECT_UNNAMED)
+        return None
+    if case.individual_tag is None or bars_named(restricted.get(case.individual_tag), case.purpose, None):
+        return Refused(reason=Reason.RESTRICTION_AGREED)
+    return None
+
+
 CRITERIA: Final = (
     Criterion(name="organisation", demands="the organisation's record is there", check=_organisation),
     Criterion(name="application", demands="the key's application is active", check=_application),
@@ -316,5 +336,8 @@ CRITERIA: Final = (
     Criterion(name="relationship", demands="the person is on the subject's care team, where kept", check=_relationship),
     Criterion(name="psychotherapy", demands="psychotherapy notes: originator or authorization", check=_psychotherapy),
     Criterion(name="part2", demands="substance use records: consent for the purpose, or emergency", check=_part2),
+    Criterion(
+        name="restriction", demands="no restriction agreed with the individual bars the purpose", check=_restriction
+    ),
 )
 CHECKS: Final = tuple(criterion.check for criterion in CRITERIA)

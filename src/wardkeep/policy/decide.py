@@ -63,6 +63,7 @@ def decide(identified: Identified, facts: Facts) -> Permitted | Refused:
         data_classes=call.data_classes,
         training_overdue=facts.training_overdue,
         policies_unsigned=facts.policies_unsigned,
+        individual_tag=identified.individual_tag,
     )
     for check in CHECKS:
         refused = check(case)
@@ -111,6 +112,7 @@ def case_of(
     data_classes: tuple[str, ...],
     training_overdue: frozenset[str] | None,
     policies_unsigned: frozenset[str] | None,
+    individual_tag: str | None = None,
 ) -> Case:
     """Return the case, with the records that its names lead to."""
     workspace = registry.workspaces.get(key.workspace)
@@ -152,6 +154,7 @@ def case_of(
         )
         if registry.break_glass
         else None,
+        individual_tag=individual_tag,
     )
 
 

@@ -15,11 +15,13 @@ from typing import Final
 from wardkeep.model.attestation import AttestationRule
 from wardkeep.model.dialects import DIALECTS, endpoint_of, serves
 from wardkeep.model.document import apply
+from wardkeep.model.individuals import bars_named, bars_unnamed
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import (
     Agreement,
     AgreementStatus,
     Deployment,
+    Purpose,
     Registry,
     Retention,
     Route,
@@ -27,7 +29,7 @@ from wardkeep.model.registry import (
     Surface,
 )
 from wardkeep.model.residency import Geography, PlatformRegions, Told
-from wardkeep.model.stages import Call, Routed, Safe
+from wardkeep.model.stages import Call, Permitted, Routed, Safe
 from wardkeep.model.terms import Terms
 from wardkeep.routing.order import WELL, Standing, ordered
 from wardkeep.routing.regions import processed_in, residency_forbids
@@ -111,6 +113,8 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
             first = first or opened
         elif not _is_within(safe.geography, deployment.region):
             first = first or Refused(reason=Reason.SCOPE_REGION, field="inference_geo")
+        elif (barred := restricted(safe.permitted, deployment)) is not None:
+            first = first or barred
         elif (unproven := unproven_of(registry, permitted.route, deployment)) is not None:
             first = first or unproven
         elif deployment.credential is not None and deployment.credential not in registry.secrets:
@@ -121,6 +125,20 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
             except RefusalError as error:
                 first = first or error.refused
     return first or Refused(reason=otherwise, field="model")
+
+
+def restricted(permitted: Permitted, deployment: Deployment) -> Refused | None:
+    """Return why this vendor is not to have it: a restriction agreed with the individual (45 CFR 164.522(a)(1))."""
+    held, purpose = permitted.facts.registry.restrictions, permitted.purpose
+    if not held or purpose is Purpose.ETREAT:
+        return None
+    if permitted.subject is None:
+        is_barred = bars_unnamed(held.values(), purpose, deployment.vendor)
+        return Refused(reason=Reason.RESTRICTION_SUBJECT_UNNAMED) if is_barred else None
+    tag = permitted.identified.individual_tag
+    if tag is None or bars_named(held.get(tag), purpose, deployment.vendor):
+        return Refused(reason=Reason.RESTRICTION_AGREED)
+    return None
 
 
 def unproven_of(registry: Registry, route: Route, deployment: Deployment) -> Refused | None:

@@ -29,6 +29,7 @@ from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.forecast import what_breaks_on
 from wardkeep.compliance.key_custody import KeyCustody
 from wardkeep.compliance.reading import AuditReader
+from wardkeep.compliance.rights import about_entry
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.shredder import Shredder
 from wardkeep.compliance.terms import invalid, require
@@ -66,6 +67,7 @@ from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_reports import REPORT_ROUTES
 from wardkeep.web.control_reviews import REVIEW_ROUTES
+from wardkeep.web.control_rights import RIGHTS_ROUTES
 from wardkeep.web.control_root import ROOT_ROUTES
 from wardkeep.web.control_scim import SCIM_ROUTES
 from wardkeep.web.control_sinks import SINK_ROUTES
@@ -339,7 +341,12 @@ async def _ledger_entries(asked: Asked) -> object:
 async def _ledger_open(asked: Asked, filled: form.OpeningForm) -> object:
     index = _whole(asked.words[0])
     shown = await asked.app.reader.open(by=asked.by, index=index, reason=filled.reason, purpose=filled.purpose)
-    return {"header": msgspec.Raw(shown.header), "content": shown.content, "read_index": shown.read_index}
+    return {
+        "header": msgspec.Raw(shown.header),
+        "content": shown.content,
+        "read_index": shown.read_index,
+        "amendments": about_entry(asked.registry, index),
+    }
 
 
 # ---- changing --------------------------------------------------------------------------------------------------------
@@ -536,6 +543,7 @@ ROUTES: Final = (
     *PRACTICE_ROUTES,
     *PROGRAMME_ROUTES,
     *REGISTER_ROUTES,
+    *RIGHTS_ROUTES,
     *RELEASE_ROUTES,
     *REPORT_ROUTES,
     *REVIEW_ROUTES,

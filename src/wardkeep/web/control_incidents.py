@@ -11,6 +11,7 @@ from wardkeep.compliance.affected import affected_of
 from wardkeep.compliance.forms import ReasonForm
 from wardkeep.compliance.letters import letter
 from wardkeep.compliance.records import Change
+from wardkeep.compliance.restrictions import with_channels
 from wardkeep.compliance.terms import invalid
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
@@ -61,7 +62,7 @@ async def _discovery(asked: Asked, filled: form.DiscoveryForm) -> object:
 
 
 async def _count(asked: Asked, filled: form.CountForm) -> object:
-    reach, computed, unresolved = None, 0, 0
+    reach, computed, unresolved, elsewhere = None, 0, 0, 0
     if filled.reach is not None:
         reach = filled.reach.reach()
         size = (await asked.app.reader.ledger.head()).size
@@ -69,6 +70,7 @@ async def _count(asked: Asked, filled: form.CountForm) -> object:
             raise invalid("range", f"0 or more, and at the most the ledger's {size} entries")
         found = await affected_of(asked.app.reader.ledger, reach)
         computed, unresolved = len(found.subjects), found.unresolved
+        elsewhere = len(with_channels(asked.registry, found.subjects))
     plan = partial(
         incidents.count_affected,
         reach=reach,
@@ -77,7 +79,9 @@ async def _count(asked: Asked, filled: form.CountForm) -> object:
         individuals=filled.individuals,
         residents=filled.residents,
     )
-    return await _step(asked, "count", filled.reason, plan, computed=computed, unresolved=unresolved)
+    return await _step(
+        asked, "count", filled.reason, plan, computed=computed, unresolved=unresolved, to_be_reached_otherwise=elsewhere
+    )
 
 
 async def _judge(asked: Asked, filled: form.FactorForm) -> object:

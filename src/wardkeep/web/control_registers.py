@@ -1,19 +1,17 @@
-"""The part of the control API for the registers: risks, assets, uses of AI, requests of individuals."""
+"""The part of the control API for the registers: risks, assets, uses of AI."""
 
 from functools import partial
 from typing import Final
 
-from wardkeep.compliance import assets, clauses, rights, risks, uses
+from wardkeep.compliance import assets, clauses, risks, uses
 from wardkeep.compliance import register_forms as form
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.forms import ReasonForm
-from wardkeep.compliance.terms import clean_workspace, invalid
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
 
 _DECIDE: Final = Permission.CONTROL_DECIDE
 _READ: Final = Permission.REGISTRY_READ
-_LONGEST_SUBJECT: Final = 128
 
 
 async def _list_risks(asked: Asked) -> object:
@@ -146,40 +144,6 @@ async def _check_clauses(asked: Asked, filled: ReasonForm) -> object:
     return await change(asked, "clause.check", filled.reason, plan)
 
 
-async def _list_requests(asked: Asked) -> object:
-    day = today(asked)
-    return {"requests": [rights.request_view(each, day) for _, each in sorted(asked.registry.rights.items())]}
-
-
-async def _take(asked: Asked, filled: form.RequestForm) -> object:
-    if not 0 < len(filled.subject) <= _LONGEST_SUBJECT:
-        raise invalid("subject", f"the handle that calls use, 1 to {_LONGEST_SUBJECT} characters")
-    clean_workspace(filled.workspace, "workspace")
-    # The tag that headers and key names carry: what is asked for is found by it, and kept while it is open.
-    tag = asked.app.shredder.tag(subject=filled.subject, tag=None)
-    plan = partial(
-        rights.take_request,
-        request=filled.id,
-        right=filled.right,
-        subject=tag,
-        received_on=filled.received_on,
-        today=today(asked),
-    )
-    return await change(asked, "right.take", filled.reason, plan, id=filled.id)
-
-
-async def _extend(asked: Asked, filled: form.ExtendForm) -> object:
-    plan = partial(rights.extend_request, request=asked.words[0], on=filled.on, today=today(asked))
-    return await change(asked, "right.extend", filled.reason, plan)
-
-
-async def _answer(asked: Asked, filled: form.AnswerForm) -> object:
-    plan = partial(
-        rights.answer_request, request=asked.words[0], outcome=filled.outcome, on=filled.on, today=today(asked)
-    )
-    return await change(asked, "right.answer", filled.reason, plan)
-
-
 REGISTER_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("risks", _READ, "risk.list", _list_risks),
     get_route("risks/suggestions", _READ, "risk.suggest", _suggest),
@@ -200,9 +164,4 @@ REGISTER_ROUTES: Final[tuple[ApiRoute, ...]] = (
     post_route(
         "agreements/{}/clauses/check", Permission.AGREEMENT_ACTIVATE, "clause.check", ReasonForm, _check_clauses
     ),
-    get_route("rights", Permission.LEDGER_READ, "right.list", _list_requests),
-    # A request counts from the day anybody of the workforce received it.
-    post_route("rights", Permission.OWN_ACCOUNT, "right.take", form.RequestForm, _take),
-    post_route("rights/{}/extend", Permission.INCIDENT_CHANGE, "right.extend", form.ExtendForm, _extend),
-    post_route("rights/{}/answer", Permission.INCIDENT_CHANGE, "right.answer", form.AnswerForm, _answer),
 )

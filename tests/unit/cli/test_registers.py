@@ -53,5 +53,50 @@ def test_registers(shell, tmp_path):
         shown = shell("rights", "list", *first, "--json").json[0]
         assert "handle-1" not in str(shown)
         assert shell("rights", "extend", "q", "--on", past, *why, *first).status == 0
-        assert shell("rights", "answer", "q", "--outcome", "granted", "--on", past, *why, *first).status == 0
-        assert "granted" in shell("rights", "list", *first).out
+        answer = ("rights", "answer", "q", "--on", past, *why, *first)
+        refused = shell(*answer, "--outcome", "granted", "--json")
+        assert refused.json["error"]["code"] == "right_record_set_open"
+        assert shell("rights", "record-set", "q", "--is", "in_set", *why, *first).status == 0
+        denied = shell(*answer, "--outcome", "denied", "--ground", "endangers_life", "--json")
+        assert denied.status == 0, denied.out
+        told = shell("rights", "letter", "q", "--contact", "Privacy office, 555-0100", *why, *first).out
+        assert "164.524(a)(3)(i)" in told
+        assert "licensed health care professional" in told
+        refused = shell("rights", "review", "q", "--reviewer", "second", "--on", past, *why, *first, "--json")
+        assert refused.json["error"]["code"] == "right_reviewer_involved"
+        assert "denied" in shell("rights", "list", *first).out
+        assert shell("rights", "to-review", *first, "--json").json == []
+        assert "endangers_life" in shell("rights", "grounds", *first).out
+
+        represent = ("rights", "represent", "rep", "--subject", "handle-1", "--capacity", "guardian")
+        assert shell(*represent, "--document", "ab" * 32, *why, *first).status == 0
+        refused = shell("rights", "confirm-representative", "rep", *why, *first, "--json")
+        assert refused.json["error"]["code"] == "second_person_required"
+        assert shell("rights", "confirm-representative", "rep", *why, *second).status == 0
+        assert shell("rights", "representatives", *first, "--json").json[0]["holds"]
+        ask = ("rights", "take", "r", "--subject", "handle-1", "--received", past, "--through", "rep", *why, *second)
+        assert shell(*ask, "--right", "restriction", "--paid-in-full").status == 0
+        agree = ("rights", "answer", "r", "--on", past, *why, *first, "--json")
+        refused = shell(*agree, "--outcome", "denied", "--ground", "not_agreed")
+        assert refused.json["error"]["code"] == "right_restriction_owed"
+        bars = ("--purpose", "HPAYMT", "--purpose", "HOPERAT", "--only-named")
+        assert shell(*agree, "--outcome", "granted", *bars).status == 0
+        (held,) = shell("rights", "restrictions", *first, "--json").json
+        assert (held["purposes"], held["vendors"], held["is_owed"]) == (["HOPERAT", "HPAYMT"], None, True)
+        end = ("rights", "end-restriction", "r", "--on", past, *why)
+        assert shell(*end, "--end", "we_informed", *second, "--json").json["error"]["code"] == "right_restriction_owed"
+        assert shell(*end, "--end", "individual_wrote", *first, "--json").json["error"]["code"] == (
+            "second_person_required"
+        )
+        assert shell(*end, "--end", "individual_wrote", *second).status == 0
+        assert shell("rights", "end-representative", "rep", *why, *first).status == 0
+
+        minor = ("rights", "minor", "m", "--subject", "handle-1", "--basis", "minor_consented", "--until", soon)
+        assert shell(*minor, "--citation", "State law", *why, *first).status == 0
+        assert shell("rights", "minors", *first, "--json").json[0]["holds"]
+        assert shell("rights", "end-minor", "m", *why, *second).status == 0
+        where = ("rights", "take", "w", "--right", "confidential_communication", "--subject", "handle-1")
+        assert shell(*where, "--received", past, *why, *second).status == 0
+        assert shell("rights", "answer", "w", "--outcome", "granted", "--on", past, *why, *first).status == 0
+        assert shell("rights", "channels", *first, "--json").json[0]["holds"]
+        assert shell("rights", "end-channel", "w", *why, *first).status == 0

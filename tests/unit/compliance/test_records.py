@@ -67,6 +67,20 @@ from wardkeep.model.incident import (
     RiskLevel,
     Step,
 )
+from wardkeep.model.individuals import (
+    Capacity,
+    Channel,
+    DenialReview,
+    Disagreement,
+    Ground,
+    MinorBasis,
+    MinorCare,
+    RecordSet,
+    Representative,
+    Restricted,
+    Restriction,
+    RestrictionEnd,
+)
 from wardkeep.model.login import Login, Passkey
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
@@ -521,7 +535,54 @@ SAMPLES = {
         outcome=Outcome.PARTLY,
         answered_on=date(2027, 1, 9),
         words="see ledger entry 3",
+        individual="cd" * 16,
+        through="rep",
+        entries=(3, 5),
+        record_set=RecordSet.PARTLY,
+        record_set_by="p",
+        ground=Ground.ENDANGERS_LIFE,
+        review=DenialReview(
+            asked_on=date(2027, 1, 10), reviewer="r", named_by="p", decided_on=date(2027, 1, 11), is_overturned=True
+        ),
+        disagreement=Disagreement(on=date(2027, 1, 12), words="see ledger entry 4", rebutted_on=date(2027, 1, 13)),
     ),
+    Kind.RESTRICTIONS: Restricted(
+        id="cd" * 16,
+        subject="ab" * 16,
+        terms=(
+            Restriction(
+                id="q",
+                purposes=frozenset({Purpose.HPAYMT}),
+                vendors=frozenset({"v"}),
+                bars_unnamed=False,
+                is_owed=True,
+                agreed_by="p",
+                agreed_on=date(2027, 1, 1),
+                ended_on=date(2027, 2, 1),
+                ended_by="q",
+                end=RestrictionEnd.INDIVIDUAL_WROTE,
+            ),
+        ),
+    ),
+    Kind.REPRESENTATIVES: Representative(
+        id="rep",
+        subject="ab" * 16,
+        capacity=Capacity.GUARDIAN,
+        document_sha256="ab" * 32,
+        until=date(2028, 1, 1),
+        recorded_by="p",
+        recorded_under=frozenset({"q"}),
+        confirmed_by="r",
+    ),
+    Kind.MINOR_CARE: MinorCare(
+        id="m",
+        subject="ab" * 16,
+        basis=MinorBasis.COURT_OR_LAW,
+        citation="law",
+        until=date(2028, 1, 1),
+        recorded_by="p",
+    ),
+    Kind.CHANNELS: Channel(id="q", subject="ab" * 16, agreed_by="p", agreed_on=date(2027, 1, 1), ended_by="q"),
     Kind.CLAUSES: ClauseList(
         id="baa-1",
         document_sha256="ab" * 32,

@@ -1,17 +1,16 @@
-"""Risks, assets, uses of AI and requests of individuals: held against what is live, two people where a road opens."""
+"""Risks, assets and uses of AI: held against what is live, two people where a road opens."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from tests.unit.compliance.organisation import ADMIN, DEVELOPER, PRIVACY, SECURITY, TODAY, after, working_registry
 from tests.unit.compliance.test_policies import code
 
-from wardkeep.compliance import assets, rights, risks, uses
-from wardkeep.compliance.clocks import Right
+from wardkeep.compliance import assets, risks, uses
 from wardkeep.compliance.records import stamped
 from wardkeep.model.access import Purpose
-from wardkeep.model.registers import AssetEvent, AssetKind, HumanReview, Outcome, Treatment
+from wardkeep.model.registers import AssetEvent, AssetKind, HumanReview, Treatment
 from wardkeep.model.registry import Route
 
 DAY = timedelta(days=1)
@@ -161,44 +160,3 @@ def test_a_use_that_cannot_be(changes, expected):
     assert code(used, HELD, **changes) == expected
     told = used(HELD, is_patient_facing=True, human_review=HumanReview.NONE, tells_patients=True)
     assert told.uses["drafts"].tells_patients
-
-
-def taken(held, by=DEVELOPER, **changes):
-    given = {
-        "request": "q-1", "right": Right.ACCESS, "subject": "tag", "received_on": TODAY, "today": TODAY, **changes,
-    }  # fmt: skip
-    return after(held, rights.take_request(held, by, **given))
-
-
-@pytest.mark.parametrize(
-    ("right", "received", "first", "extended"),
-    [
-        (Right.ACCESS, date(2028, 1, 30), date(2028, 2, 29), date(2028, 3, 30)),
-        (Right.AMENDMENT, date(2027, 12, 31), date(2028, 2, 29), date(2028, 3, 30)),
-        (Right.ACCOUNTING, date(2027, 1, 1), date(2027, 3, 2), date(2027, 4, 1)),
-    ],
-)
-def test_the_clock_of_a_request(right, received, first, extended):
-    held = taken(HELD, right=right, received_on=received, today=received)
-    assert rights.due(held.rights["q-1"]).due == first
-    assert not rights.is_late(held.rights["q-1"], first)
-    assert rights.is_late(held.rights["q-1"], first + DAY)
-    late = {"request": "q-1", "on": first + DAY, "today": first + DAY}
-    assert code(rights.extend_request, held, PRIVACY, **late) == "value_invalid"
-    longer = after(held, rights.extend_request(held, PRIVACY, request="q-1", on=first, today=first))
-    assert rights.due(longer.rights["q-1"]).due == extended
-    assert code(rights.extend_request, longer, PRIVACY, request="q-1", on=first, today=first) == "value_invalid"
-    answer = {"request": "q-1", "outcome": Outcome.GRANTED, "on": extended + DAY, "today": extended + DAY}
-    answered = after(longer, rights.answer_request(longer, PRIVACY, **answer))
-    assert rights.request_view(answered.rights["q-1"], extended + 99 * DAY)["is_late"]
-    assert code(rights.answer_request, answered, PRIVACY, **answer) == "wrong_status"
-
-
-def test_a_request_that_cannot_be():
-    held = taken(HELD)
-    assert code(taken, held) == "already_exists"
-    assert code(taken, HELD, received_on=TODAY + DAY) == "value_invalid"
-    answer = {"request": "q-1", "outcome": Outcome.DENIED, "on": TODAY, "today": TODAY}
-    assert code(rights.answer_request, held, DEVELOPER, **answer) == "role_not_permitted"
-    assert code(rights.answer_request, held, PRIVACY, **{**answer, "on": TODAY - DAY}) == "value_invalid"
-    assert code(rights.answer_request, held, PRIVACY, **{**answer, "request": "none"}) == "not_found"

@@ -121,6 +121,8 @@ def _several(item: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
         numbers = sorted({int(part) for each in sent if each.startswith(f"{name}.")
                           for part in [each[len(name) + 1 :].partition(".")[0]] if part.isdigit()})  # fmt: skip
         return [_value(item, sent, f"{name}.{number}") for number in numbers]
+    if isinstance(item, inspect.IntType) and name in sent:
+        return [int(each) if each.isdigit() else each for each in sent[name].replace(",", " ").split()]
     if isinstance(item, inspect.IntType):
         numbered = {each[len(name) + 1 :]: value for each, value in sent.items() if each.startswith(f"{name}.")}
         return [int(numbered[each]) for each in sorted(numbered, key=int) if numbered[each].isdigit()]

@@ -99,12 +99,32 @@ DUTIES: Final = (
     Duty(
         path="/rights",
         title="Requests of individuals",
-        about="Access, amendment and accounting, each with the rule's clock (164.524, 164.526, 164.528).",
+        about="Access, amendment and accounting with the rule's clocks (164.524, 164.526, 164.528); restrictions, "
+        "confidential communication and complaints (164.522, 164.530(d)). On what each may be denied is listed by "
+        "wardkeep rights grounds.",
         listed=("right.list", "requests"),
         permission=Permission.LEDGER_READ,
         empty="No request is on record. Anybody of the workforce takes one in.",
-        deeds=(("right.extend", "Extend once"), ("right.answer", "Record the answer")),
+        deeds=(
+            ("right.extend", "Extend once"),
+            ("right.set", "Decide on the record set"),
+            ("right.answer", "Record the answer"),
+            ("right.letter", "Letter of a denial"),
+            ("right.review", "Have a denial reviewed"),
+            ("right.disagree", "Record a disagreement"),
+            ("right.rebut", "Record our rebuttal"),
+        ),
         begins=(("right.take", "Take a request in"),),
+    ),
+    Duty(
+        path="/denials",
+        title="Denials to review",
+        about="Denied requests for access that you review as a licensed professional who had no part in them; what you "
+        "decide is followed (164.524(a)(4)).",
+        listed=("right.mine", "requests"),
+        permission=Permission.OWN_ACCOUNT,
+        empty="Nothing waits for you.",
+        deeds=(("right.reviewed", "Decide"),),
     ),
     Duty(
         path="/assessments",

@@ -57,6 +57,7 @@ PLACES: Final = (
     Place(path="/policies", label="Policies", group="You", permission=Permission.OWN_ACCOUNT),
     Place(path="/training", label="Training", group="You", permission=Permission.OWN_ACCOUNT),
     Place(path="/my-reviews", label="For you to review", group="You", permission=Permission.OWN_ACCOUNT),
+    Place(path="/denials", label="Denials to review", group="You", permission=Permission.OWN_ACCOUNT),
     Place(path="/account", label="Your account", group="You"),
 )
 
