@@ -57,7 +57,7 @@ class AnswerForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return Terms(purposes=self.purposes, vendors=self.vendors or None, bars_unnamed=self.bars_unnamed)
 
 
-class ReviewForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class DenialReviewForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who reviews a denial, and when the individual asked for it."""
 
     reviewer: str

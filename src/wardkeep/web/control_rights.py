@@ -89,7 +89,7 @@ async def _answer(asked: Asked, filled: form.AnswerForm) -> object:
     return await change(asked, "right.answer", filled.reason, plan)
 
 
-async def _ask_review(asked: Asked, filled: form.ReviewForm) -> object:
+async def _ask_review(asked: Asked, filled: form.DenialReviewForm) -> object:
     plan = partial(
         rights.ask_review, request=asked.words[0], reviewer=filled.reviewer, on=filled.on, today=today(asked)
     )
@@ -218,7 +218,7 @@ RIGHTS_ROUTES: Final[tuple[ApiRoute, ...]] = (
     post_route("rights/{}/record-set", _CHANGE, "right.set", form.RecordSetForm, _record_set),
     post_route("rights/{}/answer", _CHANGE, "right.answer", form.AnswerForm, _answer),
     post_route("rights/{}/letter", _CHANGE, "right.letter", form.DenialLetterForm, _letter),
-    post_route("rights/{}/review", _CHANGE, "right.review", form.ReviewForm, _ask_review),
+    post_route("rights/{}/review", _CHANGE, "right.review", form.DenialReviewForm, _ask_review),
     # Only who was named may: that is asked with the request in hand.
     post_route("rights/{}/reviewed", _OWN, "right.reviewed", form.ReviewedForm, _decide_review),
     post_route("rights/{}/disagree", _CHANGE, "right.disagree", form.OnForm, _disagree),
