@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from wardkeep.app.budgeting import Budgets
 from wardkeep.app.gathering import Outcome, Wanted
 from wardkeep.app.messages import (
     Append,
@@ -69,6 +70,7 @@ class LocalSequencer:
     limits: Limits
     clock: Callable[[], Instant]
     last_use: LastUse
+    budgets: Budgets | None = None
 
     async def append_each(self, wanted: Sequence[Wanted]) -> list[Outcome]:
         """Admit each first draft when asked to, then make durable what was admitted; return each one's outcome.
@@ -108,6 +110,9 @@ class LocalSequencer:
                 outcomes.append(receipts)
             else:
                 self._release(each, is_durable=True)
+                if self.budgets is not None:
+                    for receipt, draft in zip(receipts, each.drafts, strict=True):
+                        self.budgets.note(receipt.index, draft.body)
                 outcomes.append([receipt.index for receipt in receipts])
         return outcomes
 
@@ -136,7 +141,9 @@ class LocalSequencer:
     def _admitted(self, wanted: Wanted, now: Instant) -> RefusalError | None:
         if wanted.admission is None:
             return None
-        refused = self.limits.admit(wanted.drafts[0].id, wanted.admission, now.mono_ns)
+        refused = self.budgets.refusal(wanted.admission, now) if self.budgets is not None else None
+        if refused is None:
+            refused = self.limits.admit(wanted.drafts[0].id, wanted.admission, now.mono_ns)
         if refused is not None:
             return RefusalError(refused)
         admission = wanted.admission
@@ -313,6 +320,7 @@ def _for_workers(registry: Registry, known: Deadlines) -> Registry:
         logins={},
         identity_providers={name: replace(each, sign_on=None) for name, each in registry.identity_providers.items()},
         offline_codes={},
+        budgets={},
         root_moves={},
         scim_clients={},
         scim_users={},

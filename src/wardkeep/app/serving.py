@@ -16,6 +16,7 @@ from typing import Final
 import uvloop
 
 from wardkeep.app.background import Background
+from wardkeep.app.budgeting import Budgets, keep_budgets
 from wardkeep.app.faces import (
     GRACE_SECONDS,
     POLICY,
@@ -51,6 +52,7 @@ from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.factors import Factors
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
+from wardkeep.compliance.spending import Use
 from wardkeep.compliance.watch import Alarm, Watch
 from wardkeep.crypto.ca import CertificateFiles
 from wardkeep.crypto.certificate import peer_key_of
@@ -62,6 +64,7 @@ from wardkeep.gateway.record import Recorder
 from wardkeep.identity.last_use import LastUse
 from wardkeep.identity.sessions import Guesses
 from wardkeep.identity.sign_on import Exchange
+from wardkeep.model.budget import Budget
 from wardkeep.model.destination import Place
 from wardkeep.model.roots import parse_root, secret_variables
 from wardkeep.privacy.detect.detector import Detector
@@ -149,6 +152,7 @@ async def _run(
                 limits=Limits(),
                 clock=clock,
                 last_use=LastUse(home.sessions),
+                budgets=Budgets(ledger=home.ledger, registry=lambda: home.control.registry),
             ),
             control=home.control,
             keys=data_keys(home.keyring),
@@ -267,6 +271,7 @@ class _Instance:
                 log=self.log,
             )
         )
+        self._begin_budgets()
         self._later(keep_reminders(self.home.control, self.clock, self.settings, stopping=self.stopping, log=self.log))
         if self.searcher is not None:
             self._later(keep_index(self.searcher.index, self.stopping, self.log))
@@ -322,6 +327,7 @@ class _Instance:
             backups=backups_of(self.settings, home, self.clock),
             custody=home.custody,
             authority=_authority(self.settings),
+            budget_standing=self._budget_standing,
             keys=home.keys,
             clock=self.clock,
             tenant=home.keyring.tenant,
@@ -545,6 +551,17 @@ class _Instance:
             await asyncio.wait_for(self.stopping.wait(), _EPOCH_GRACE_SECONDS)
             return
         await self.desk.leave_old_epochs(frames)
+
+    def _begin_budgets(self) -> None:
+        control, budgets = self.home.control, self.desk.sequencer.budgets
+        if budgets is not None:
+            control.on_change(budgets.follow)
+            budgets.follow(control.registry)
+            self._later(keep_budgets(budgets, control, self.clock, stopping=self.stopping, log=self.log))
+
+    def _budget_standing(self, budget: Budget) -> tuple[Use, str] | None:
+        budgets = self.desk.sequencer.budgets
+        return None if budgets is None else budgets.standing(budget, self.clock())
 
     def _note_used(self, name: str) -> None:
         self.desk.sequencer.last_use.note(name, self.clock().wall_us)

@@ -59,6 +59,7 @@ COMMANDS: Final = (
     "provider",
     "review",
     "scim",
+    "budget",
     "policies",
     "duties",
     "training",

@@ -13,7 +13,7 @@ from wardkeep.model.price import Price
 from wardkeep.model.registry import Person, Registry
 from wardkeep.policy.roles import Permission
 
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _MOST: Final = Decimal(1_000_000)
 
 
@@ -24,7 +24,7 @@ def add_price(registry: Registry, by: Person, *, price: Price) -> tuple[Change, 
         raise taken("price", "Choose another id; a later `from_day` replaces an earlier price.")
     if price.deployment not in registry.deployments:
         raise unknown("deployment", "wardkeep route list")
-    if _CURRENCY.fullmatch(price.currency) is None:
+    if CURRENCY.fullmatch(price.currency) is None:
         raise invalid("currency", "three capital letters (ISO 4217)")
     for each in (price.input_per_million, price.output_per_million):
         if not each.is_finite() or not 0 <= each <= _MOST:

@@ -23,6 +23,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.attestation import AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
+from wardkeep.model.budget import Budget
 from wardkeep.model.certificate import ClientCertificate
 from wardkeep.model.custody import Hold, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision
@@ -141,6 +142,7 @@ class Kind(StrEnum):
     SCIM_USERS = "scim_users"
     SCIM_GROUPS = "scim_groups"
     CERTIFICATES = "certificates"
+    BUDGETS = "budgets"
 
 
 _TYPES: Final = MappingProxyType(
@@ -210,6 +212,7 @@ _TYPES: Final = MappingProxyType(
         Kind.SCIM_USERS: ScimUser,
         Kind.SCIM_GROUPS: ScimGroup,
         Kind.CERTIFICATES: ClientCertificate,
+        Kind.BUDGETS: Budget,
     }
 )
 
@@ -279,6 +282,7 @@ Record = (
     | ScimUser
     | ScimGroup
     | ClientCertificate
+    | Budget
 )
 
 

@@ -127,7 +127,7 @@ class Account:
 
 async def account(ledger: Ledger, size: int, into: Account) -> None:
     """Add up the ledger's calls of the account's days. Raises LedgerUnavailable."""
-    async for leaf in _leaves(ledger, await _first_of(ledger, size, into), size):
+    async for leaf in _leaves(ledger, await first_index(ledger, size, into.first), size):
         into.take(leaf)
         if into.is_done:
             return
@@ -138,10 +138,10 @@ async def _leaves(ledger: Ledger, start: int, stop: int) -> AsyncIterator[bytes]
         yield entry.header
 
 
-async def _first_of(ledger: Ledger, size: int, into: Account) -> int:
-    """Return an index before which no call of the days stands, found by halving: entries stand in the order of time.
+async def first_index(ledger: Ledger, size: int, first: date) -> int:
+    """Return an index before which no call from a day on stands, found by halving: entries stand in order of time.
 
-    Clocks may step back by seconds, so it lies a day before the first.
+    Clocks may step back by seconds, so it lies a day before the first. Raises LedgerUnavailable.
     """
     low, high = 0, size
     while low < high:
@@ -150,7 +150,7 @@ async def _first_of(ledger: Ledger, size: int, into: Account) -> int:
         if entry is None:
             return low
         day = datetime.fromisoformat(_DECODER.decode(entry.header).at).astimezone(UTC).date()
-        if (into.first - day).days > 1:
+        if (first - day).days > 1:
             low = middle + 1
         else:
             high = middle

@@ -32,6 +32,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The limits that a request must fit when it is sequenced; one owner counts them for all workers.
 
     On whose behalf it is, if anybody's, and what for: reviews of access ask when somebody last used what they may.
+    `is_emergency`: its person broke the glass, so no budget holds it up.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     person: str = ""
     purpose: str = ""
     workspace: str = ""
+    is_emergency: bool = False
 
 
 class Sequencer(Protocol):
@@ -125,6 +127,7 @@ class Recorder:
             person="" if person is None else person.id,
             purpose=permitted.purpose,
             workspace=key.workspace,
+            is_emergency=permitted.break_glass is not None,
         )
         self._open[entry_id] = key_of
         is_open = False

@@ -47,6 +47,9 @@ class Reason(StrEnum):
     CREDENTIAL_INVALID = "credential_invalid"
     CREDENTIAL_EXPIRED = "credential_expired"
     CREDENTIAL_REVOKED = "credential_revoked"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    BUDGET_UNPRICED = "budget_unpriced"
+    BUDGET_COUNTING = "budget_counting"
     CERTIFICATE_MISSING = "certificate_missing"
     CERTIFICATE_UNKNOWN = "certificate_unknown"
     CERTIFICATE_REVOKED = "certificate_revoked"
@@ -191,6 +194,7 @@ _TERMS_RULE = (
     "An agreement opens only what the platform's own terms keep out of storage; what they do not list is outside."
 )
 _TERMS_FIX = "`wardkeep route terms show` lists what the platform's terms reach, with their dates and doubts."
+_BUDGET_RULE = "A limit that somebody set on tokens or cost holds until somebody changes it."
 _KEY_RULE = "Who asks proves to be who they claim to be (45 CFR 164.312(d)); what is shown for that must hold."
 _MIN = "Access to PHI is limited to permitted people and purposes (45 CFR 164.308(a)(4), 164.502(b))."
 
@@ -339,6 +343,25 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The credential was revoked.",
             _MIN,
             "Ask an administrator for a new key, and tell them if you did not expect this.",
+        ),
+        Reason.BUDGET_EXHAUSTED: _row(
+            403,
+            "A budget of this key, its application, the person or the workspace is used up.",
+            _BUDGET_RULE,
+            "Wait for the next day or month of the organisation, or ask an administrator: `wardkeep budget list` shows "
+            "what is used, `wardkeep budget set` changes it. Care in an emergency goes on by breaking the glass.",
+        ),
+        Reason.BUDGET_UNPRICED: _row(
+            403,
+            "What a cost budget has used cannot be reckoned: something that was used has no price in its currency.",
+            _BUDGET_RULE,
+            "An operator puts the deployment's price on record with `wardkeep route price add`.",
+        ),
+        Reason.BUDGET_COUNTING: _row(
+            503,
+            "What the call's budget has used is being counted from the ledger.",
+            _BUDGET_RULE,
+            "Send the call again in a second; it takes longer only where the ledger cannot be read.",
         ),
         Reason.CERTIFICATE_MISSING: _row(
             401,

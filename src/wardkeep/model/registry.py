@@ -24,6 +24,7 @@ from wardkeep.model.activity import ActivityReview
 from wardkeep.model.assessment import Assessment, AuditFinding, OutsideTest
 from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, OfflineCodes
+from wardkeep.model.budget import Budget
 from wardkeep.model.certificate import ClientCertificate
 from wardkeep.model.custody import Hold, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision
@@ -387,4 +388,5 @@ class Registry:
     scim_users: dict[str, ScimUser] = field(default_factory=dict, repr=False)
     scim_groups: dict[str, ScimGroup] = field(default_factory=dict, repr=False)
     certificates: dict[str, ClientCertificate] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
     deadlines: Deadlines | None = None

@@ -32,10 +32,12 @@ from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.rights import about_entry
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.shredder import Shredder
+from wardkeep.compliance.spending import Use
 from wardkeep.compliance.terms import invalid, require
 from wardkeep.crypto.ca import CertificateFiles
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.identity.keys import find_person, new_credential
+from wardkeep.model.budget import Budget
 from wardkeep.model.certificate import HolderKind, holder_name
 from wardkeep.model.destination import Place
 from wardkeep.model.document import parse
@@ -53,6 +55,7 @@ from wardkeep.web.control_assessments import ASSESSMENT_ROUTES
 from wardkeep.web.control_attestation import ATTESTATION_ROUTES
 from wardkeep.web.control_audit import AUDIT_ROUTES
 from wardkeep.web.control_backup import BACKUP_ROUTES
+from wardkeep.web.control_budgets import BUDGET_ROUTES
 from wardkeep.web.control_certificates import CERTIFICATE_ROUTES
 from wardkeep.web.control_custody import CUSTODY_ROUTES
 from wardkeep.web.control_destinations import DESTINATION_ROUTES
@@ -107,6 +110,7 @@ class ControlFace:
     places: tuple[Place, ...]
     custody: KeyCustody | None = None
     authority: CertificateFiles | None = None
+    budget_standing: Callable[[Budget], tuple[Use, str] | None]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -234,6 +238,7 @@ def control_app(
     places: tuple[Place, ...] = (),
     custody: KeyCustody | None = None,
     authority: CertificateFiles | None = None,
+    budget_standing: Callable[[Budget], tuple[Use, str] | None] = lambda _: None,
 ) -> ControlFace:
     """Return the control API. `keys` check personal credentials and seal vendor credentials.
 
@@ -262,6 +267,7 @@ def control_app(
         places=places,
         custody=custody,
         authority=authority,
+        budget_standing=budget_standing,
     )
 
 
@@ -551,6 +557,7 @@ ROUTES: Final = (
     *GLASS_ROUTES,
     *SCIM_ROUTES,
     *CERTIFICATE_ROUTES,
+    *BUDGET_ROUTES,
 )
 
 

@@ -23,7 +23,9 @@ _ANTHROPIC_TYPES: Final = {
     504: "timeout_error",
 }
 _OPENAI_TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_WORTH_REPEATING: Final = frozenset({Reason.RATE_LIMITED, Reason.CONCURRENCY_LIMITED, Reason.FACTS_CHANGING})
+_WORTH_REPEATING: Final = frozenset(
+    {Reason.RATE_LIMITED, Reason.CONCURRENCY_LIMITED, Reason.FACTS_CHANGING, Reason.BUDGET_COUNTING}
+)
 
 
 def is_anthropic_path(path: bytes) -> bool:

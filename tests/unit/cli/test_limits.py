@@ -1,4 +1,4 @@
-"""Client certificates by command: for a key made here, for a signing request, brought from elsewhere, and revoked."""
+"""Client certificates and budgets by command."""
 
 import stat
 
@@ -67,6 +67,18 @@ def test_certificates(shell, tmp_path):
         told = shell("application", "certificate", "list", *first).out
         assert "revoked" in told
         assert "first" not in [each["holder"] for each in shell("scim", "certificate", "list", "--json", *first).json]
+
+        whose = ("--for", "application", "--id", "scheduler", "--per", "month")
+        assert shell("budget", "set", "b1", *whose, "--tokens", "5", *why, *first).status == 0
+        money = ("--cost", "12.5", "--currency", "USD")
+        assert shell("budget", "set", "b2", *whose, *money, *why, *first).status == 0
+        assert shell("budget", "set", "b3", *whose, "--cost", "12.5", *why, *first).status == 1
+        assert shell("budget", "set", "b3", "--for", "moon", *whose[2:], "--tokens", "5", *why, *first).status == 1
+        found = {each["id"]: each for each in shell("budget", "list", "--json", *first).json}
+        assert (found["b1"]["tokens"], found["b2"]["cost"], found["b2"]["set_by"]) == (5, "12.5", "first")
+        assert "12.5" in shell("budget", "list", *first).out
+        assert shell("budget", "remove", "b1", *why, *first).status == 0
+        assert shell("budget", "remove", "b1", *why, *first).status == 1
 
         # Without the authority's key nothing is issued; what others issue is bound all the same.
         (home / "tls" / "ca.key").rename(tmp_path / "away.key")

@@ -50,6 +50,7 @@ from wardkeep.model.assessment import (
 )
 from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.break_glass import BreakGlass, GlassMethod, GlassOutcome, OfflineCodes
+from wardkeep.model.budget import Budget, BudgetHolder, Period
 from wardkeep.model.certificate import ClientCertificate
 from wardkeep.model.custody import Hold, HoldCause, KeyEpoch, RootMove, Shred
 from wardkeep.model.decision import AddressableDecision, Decision
@@ -288,6 +289,18 @@ SAMPLES = {
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         modified_at=datetime(2026, 1, 1, tzinfo=UTC),
         members=("u",),
+    ),
+    Kind.BUDGETS: Budget(
+        id="b",
+        kind=BudgetHolder.KEY,
+        holder="k",
+        period=Period.MONTH,
+        tokens=5,
+        cost=Decimal("1.50"),
+        currency="USD",
+        set_by="a",
+        told_for="2026-11",
+        told_percent=80,
     ),
     Kind.CERTIFICATES: ClientCertificate(
         id="ab" * 32,
