@@ -74,6 +74,8 @@ class World:
     teams: dict = field(default_factory=dict)  # (workspace, subject) -> team
     overdue: set | None = None
     unsigned: set | None = None
+    sources: dict = field(default_factory=dict)  # workspace.x or application.x -> part2, or the last day it is cleared
+    restrictions: list = field(default_factory=list)  # subject, purposes, all vendors?, unnamed too?, ended
     glasses: list = field(default_factory=list)  # person, workspace, subject or None, begins, until, ended
     # the call
     person: str | None = None
@@ -92,7 +94,21 @@ def carried(world: World) -> set | None:
         return None
     place = world.workspaces.get(world.key_workspace)
     assumed = set(CLASSES) if place is None else place["assumed"]
-    return set(world.classes) | assumed or {"ordinary"}
+    inherited = {"part2"} if comes_from_part2(world) else set()
+    return set(world.classes) | assumed | inherited or {"ordinary"}
+
+
+def comes_from_part2(world: World) -> bool:
+    """Tagged hands its tag on; once anything is tagged, what is not cleared today counts as well."""
+    own = {f"workspace.{world.key_workspace}"}
+    if world.key_application is not None:
+        own.add(f"application.{world.key_application}")
+    tags = {name: tag for name, tag in world.sources.items() if name in own}
+    if "part2" in tags.values():
+        return True
+    if "part2" not in world.sources.values():
+        return False
+    return not any(tag >= world.now.date() for tag in tags.values())
 
 
 def purpose_of(world: World) -> str | None:
@@ -212,6 +228,15 @@ def _defects(world: World) -> Iterator[str]:
         yield "psychotherapy_not_authorized"
     if "part2" in classes and purpose != "ETREAT" and not (team and purpose in team["consents"]):
         yield "substance_use_consent_missing"
+    if purpose == "ETREAT":
+        return
+    for subject, purposes, everywhere, unnamed, ended in world.restrictions:
+        if ended or not everywhere or (purpose is not None and purpose not in purposes):
+            continue
+        if resolved and subject == world.subject:
+            yield "restriction_agreed"
+        if not resolved and unnamed:
+            yield "restriction_subject_unnamed"
 
 
 def sees_originals(world: World) -> bool:

@@ -334,6 +334,7 @@ def _for_workers(registry: Registry, known: Deadlines) -> Registry:
         representatives={},
         minor_care={},
         channels={},
+        court_orders={},
         disclosures={},
         suspensions={},
         activity={},

@@ -74,6 +74,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     console.print(table)
 
 
+def print_columns(found: Sequence[Mapping[str, object]], columns: Sequence[str], *, json: bool) -> None:
+    """Print records by some of their fields as a table, or all of them as one JSON value."""
+    if json:
+        print_json(found)
+        return
+    names = [each.replace("_", " ") for each in columns]
+    print_table(names, [[each[name] for name in columns] for each in found], empty="There is none.")
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"

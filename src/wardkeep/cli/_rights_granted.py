@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wardkeep.cli._client import client
-from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_table, report
+from wardkeep.cli._options import As, Home, Json, Reason, print_columns, report
 from wardkeep.model.individuals import Capacity, MinorBasis, RestrictionEnd
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The record's id.")]
@@ -30,7 +30,7 @@ def register(group: typer.Typer) -> None:
 def restrictions(*, home: Home, acting: As = None, json: Json = False) -> None:
     """List the restrictions that were agreed; those that hold bar the road."""
     columns = ("id", "subject", "purposes", "vendors", "bars_unnamed", "is_owed", "agreed_on", "ended_on", "words")
-    _shown(client(home, acting).get("restrictions")["restrictions"], columns, json=json)
+    print_columns(client(home, acting).get("restrictions")["restrictions"], columns, json=json)
 
 
 def end_restriction(
@@ -51,7 +51,7 @@ def end_restriction(
 def channels(*, home: Home, acting: As = None, json: Json = False) -> None:
     """List who is to be reached another way; where is sealed in the entry that `words` names."""
     columns = ("id", "subject", "agreed_on", "holds", "words")
-    _shown(client(home, acting).get("channels")["channels"], columns, json=json)
+    print_columns(client(home, acting).get("channels")["channels"], columns, json=json)
 
 
 def end_channel(*, home: Home, request: Id, reason: Reason, acting: As = None, json: Json = False) -> None:
@@ -63,7 +63,7 @@ def end_channel(*, home: Home, request: Id, reason: Reason, acting: As = None, j
 def representatives(*, home: Home, acting: As = None, json: Json = False) -> None:
     """List who acts for an individual."""
     columns = ("id", "subject", "capacity", "until", "recorded_by", "confirmed_by", "ended_by", "holds", "words")
-    _shown(client(home, acting).get("representatives")["representatives"], columns, json=json)
+    print_columns(client(home, acting).get("representatives")["representatives"], columns, json=json)
 
 
 def represent(
@@ -108,7 +108,7 @@ def end_representative(*, home: Home, identifier: Id, reason: Reason, acting: As
 def minors(*, home: Home, acting: As = None, json: Json = False) -> None:
     """List the care about which minors decide alone."""
     columns = ("id", "subject", "basis", "citation", "until", "recorded_by", "ended_by", "holds", "words")
-    _shown(client(home, acting).get("minor-care")["minor_care"], columns, json=json)
+    print_columns(client(home, acting).get("minor-care")["minor_care"], columns, json=json)
 
 
 def minor(
@@ -140,11 +140,3 @@ def end_minor(*, home: Home, identifier: Id, reason: Reason, acting: As = None, 
     """End it, as another person than the one who recorded it."""
     done = client(home, acting).post("minor-care", identifier, "end", reason=reason)
     report(done, f"Minor's care {identifier} is ended", json=json)
-
-
-def _shown(found: list[dict[str, object]], columns: tuple[str, ...], *, json: bool) -> None:
-    if json:
-        print_json(found)
-        return
-    names = [each.replace("_", " ") for each in columns]
-    print_table(names, [[each[name] for name in columns] for each in found], empty="There is none.")

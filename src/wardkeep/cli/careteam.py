@@ -1,4 +1,4 @@
-"""`wardkeep careteam`: who stands in what relationship to a subject, consents and authorizations."""
+"""`wardkeep careteam`: who stands in what relationship to a subject, and authorizations."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_tabl
 
 def register(root: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="Care teams, consents and authorizations by subject.")
+    group = typer.Typer(no_args_is_help=True, help="Care teams and authorizations by subject.")
     group.command("set")(set_)
     group.command("list")(list_teams)
     root.add_typer(group, name="careteam")
@@ -25,9 +25,6 @@ def set_(
     member: Annotated[list[str] | None, typer.Option("--member", help="Somebody on the care team; repeat.")] = None,
     originator: Annotated[
         list[str] | None, typer.Option("--originator", help="Who wrote the psychotherapy notes; repeat.")
-    ] = None,
-    part2_consent: Annotated[
-        list[str] | None, typer.Option("--part2-consent", help="A purpose the patient consented to; repeat.")
     ] = None,
     psychotherapy_authorized: Annotated[
         list[str] | None, typer.Option("--psychotherapy-authorized", help="Whom an authorization names; repeat.")
@@ -44,7 +41,6 @@ def set_(
         subject=subject,
         workspace=workspace,
         members=members,
-        part2_consents=part2_consent or [],
         psychotherapy_authorized=psychotherapy_authorized or [],
         reason=reason,
     )
@@ -62,10 +58,9 @@ def list_teams(*, home: Home, acting: As = None, json: Json = False) -> None:
             each["id"],
             each["workspace"],
             [f"{person}:{'+'.join(sorted(kinds))}" for person, kinds in each["members"].items()],
-            each["part2_consents"] or "-",
             each["psychotherapy_authorized"] or "-",
         )
         for each in found
     ]
-    columns = ("subject", "workspace", "members", "part 2 consents", "psychotherapy authorized")
+    columns = ("subject", "workspace", "members", "psychotherapy authorized")
     print_table(columns, rows, empty="There is no care team.")

@@ -47,11 +47,21 @@ def add(
     kind: Annotated[RecipientKind, typer.Option(help="What kind of recipient.")],
     file: Annotated[Path, typer.Option("--file", help="recipient, address, what and purpose, as .toml or .json.")],
     reason: Reason,
+    part2: Annotated[
+        bool | None,
+        typer.Option("--part2/--not-part2", help="Whether of substance use disorder records; unsaid counts as yes."),
+    ] = None,
+    basis: Annotated[
+        str | None, typer.Option(metavar="ID", help="The patient's consent, or the court's order (42 CFR Part 2).")
+    ] = None,
     acting: As = None,
     json: Json = False,
 ) -> None:
     """Record a disclosure; recipient, address, what was disclosed and its purpose are sealed."""
-    form = {**read_table(file), "id": identifier, "subject": subject, "on": on, "kind": kind.value, "reason": reason}
+    form = {
+        **read_table(file), "id": identifier, "subject": subject, "on": on, "kind": kind.value, "is_part2": part2,
+        "basis": basis, "reason": reason,
+    }  # fmt: skip
     done = client(home, acting).post_form("disclosures", form)
     report(done, f"Disclosure {identifier} is recorded", json=json)
 

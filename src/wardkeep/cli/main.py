@@ -69,6 +69,7 @@ COMMANDS: Final = (
     "asset",
     "use",
     "rights",
+    "part2",
     "self-assess",
 )
 

@@ -144,7 +144,6 @@ class CareTeamForm(Form, frozen=True, forbid_unknown_fields=True, kw_only=True):
     subject: str
     workspace: str
     members: dict[str, frozenset[Relationship]] = msgspec.field(default_factory=dict)
-    part2_consents: frozenset[Purpose] = frozenset()
     psychotherapy_authorized: frozenset[str] = frozenset()
 
 

@@ -7,8 +7,9 @@ takes the person to be on the care team and the data to be what the workspace as
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from wardkeep.audit.ledger import Ledger
 from wardkeep.compliance.entries import EntryMaker, peek
@@ -17,6 +18,7 @@ from wardkeep.compliance.records import apply, decode_payload, stamped
 from wardkeep.compliance.terms import invalid, unknown
 from wardkeep.identity.keys import individual_tag, standing, subject_tag
 from wardkeep.model.access import CareTeam, Purpose, Relationship, Requirement, Role, Workspace
+from wardkeep.model.part2 import Consent, ConsentKind
 from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import ApiKey, Registry
 from wardkeep.model.stages import Assurance
@@ -81,9 +83,8 @@ def explained(
     if key is None:
         raise unknown("key", "wardkeep key list")
     tag = subject_tag(mac_key, key.workspace, question.subject) if question.subject is not None else None
-    case = _case(registry, key, question, tag=tag, now=now, duties=duties)
-    if question.subject is not None:
-        case = case._replace(individual_tag=individual_tag(mac_key, question.subject))
+    individual = individual_tag(mac_key, question.subject) if question.subject is not None else None
+    case = _case(registry, key, question, tag=tag, individual=individual, now=now, duties=duties)
     refused = standing(key, registry, now)
     first = Finding(name="key", demands=_DEMANDS_KEY, reason=None if refused is None else refused.reason)
     findings = (first, *explain(case))
@@ -190,8 +191,16 @@ async def registry_at(ledger: Ledger, entries: EntryMaker, index: int) -> Regist
 
 
 def _case(
-    registry: Registry, key: ApiKey, question: Question, *, tag: str | None, now: datetime, duties: KnownDuties
+    registry: Registry,
+    key: ApiKey,
+    question: Question,
+    *,
+    tag: str | None,
+    individual: str | None,
+    now: datetime,
+    duties: KnownDuties,
 ) -> Case:
+    zone = "UTC" if registry.organisation is None else registry.organisation.zone
     assurance = Assurance.VERIFIED if question.is_verified else Assurance.ASSERTED
     return case_of(
         registry=registry,
@@ -210,6 +219,8 @@ def _case(
         data_classes=question.data_classes,
         training_overdue=duties.training_overdue,
         policies_unsigned=duties.policies_unsigned,
+        individual_tag=individual,
+        today=now.astimezone(ZoneInfo(zone)).date(),
     )
 
 
@@ -231,9 +242,10 @@ def _uses(registry: Registry, now: datetime, duties: KnownDuties) -> Iterator[tu
                         data_classes=(),
                         fields=_PLAIN_FIELDS,
                     )
-                    case = _case(registry, key, question, tag=None, now=now, duties=duties)
-                    # Somebody who is nobody's handle: no restriction is about them.
-                    yield use, case._replace(team=_usual_team(key.workspace, person, purpose), individual_tag="")
+                    # Somebody who is nobody's handle: no restriction is about them, and the usual consent is there.
+                    case = _case(registry, key, question, tag=None, individual="", now=now, duties=duties)
+                    team, consents = _usual_team(key.workspace, person), _usual_consent(key.workspace, purpose)
+                    yield use, case._replace(team=team, consents=consents)
 
 
 def _people(registry: Registry, key: ApiKey, workspace: Workspace | None) -> list[str | None]:
@@ -247,12 +259,27 @@ def _people(registry: Registry, key: ApiKey, workspace: Workspace | None) -> lis
     return [None, *members] if application is not None and application.may_assert_person else [None]
 
 
-def _usual_team(workspace: str, person: str | None, purpose: Purpose) -> CareTeam | None:
+def _usual_consent(workspace: str, purpose: Purpose) -> tuple[Consent, ...]:
+    consent = Consent(
+        id="",
+        kind=ConsentKind.TREATMENT_PAYMENT_OPERATIONS,
+        purposes=frozenset({purpose}),
+        disclosers=frozenset({workspace}),
+        recipients=None,
+        signed_on=date.min,
+        until=None,
+        document_sha256="",
+        recorded_by="",
+        confirmed_by="",
+    )
+    return (consent,)
+
+
+def _usual_team(workspace: str, person: str | None) -> CareTeam | None:
     if person is None:
         return None
     return CareTeam(
         id="",
         workspace=workspace,
         members={person: frozenset({Relationship.CARE_TEAM})},
-        part2_consents=frozenset({purpose}),
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from wardkeep.compliance.clocks import ORAL_DELAY_DAYS
 from wardkeep.compliance.errors import EntryUnopenable
+from wardkeep.compliance.part2 import check_legal_use, is_of_part2
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_text, invalid, require, taken, unknown
 from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
@@ -42,15 +43,31 @@ class _Stored(msgspec.Struct, frozen=True):
 
 def record_disclosure(
     registry: Registry, by: Person, *, disclosure: str, subject: str, on: date, recipient: RecipientKind, words: bytes,
-    today: date,
+    today: date, is_part2: bool | None = None, basis: str | None = None,
 ) -> tuple[Change, ...]:  # fmt: skip
-    """Record a disclosure; `subject` is the blind index, `words` as `seal_words` made it. Raises NotAllowed."""
+    """Record a disclosure; `subject` is the blind index, `words` as `seal_words` made it.
+
+    Raises:
+        NotAllowed: no permission, a day to come, or substance use disorder records for a proceeding without a basis.
+    """
     require(by, Permission.DISCLOSURE_RECORD)
     if clean_id(disclosure, "disclosure id") in registry.disclosures:
         raise taken("disclosure", "Choose another id.")
     if on > today:
         raise invalid("day", "today or earlier")
-    record = Disclosure(id=disclosure, subject=subject, on=on, recipient=recipient, recorded_by=by.id, words=words)
+    of_part2 = is_of_part2(registry, subject, stated=is_part2)
+    if of_part2:
+        check_legal_use(registry, subject=subject, recipient=recipient, basis=basis, today=today)
+    record = Disclosure(
+        id=disclosure,
+        subject=subject,
+        on=on,
+        recipient=recipient,
+        recorded_by=by.id,
+        words=words,
+        is_part2=of_part2,
+        basis=basis if of_part2 else None,
+    )
     return (Change(kind=Kind.DISCLOSURES, id=record.id, record=record),)
 
 

@@ -21,10 +21,14 @@ from wardkeep.compliance.revealing import HIDDEN, MASKED, masked_answer, masked_
 from wardkeep.compliance.terms import clean_reason, invalid, require
 from wardkeep.compliance.usage import Account, account
 from wardkeep.model.access import Purpose
+from wardkeep.model.part2 import NOTICE
+from wardkeep.model.reasons import Reason
 from wardkeep.model.registry import Person
 from wardkeep.policy.roles import Permission
 
 MOST_HEADERS: Final = 500
+# What was refused for want of a consent was such a record.
+_PART2: Final = frozenset({Reason.SUBSTANCE_USE_CONSENT_MISSING.value, Reason.CONSENT_RECIPIENT_NOT_NAMED.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ class Content:
     header: bytes
     content: object
     read_index: int
+    notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +117,13 @@ class AuditReader:
         read_index = await self._record(by, detail, sealed_reason, purpose)
         plaintext = await self.entries.content(entry.header, entry.payload)
         kind = peek(entry.header).type
-        if purpose is not None or kind not in MASKED:
-            return Content(header=entry.header, content=presented(kind, plaintext), read_index=read_index)
-        return Content(header=entry.header, content=await self._masked(entry, plaintext), read_index=read_index)
+        is_plain = purpose is not None or kind not in MASKED
+        return Content(
+            header=entry.header,
+            content=presented(kind, plaintext) if is_plain else await self._masked(entry, plaintext),
+            read_index=read_index,
+            notice=await self._notice(entry),
+        )
 
     async def note_reading(self, by: Person, detail: dict[str, str | int | bool], reason: str) -> int:
         """Record that somebody is shown what `detail` says, before it is shown; return the entry's index.
@@ -126,6 +135,20 @@ class AuditReader:
         require(by, Permission.LEDGER_READ)
         return await self._record(by, detail, msgspec.json.encode({"reason": reason}))
 
+    async def _notice(self, entry: Entry) -> str | None:
+        """Return the statement that goes with substance use disorder records (42 CFR 2.32(a)), answers to them too."""
+        header = decode(entry.header)
+        if header.parent is not None:
+            request = await self._request_of(header.parent)
+            header = header if request is None else decode(request.header)
+        is_part2 = header.decision in _PART2 or (header.detail is not None and header.detail.get("part2") is True)
+        return NOTICE if is_part2 else None
+
+    async def _request_of(self, parent: str) -> Entry | None:
+        call = bytes.fromhex(parent)
+        at = (await self.ledger.indices_of([call])).get(call)
+        return await self.ledger.read(at) if at is not None else None
+
     async def _masked(self, entry: Entry, plaintext: bytes) -> object:
         """Return what of a call is seen without re-identifying anybody."""
         header = decode(entry.header)
@@ -133,9 +156,7 @@ class AuditReader:
             return masked_request(plaintext)
         if header.type != "response" or header.parent is None or header.seq:
             return withheld(plaintext)
-        call = bytes.fromhex(header.parent)
-        at = (await self.ledger.indices_of([call])).get(call)
-        request = await self.ledger.read(at) if at is not None else None
+        request = await self._request_of(header.parent)
         if request is None or request.payload is None:
             return withheld(plaintext)
         return masked_answer(plaintext, await self.entries.content(request.header, request.payload))

@@ -33,6 +33,7 @@ from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
 from wardkeep.model.login import Login
+from wardkeep.model.part2 import Consents, CourtOrder, Source
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
     Checklist,
@@ -131,6 +132,9 @@ class Kind(StrEnum):
     REPRESENTATIVES = "representatives"
     MINOR_CARE = "minor_care"
     CHANNELS = "channels"
+    CONSENTS = "consents"
+    PART2_SOURCES = "part2_sources"
+    COURT_ORDERS = "court_orders"
     CLAUSES = "clauses"
     ASSESSMENTS = "assessments"
     OUTSIDE_TESTS = "outside_tests"
@@ -201,6 +205,9 @@ _TYPES: Final = MappingProxyType(
         Kind.REPRESENTATIVES: Representative,
         Kind.MINOR_CARE: MinorCare,
         Kind.CHANNELS: Channel,
+        Kind.CONSENTS: Consents,
+        Kind.PART2_SOURCES: Source,
+        Kind.COURT_ORDERS: CourtOrder,
         Kind.CLAUSES: ClauseList,
         Kind.ASSESSMENTS: Assessment,
         Kind.OUTSIDE_TESTS: OutsideTest,
@@ -271,6 +278,9 @@ Record = (
     | Representative
     | MinorCare
     | Channel
+    | Consents
+    | Source
+    | CourtOrder
     | ClauseList
     | Assessment
     | OutsideTest
@@ -370,9 +380,9 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, reason=pointer)
         case Sanction() | Risk() | UseCase() | Assessment() | OutsideTest() if record.words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
-        case RightsRequest() | Restricted():
+        case RightsRequest() | Restricted() | Consents():
             return _rights_pointing(record, pointer)
-        case Representative() | MinorCare() | Channel() if record.words == SEE_THIS_ENTRY:
+        case Representative() | MinorCare() | Channel() | Source() | CourtOrder() if record.words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
         case Asset() | ActivityReview() | AuditFinding():
             return _listed_pointing(record, pointer)
@@ -386,12 +396,14 @@ def _pointing(record: Record, pointer: str) -> Record:
             return record
 
 
-def _rights_pointing(record: RightsRequest | Restricted, pointer: str) -> Record:
-    """Return the request, or the restrictions, with what this entry wrote pointing at it."""
+def _rights_pointing(record: RightsRequest | Restricted | Consents, pointer: str) -> Record:
+    """Return the request, the restrictions or the consents, with what this entry wrote pointing at it."""
 
     def stamp(words: str) -> str:
         return pointer if words == SEE_THIS_ENTRY else words
 
+    if isinstance(record, Consents):
+        return replace(record, held=tuple(replace(each, words=stamp(each.words)) for each in record.held))
     if isinstance(record, Restricted):
         return replace(record, terms=tuple(replace(each, words=stamp(each.words)) for each in record.terms))
     review, held = record.review, record.disagreement

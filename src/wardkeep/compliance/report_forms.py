@@ -7,6 +7,7 @@ import msgspec
 from wardkeep.compliance.disclosures import DisclosureWords
 from wardkeep.compliance.forms import ReasonForm
 from wardkeep.model.disclosure import Disclosure, RecipientKind, Suspension
+from wardkeep.model.part2 import NOTICE
 
 
 class SubjectForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -22,7 +23,10 @@ class AccountingForm(SubjectForm, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class DisclosureForm(SubjectForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A disclosure made outside the gateway; recipient, address, what and purpose are sealed."""
+    """A disclosure made outside the gateway; recipient, address, what and purpose are sealed.
+
+    `is_part2` null counts as substance use disorder records where there can be any; `basis` is the consent or order.
+    """
 
     id: str
     on: date
@@ -31,6 +35,8 @@ class DisclosureForm(SubjectForm, frozen=True, forbid_unknown_fields=True, kw_on
     address: str
     what: str
     purpose: str
+    is_part2: bool | None = None
+    basis: str | None = None
 
     def words(self) -> DisclosureWords:
         """Return what is sealed."""
@@ -51,7 +57,7 @@ def disclosure_view(record: Disclosure) -> dict[str, object]:
     """Return a disclosure without its sealed words."""
     shown: dict[str, object] = msgspec.to_builtins(record)
     del shown["words"]
-    return shown
+    return {**shown, "notice": NOTICE if record.is_part2 else None}
 
 
 def suspension_view(record: Suspension, today: date) -> dict[str, object]:

@@ -28,6 +28,7 @@ from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.terms import clean_reason, clean_text, invalid, require
 from wardkeep.model.access import Purpose
 from wardkeep.model.disclosure import Disclosure
+from wardkeep.model.part2 import NOTICE
 from wardkeep.model.registry import AgreementKind, Person, Registry
 from wardkeep.policy.roles import Permission
 from wardkeep.storage.search_sqlite import UNRESOLVED, Criteria
@@ -54,6 +55,7 @@ class DisclosedTo(msgspec.Struct, frozen=True, kw_only=True):
     last_on: date
     times: int
     entries: tuple[int, ...] = ()
+    notice: str | None = None
 
 
 class Accounting(msgspec.Struct, frozen=True, kw_only=True):
@@ -318,6 +320,7 @@ class SubjectReports:
                     first_on=each.on,
                     last_on=each.on,
                     times=1,
+                    notice=NOTICE if each.is_part2 else None,
                 )
             )
         return lines, unopenable
@@ -394,6 +397,7 @@ def _sent(headers: Iterable[StoredHeader], registry: Registry, zone: str) -> _Se
                 last_on=max(days),
                 times=len(calls),
                 entries=tuple(each.index for each in calls[:MOST_LINES]),
+                notice=NOTICE if any((each.detail or {}).get("part2") for each in calls) else None,
             )
         )
     return sent

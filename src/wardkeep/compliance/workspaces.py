@@ -19,7 +19,6 @@ from wardkeep.model.access import (
     ApplicationKind,
     CareTeam,
     DataClass,
-    Purpose,
     Relationship,
     RequestStatus,
     Requirement,
@@ -140,7 +139,6 @@ def set_care_team(
     tag: str,
     workspace: str,
     members: dict[str, frozenset[Relationship]],
-    part2_consents: frozenset[Purpose],
     psychotherapy_authorized: frozenset[str],
 ) -> tuple[Change, ...]:
     """Put who stands in what relationship to one subject; nobody left removes the record. Raises NotAllowed.
@@ -152,14 +150,13 @@ def set_care_team(
         raise unknown("workspace", _WORKSPACES)
     if by.id in members or by.id in psychotherapy_authorized:
         raise _own()
-    if not members and not part2_consents and not psychotherapy_authorized:
+    if not members and not psychotherapy_authorized:
         return (Change(kind=Kind.CARE_TEAMS, id=tag, record=None),)
     _active_people(registry, frozenset(members) | psychotherapy_authorized)
     record = CareTeam(
         id=tag,
         workspace=workspace,
         members=members,
-        part2_consents=part2_consents,
         psychotherapy_authorized=psychotherapy_authorized,
     )
     return (Change(kind=Kind.CARE_TEAMS, id=tag, record=record),)

@@ -36,8 +36,10 @@ from wardkeep.gateway.safe import make_safe
 from wardkeep.gateway.streaming import EventStream
 from wardkeep.identity.keys import identify
 from wardkeep.identity.tokens import Tokens
+from wardkeep.model.access import DataClass
 from wardkeep.model.attestation import Proof
 from wardkeep.model.document import parse
+from wardkeep.model.part2 import NOTICE
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Registry, Surface
 from wardkeep.model.sensitive import Secret
@@ -448,6 +450,8 @@ def _headers(opened: Opened, upstream: VendorAnswer, *, signals: tuple[str, ...]
         headers.append((b"wardkeep-signals", ",".join(signals).encode()))
     if opened.routed.safe.dates is not None:
         headers.append((b"wardkeep-dates", b"shifted"))
+    if DataClass.PART2 in opened.routed.safe.permitted.data_classes:
+        headers.append((b"wardkeep-notice", NOTICE.encode()))
     return headers
 
 

@@ -21,6 +21,7 @@ from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import sha256
 from wardkeep.crypto.randomness import Randomness
 from wardkeep.gateway.subjects import RememberedKey, SubjectCache, UnderSubject
+from wardkeep.model.access import DataClass
 from wardkeep.model.attestation import Check, Proof
 from wardkeep.model.instant import Instant, uuid7
 from wardkeep.model.reasons import Reason, RefusalError, Refused
@@ -95,6 +96,7 @@ class Recorder:
                 "owner": permitted.identified.owner.id,
                 **_behalf(permitted.identified),
                 **({"reveals": True} if permitted.reveals else {}),
+                **({"part2": True} if DataClass.PART2 in permitted.data_classes else {}),
                 **({} if permitted.break_glass is None else {"break_glass": permitted.break_glass}),
                 "hidden": routed.safe.hidden,
                 "features": ",".join(sorted(routed.safe.features)),

@@ -156,14 +156,12 @@ class IdentityProvider:
 class CareTeam:
     """Who stands in what relationship to one subject. `id` is the blind index of the subject's handle.
 
-    `part2_consents`: purposes for which the patient consented to use of substance use disorder records
-    (42 CFR 2.31, 2.33). `psychotherapy_authorized`: people whom an authorization names (45 CFR 164.508(a)(2)).
+    `psychotherapy_authorized`: people whom an authorization names (45 CFR 164.508(a)(2)).
     """
 
     id: str
     workspace: str
     members: dict[str, frozenset[Relationship]]
-    part2_consents: frozenset[Purpose] = frozenset()
     psychotherapy_authorized: frozenset[str] = frozenset()
 
 

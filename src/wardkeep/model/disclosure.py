@@ -26,7 +26,10 @@ MAY_SUSPEND = frozenset({RecipientKind.LAW_ENFORCEMENT, RecipientKind.HEALTH_OVE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disclosure:
-    """One disclosure on record. `words` seals recipient, address, what was disclosed and why (164.528(b)(2))."""
+    """One disclosure on record. `words` seals recipient, address, what was disclosed and why (164.528(b)(2)).
+
+    `is_part2`: of substance use disorder records, under the consent or order that `basis` names.
+    """
 
     id: str
     subject: str
@@ -35,6 +38,8 @@ class Disclosure:
     recorded_by: str
     words: bytes = field(default=b"", repr=False)
     withdrawn_by: str | None = None
+    is_part2: bool = False
+    basis: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

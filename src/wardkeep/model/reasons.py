@@ -76,6 +76,7 @@ class Reason(StrEnum):
     RELATIONSHIP_MISSING = "relationship_missing"
     PSYCHOTHERAPY_NOT_AUTHORIZED = "psychotherapy_not_authorized"
     SUBSTANCE_USE_CONSENT_MISSING = "substance_use_consent_missing"
+    CONSENT_RECIPIENT_NOT_NAMED = "consent_recipient_not_named"
     RESTRICTION_AGREED = "restriction_agreed"
     RESTRICTION_SUBJECT_UNNAMED = "restriction_subject_unnamed"
     TRAINING_OVERDUE = "training_overdue"
@@ -152,6 +153,7 @@ class Reason(StrEnum):
     SHRED_UNDER_HOLD = "shred_under_hold"
     SHRED_LEGAL_PROCESS = "shred_legal_process"
     SHRED_RIGHTS_REQUEST = "shred_rights_request"
+    PART2_LEGAL_USE = "part2_legal_use"
     RIGHT_RECORD_SET_OPEN = "right_record_set_open"
     RIGHT_GROUND_NOT_ALLOWED = "right_ground_not_allowed"
     RIGHT_NOT_REPRESENTED = "right_not_represented"
@@ -478,10 +480,16 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         ),
         Reason.SUBSTANCE_USE_CONSENT_MISSING: _row(
             403,
-            "There is no consent on record for this use of substance use disorder records.",
-            "42 CFR 2.31 and 2.33.",
-            "Record the patient's consent with `wardkeep careteam set`, or leave the records out; a medical emergency "
-            "is called for as ETREAT (42 CFR 2.51).",
+            "There is no consent on record today for this use of substance use disorder records.",
+            "42 CFR 2.31 and 2.33; what comes from a source that nobody cleared counts as such a record.",
+            "Record the patient's consent with `wardkeep part2 consent`, have the source cleared with `wardkeep part2 "
+            "clear`, or leave the records out; a medical emergency is called for as ETREAT (42 CFR 2.51).",
+        ),
+        Reason.CONSENT_RECIPIENT_NOT_NAMED: _row(
+            403,
+            "No consent on record lets this vendor have the substance use disorder records.",
+            "A consent names who may receive them (42 CFR 2.31(a)(4)).",
+            "Use a route to a recipient that the consent names (`wardkeep part2 consents`), or record another consent.",
         ),
         Reason.RESTRICTION_AGREED: _row(
             403,
@@ -919,6 +927,13 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "A request of the individual is open.",
             "Access, amendment and accounting are answered from the records (45 CFR 164.524, 164.526, 164.528).",
             "Answer it (`wardkeep rights list`), or release its hold when it is answered (`wardkeep hold list`).",
+        ),
+        Reason.PART2_LEGAL_USE: _row(
+            403,
+            "Substance use disorder records are not disclosed for use in a proceeding against the patient.",
+            "That takes the patient's own consent to it, or a court order with a subpoena (42 CFR 2.12(d), 2.61).",
+            "Name a consent of the kind legal, or an order (`wardkeep part2 order`); where the records are of another "
+            "kind, state so with `--not-part2`.",
         ),
         Reason.RIGHT_RECORD_SET_OPEN: _row(
             409,

@@ -34,6 +34,7 @@ from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
 from wardkeep.model.login import Login
+from wardkeep.model.part2 import Consents, CourtOrder, Source
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
     Checklist,
@@ -377,6 +378,9 @@ class Registry:
     representatives: dict[str, Representative] = field(default_factory=dict, repr=False)
     minor_care: dict[str, MinorCare] = field(default_factory=dict, repr=False)
     channels: dict[str, Channel] = field(default_factory=dict, repr=False)
+    consents: dict[str, Consents] = field(default_factory=dict, repr=False)
+    part2_sources: dict[str, Source] = field(default_factory=dict)
+    court_orders: dict[str, CourtOrder] = field(default_factory=dict, repr=False)
     clauses: dict[str, ClauseList] = field(default_factory=dict)
     assessments: dict[str, Assessment] = field(default_factory=dict)
     outside_tests: dict[str, OutsideTest] = field(default_factory=dict)

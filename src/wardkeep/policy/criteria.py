@@ -6,7 +6,7 @@ Each takes the whole case and returns the refusal, or None when it holds. `decid
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from wardkeep.model.access import (
@@ -21,6 +21,7 @@ from wardkeep.model.access import (
 )
 from wardkeep.model.break_glass import BreakGlass
 from wardkeep.model.individuals import bars_named, bars_unnamed
+from wardkeep.model.part2 import Consent
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry, Route
 from wardkeep.model.stages import Assurance
@@ -39,7 +40,7 @@ class Case(NamedTuple):
     `person` is on whose behalf the call is, when that person exists and is active; `stated_person` that somebody was
     named at all. `subject_tag` is the blind index under which the subject's care team is kept. `glass` is the emergency
     that this call is in, when its person broke the glass. `individual_tag` is the blind index under
-    which the subject's restrictions are kept.
+    which the subject's restrictions are kept, `consents` are the subject's.
     """
 
     registry: Registry
@@ -65,6 +66,8 @@ class Case(NamedTuple):
     team: CareTeam | None
     glass: BreakGlass | None = None
     individual_tag: str | None = None
+    today: date | None = None
+    consents: tuple[Consent, ...] = ()
 
 
 Check = Callable[[Case], Refused | None]
@@ -285,11 +288,15 @@ def _psychotherapy(case: Case) -> Refused | None:
 
 
 def _part2(case: Case) -> Refused | None:
-    """42 CFR 2.31, 2.33 (consent for the purpose) and 2.51 (a medical emergency needs none)."""
+    """42 CFR 2.31, 2.33 (a consent for the purpose, from here, today) and 2.51 (a medical emergency needs none).
+
+    Whether it names the recipient is asked where the deployment is chosen.
+    """
     classes = case.data_classes
     if (classes is not None and DataClass.PART2 not in classes) or case.purpose in _EMERGENCY:
         return None
-    if case.team is not None and case.purpose in case.team.part2_consents:
+    on = case.today
+    if on is not None and any(each.covers(case.purpose, case.key.workspace, on) for each in case.consents):
         return None
     return Refused(reason=Reason.SUBSTANCE_USE_CONSENT_MISSING)
 

@@ -6,24 +6,26 @@ so that the reason a caller sees is the one to mend first. `explain` asks the sa
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from wardkeep.model.access import Application, DataClass, Purpose
 from wardkeep.model.break_glass import BreakGlass
+from wardkeep.model.part2 import is_inherited, names_of
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import ApiKey, Person, Registry
 from wardkeep.model.stages import Assurance, Facts, Identified, Permitted
 from wardkeep.policy.certificates import check_certificate, holder_of
 from wardkeep.policy.criteria import CHECKS, CRITERIA, UNRESOLVED, Case, covers, rows_of
 
-VERSION: Final = "5"
+VERSION: Final = "6"
 
 # DESIGN 3.6, patient safety: a changed date or dose harms a patient, so on treatment routes they go unchanged.
 _KEPT_FOR_TREATMENT: Final = frozenset({"DATE", "AGE", "DEMOGRAPHIC"})
 _TREATMENT: Final = frozenset({Purpose.TREAT, Purpose.ETREAT})
 _NOTHING: Final[frozenset[str]] = frozenset()
 _ORDINARY: Final = frozenset({DataClass.ORDINARY})
+_PART2: Final = frozenset({DataClass.PART2})
 _PURPOSES: Final = {purpose.value: purpose for purpose in Purpose}
 _CLASSES: Final = {each.value: each for each in DataClass}
 
@@ -64,6 +66,7 @@ def decide(identified: Identified, facts: Facts) -> Permitted | Refused:
         training_overdue=facts.training_overdue,
         policies_unsigned=facts.policies_unsigned,
         individual_tag=identified.individual_tag,
+        today=facts.today,
     )
     for check in CHECKS:
         refused = check(case)
@@ -113,6 +116,7 @@ def case_of(
     training_overdue: frozenset[str] | None,
     policies_unsigned: frozenset[str] | None,
     individual_tag: str | None = None,
+    today: date | None = None,
 ) -> Case:
     """Return the case, with the records that its names lead to."""
     workspace = registry.workspaces.get(key.workspace)
@@ -120,6 +124,9 @@ def case_of(
     if team is not None and (workspace is None or team.workspace != workspace.id):
         team = None
     assumed = workspace.assumed if workspace is not None else frozenset(DataClass)
+    if is_inherited(registry.part2_sources, names_of(key.workspace, key.application), today):
+        assumed |= _PART2
+    consents = registry.consents.get(individual_tag) if individual_tag is not None else None
     used_for = key.default_purpose if purpose is None else _PURPOSES.get(purpose)
     return Case(
         registry=registry,
@@ -155,6 +162,8 @@ def case_of(
         if registry.break_glass
         else None,
         individual_tag=individual_tag,
+        today=today,
+        consents=consents.held if consents is not None and subject not in UNRESOLVED else (),
     )
 
 

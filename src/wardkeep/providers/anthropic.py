@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
+from wardkeep.providers.contract import VendorAnswer, notices_of, origin_of, timeouts_of
 from wardkeep.transport.pool import Pool, UpstreamRequest
 
 
@@ -26,6 +26,7 @@ class Anthropic:
             headers.append(("anthropic-beta", ",".join(call.betas)))
         if credential is not None:
             headers.append(("x-api-key", credential))
+        headers += notices_of(opened)
         return await self.pool.open(
             UpstreamRequest(
                 method="POST",

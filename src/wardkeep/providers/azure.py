@@ -11,7 +11,7 @@ from urllib.parse import quote
 from wardkeep.model.registry import Deployment, Surface
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
+from wardkeep.providers.contract import VendorAnswer, notices_of, origin_of, timeouts_of
 from wardkeep.transport.pool import Pool, UpstreamRequest
 
 API_VERSION: Final = "2024-10-21"
@@ -29,6 +29,7 @@ class Azure:
         headers: list[tuple[str, str | Secret[str]]] = [("content-type", "application/json")]
         if credential is not None:
             headers.append(("api-key", credential))
+        headers += notices_of(opened)
         return await self.pool.open(
             UpstreamRequest(
                 method="POST",

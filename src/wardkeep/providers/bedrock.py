@@ -20,7 +20,7 @@ from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
+from wardkeep.providers.contract import VendorAnswer, notices_of, origin_of, timeouts_of
 from wardkeep.providers.conversion import Converted, Converter, Whole, anthropic_error, said_by
 from wardkeep.providers.eventstream import Frame, FrameReader
 from wardkeep.transport.errors import AnswerInvalid
@@ -86,6 +86,7 @@ async def post(
         )
     else:
         headers = (("content-type", "application/json"), ("authorization", Secret(f"Bearer {text}")))
+    headers = (*headers, *notices_of(opened))
     origin = origin_of(deployment)
     parts = urlsplit(base)
     url = f"{parts.scheme}://{parts.netloc}{path}"

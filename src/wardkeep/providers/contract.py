@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Protocol
 
+from wardkeep.model.access import DataClass
+from wardkeep.model.part2 import NOTICE
 from wardkeep.model.registry import Deployment
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
@@ -42,6 +44,12 @@ class Provider(Protocol):
 
     async def send(self, opened: Opened, credential: Secret[str] | None) -> VendorAnswer:
         """Return the vendor's answer with its body unread."""
+
+
+def notices_of(opened: Opened) -> list[tuple[str, str | Secret[str]]]:
+    """Return the header that goes with substance use disorder records, as their disclosure asks (42 CFR 2.32(a))."""
+    is_part2 = DataClass.PART2 in opened.routed.safe.permitted.data_classes
+    return [("wardkeep-notice", NOTICE)] if is_part2 else []
 
 
 def timeouts_of(deployment: Deployment) -> Timeouts | None:

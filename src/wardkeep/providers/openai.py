@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
+from wardkeep.providers.contract import VendorAnswer, notices_of, origin_of, timeouts_of
 from wardkeep.transport.pool import Pool, UpstreamRequest
 
 
@@ -24,6 +24,7 @@ class OpenAI:
         headers: list[tuple[str, str | Secret[str]]] = [("content-type", "application/json")]
         if credential is not None:
             headers.append(("authorization", Secret(f"Bearer {credential.reveal()}")))
+        headers += notices_of(opened)
         return await self.pool.open(
             UpstreamRequest(
                 method="POST",

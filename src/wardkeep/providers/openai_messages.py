@@ -12,7 +12,7 @@ import orjson
 
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Call, Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of
+from wardkeep.providers.contract import VendorAnswer, notices_of, origin_of, timeouts_of
 from wardkeep.providers.conversion import Converted, Converter, Whole, anthropic_error, said_by
 from wardkeep.providers.sse import EventReader
 from wardkeep.transport.errors import AnswerInvalid
@@ -42,7 +42,7 @@ class OpenAIMessages:
         request = UpstreamRequest(
             method="POST",
             url=f"{routed.deployment.base_url}/chat/completions",
-            headers=tuple(headers),
+            headers=(*headers, *notices_of(opened)),
             body=routed.upstream_body,
             origin=origin_of(routed.deployment),
             peer_key=opened.peer_key,

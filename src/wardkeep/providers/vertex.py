@@ -23,7 +23,7 @@ from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Deployment
 from wardkeep.model.sensitive import Secret
 from wardkeep.model.stages import Opened
-from wardkeep.providers.contract import VendorAnswer, origin_of, timeouts_of, token_origin_of
+from wardkeep.providers.contract import VendorAnswer, notices_of, origin_of, timeouts_of, token_origin_of
 from wardkeep.providers.conversion import Converted, Whole, anthropic_error, openai_error, said_by
 from wardkeep.transport.pool import Pool, UpstreamRequest
 
@@ -145,6 +145,7 @@ async def _post(pool: Pool, opened: Opened, bearer: Secret[str], path: str, *, b
     headers: list[tuple[str, str | Secret[str]]] = [("content-type", "application/json"), ("authorization", bearer)]
     if betas:
         headers.append(("anthropic-beta", ",".join(betas)))
+    headers += notices_of(opened)
     return await pool.open(
         UpstreamRequest(
             method="POST",

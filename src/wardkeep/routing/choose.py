@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from wardkeep.model.access import DataClass
 from wardkeep.model.attestation import AttestationRule
 from wardkeep.model.dialects import DIALECTS, endpoint_of, serves
 from wardkeep.model.document import apply
@@ -19,6 +20,7 @@ from wardkeep.model.individuals import bars_named, bars_unnamed
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import (
     Agreement,
+    AgreementKind,
     AgreementStatus,
     Deployment,
     Purpose,
@@ -115,6 +117,8 @@ def choose(safe: Safe, standing: Standing = WELL) -> Routed | Refused:
             first = first or Refused(reason=Reason.SCOPE_REGION, field="inference_geo")
         elif (barred := restricted(safe.permitted, deployment)) is not None:
             first = first or barred
+        elif not consented(safe.permitted, deployment, opened[0]):
+            first = first or Refused(reason=Reason.CONSENT_RECIPIENT_NOT_NAMED)
         elif (unproven := unproven_of(registry, permitted.route, deployment)) is not None:
             first = first or unproven
         elif deployment.credential is not None and deployment.credential not in registry.secrets:
@@ -139,6 +143,23 @@ def restricted(permitted: Permitted, deployment: Deployment) -> Refused | None:
     if tag is None or bars_named(held.get(tag), purpose, deployment.vendor):
         return Refused(reason=Reason.RESTRICTION_AGREED)
     return None
+
+
+def consented(permitted: Permitted, deployment: Deployment, agreement: Agreement) -> bool:
+    """Whether substance use disorder records may go to this vendor (42 CFR 2.31(a)(4), 2.33).
+
+    What stays inside the own boundary goes to nobody, and a medical emergency needs no consent (2.12(c)(3), 2.51).
+    """
+    purpose, facts = permitted.purpose, permitted.facts
+    if DataClass.PART2 not in permitted.data_classes or purpose is Purpose.ETREAT:
+        return True
+    if agreement.kind is AgreementKind.OWN_BOUNDARY:
+        return True
+    tag, workspace = permitted.identified.individual_tag, permitted.identified.key.workspace
+    held = facts.registry.consents.get(tag) if tag is not None and permitted.subject is not None else None
+    return held is not None and any(
+        each.covers(purpose, workspace, facts.today) and each.reaches(deployment.vendor) for each in held.held
+    )
 
 
 def unproven_of(registry: Registry, route: Route, deployment: Deployment) -> Refused | None:

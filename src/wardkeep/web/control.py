@@ -64,6 +64,7 @@ from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_pack import PACK_ROUTES
+from wardkeep.web.control_part2 import PART2_ROUTES
 from wardkeep.web.control_practices import PRACTICE_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
 from wardkeep.web.control_registers import REGISTER_ROUTES
@@ -352,6 +353,7 @@ async def _ledger_open(asked: Asked, filled: form.OpeningForm) -> object:
         "content": shown.content,
         "read_index": shown.read_index,
         "amendments": about_entry(asked.registry, index),
+        "notice": shown.notice,
     }
 
 
@@ -546,6 +548,7 @@ ROUTES: Final = (
     *GUARD_ROUTES,
     *INCIDENT_ROUTES,
     *PACK_ROUTES,
+    *PART2_ROUTES,
     *PRACTICE_ROUTES,
     *PROGRAMME_ROUTES,
     *REGISTER_ROUTES,

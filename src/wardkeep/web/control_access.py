@@ -109,7 +109,6 @@ async def _set_care_team(asked: Asked, filled: form.CareTeamForm) -> object:
         tag=tag,
         workspace=workspace,
         members=filled.members,
-        part2_consents=filled.part2_consents,
         psychotherapy_authorized=filled.psychotherapy_authorized,
     )
     return await change(asked, "careteam.set", filled.reason, plan, id=tag)

@@ -59,6 +59,8 @@ async def _add(asked: Asked, filled: form.DisclosureForm) -> object:
             asked.app.keys, tenant=asked.app.tenant, disclosure=filled.id, words=filled.words()
         ),
         today=today(asked),
+        is_part2=filled.is_part2,
+        basis=filled.basis,
     )
     return await change(asked, "disclosure.add", filled.reason, plan, id=filled.id)
 

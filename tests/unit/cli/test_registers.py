@@ -100,3 +100,31 @@ def test_registers(shell, tmp_path):
         assert shell("rights", "answer", "w", "--outcome", "granted", "--on", past, *why, *first).status == 0
         assert shell("rights", "channels", *first, "--json").json[0]["holds"]
         assert shell("rights", "end-channel", "w", *why, *first).status == 0
+
+        signed = ("--from", "default", "--signed", past, "--document", "ab" * 32)
+        consent = ("part2", "consent", "c", "--subject", "handle-1", "--kind", "treatment_payment_operations", *signed)
+        assert shell(*consent, "--purpose", "TREAT", *why, *first).status == 0
+        refused = shell("part2", "confirm", "c", *why, *first, "--json")
+        assert refused.json["error"]["code"] == "second_person_required"
+        assert shell("part2", "confirm", "c", *why, *second).status == 0
+        assert shell("part2", "consents", *first, "--json").json[0]["holds"]
+        assert shell("part2", "revoke", "c", "--on", past, *why, *first).status == 0
+        assert shell("part2", "tag", "workspace.default", *why, *first).status == 0
+        assert shell("part2", "clear", "workspace.default", "--until", soon, *why, *first).status == 0
+        (place,) = shell("part2", "sources", *first, "--json").json
+        assert (place["calls_count_as_part2"], place["waits_for_another"]) == (True, True)
+        assert shell("part2", "approve", "workspace.default", *why, *second).status == 0
+        assert not shell("part2", "sources", *first, "--json").json[0]["calls_count_as_part2"]
+        words = tmp_path / "told.toml"
+        words.write_text('recipient = "A court"\naddress = "1 Court Square"\nwhat = "notes"\npurpose = "subpoena"\n')
+        told = ("--subject", "handle-1", "--on", past, "--kind", "judicial", "--file", words, *why, *first, "--json")
+        refused = shell("disclosure", "add", "d", *told)
+        assert refused.json["error"]["code"] == "part2_legal_use"
+        order = ("part2", "order", "o", "--subject", "handle-1", "--document", "ab" * 32, "--until", soon)
+        assert shell(*order, *why, *first).status == 0
+        assert shell("part2", "confirm-order", "o", *why, *second).status == 0
+        assert shell("disclosure", "add", "d", "--basis", "o", *told).status == 0
+        (shown,) = shell("disclosure", "list", *first, "--json").json["disclosures"]
+        assert "42 CFR part 2" in shown["notice"]
+        assert shell("part2", "end-order", "o", *why, *first).status == 0
+        assert not shell("part2", "orders", *first, "--json").json[0]["holds"]

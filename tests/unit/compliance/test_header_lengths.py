@@ -15,6 +15,7 @@ from wardkeep.compliance.two_people import HOST_RECOVERY_NOTE, SINGLE_OFFICER_NO
 from wardkeep.crypto.keys import data_keys
 from wardkeep.gateway.record import Outcome, Recorder
 from wardkeep.gateway.subjects import SubjectCache
+from wardkeep.model.access import DataClass
 from wardkeep.model.attestation import AttestationKind, AttestationRule, Proof
 from wardkeep.model.document import parse
 from wardkeep.model.instant import Instant
@@ -87,6 +88,7 @@ def parts():
         facts=facts,
         route=Route(model=MODEL, deployment=ID),
         purpose=LONGEST_PURPOSE,
+        data_classes=frozenset(DataClass),
         subject="a subject",
         keeps=frozenset(),
     )

@@ -83,6 +83,7 @@ from wardkeep.model.individuals import (
     RestrictionEnd,
 )
 from wardkeep.model.login import Login, Passkey
+from wardkeep.model.part2 import Clearing, Consent, ConsentKind, Consents, CourtOrder, Source, SourceTag
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
     Attested,
@@ -363,7 +364,6 @@ SAMPLES = {
         id="ab" * 16,
         workspace="w",
         members={"p": frozenset(Relationship)},
-        part2_consents=frozenset({Purpose.TREAT}),
         psychotherapy_authorized=frozenset({"q"}),
     ),
     Kind.DISCLOSURES: Disclosure(
@@ -596,6 +596,36 @@ SAMPLES = {
         recorded_by="p",
     ),
     Kind.CHANNELS: Channel(id="q", subject="ab" * 16, agreed_by="p", agreed_on=date(2027, 1, 1), ended_by="q"),
+    Kind.CONSENTS: Consents(
+        id="cd" * 16,
+        subject="ab" * 16,
+        held=(
+            Consent(
+                id="c",
+                kind=ConsentKind.SPECIFIC,
+                purposes=frozenset({Purpose.TREAT}),
+                disclosers=frozenset({"ward"}),
+                recipients=frozenset({"v"}),
+                signed_on=date(2027, 1, 1),
+                until=date(2028, 1, 1),
+                document_sha256="ab" * 32,
+                recorded_by="p",
+                recorded_under=frozenset({"q"}),
+                confirmed_by="r",
+                revoked_on=date(2027, 2, 1),
+                revoked_by="p",
+            ),
+        ),
+    ),
+    Kind.PART2_SOURCES: Source(
+        id="workspace.ward",
+        set_by="p",
+        tag=SourceTag.PART2,
+        proposed=Clearing(by="q", under=frozenset(), until=date(2027, 6, 1)),
+    ),
+    Kind.COURT_ORDERS: CourtOrder(
+        id="o", subject="ab" * 16, document_sha256="ab" * 32, until=date(2028, 1, 1), recorded_by="p"
+    ),
     Kind.CLAUSES: ClauseList(
         id="baa-1",
         document_sha256="ab" * 32,

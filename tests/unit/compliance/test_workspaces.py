@@ -160,7 +160,6 @@ def test_a_care_team_names_others_and_goes_when_nobody_is_left():
         "tag": "ab" * 16,
         "workspace": "default",
         "members": {"developer": frozenset({Relationship.CARE_TEAM})},
-        "part2_consents": frozenset({Purpose.TREAT}),
         "psychotherapy_authorized": frozenset(),
     }
     held = after(registry(), workspaces.set_care_team(registry(), PRIVACY, **team))
@@ -169,7 +168,7 @@ def test_a_care_team_names_others_and_goes_when_nobody_is_left():
         "second_person_required", workspaces.set_care_team, held, PRIVACY,
         **{**team, "members": {"privacy": frozenset({Relationship.CARE_TEAM})}},
     )  # fmt: skip
-    nobody = {**team, "members": {}, "part2_consents": frozenset()}
+    nobody = {**team, "members": {}}
     assert after(held, workspaces.set_care_team(held, PRIVACY, **nobody)).care_teams == {}
 
 

@@ -113,6 +113,38 @@ REGISTERS: Final = (
         begins=(("minor.add", "Record a minor's own care"),),
     ),
     Duty(
+        path="/registers/consents",
+        title="Part 2 consents",
+        about="Consents to use of substance use disorder records: from whom, to whom, for what, until when; without "
+        "one that counts a call with such records is refused (42 CFR 2.31 to 2.33).",
+        listed=("consent.list", "consents"),
+        permission=Permission.LEDGER_READ,
+        empty="None is on record: no call may carry such records, but in a medical emergency.",
+        deeds=(("consent.confirm", "Confirm"), ("consent.revoke", "Revoke")),
+        begins=(("consent.add", "Record a consent"),),
+    ),
+    Duty(
+        path="/registers/sources",
+        title="Part 2 sources",
+        about="Whether what comes from a workspace or application is such a record. Once one is tagged, one that "
+        "nobody cleared counts as well (42 CFR 2.12).",
+        listed=("source.list", "sources"),
+        permission=Permission.REGISTRY_READ,
+        empty="There is no workspace yet.",
+        deeds=(("source.tag", "Tag"), ("source.clear", "Propose to clear"), ("source.approve", "Clear")),
+    ),
+    Duty(
+        path="/registers/orders",
+        title="Court orders",
+        about="Orders under which such records may go into a proceeding; without one, or the patient's own consent, "
+        "none may (42 CFR 2.12(d), 2.61).",
+        listed=("order.list", "orders"),
+        permission=Permission.LEDGER_READ,
+        empty="None is on record.",
+        deeds=(("order.confirm", "Confirm"), ("order.end", "End")),
+        begins=(("order.add", "Record an order"),),
+    ),
+    Duty(
         path="/registers/disclosures",
         title="Disclosures outside",
         about="What people disclosed beside the gateway; the ledger and it make an individual's accounting (164.528).",
