@@ -144,11 +144,12 @@ def test_such_records_pass_on_a_consent_that_counts_and_to_whom_it_names(gateway
     assert [one.header("wardkeep-notice") for one in gateway.vendor.seen()] == [NOTICE]
     opened = api(FIRST, "POST", f"ledger/entries/{answer.index}/open", WHY)
     assert opened["notice"] == NOTICE
-    assert opened["header"]["detail"]["part2"] is True
+    assert opened["header"]["detail"]["p2"] is True
     # Another vendor, subject, purpose: not what the patient signed.
     assert called(gateway, MESSAGES, **asked) == "consent_recipient_not_named"
     assert called(gateway, **{**asked, "wardkeep_subject": "patient-other"}) == "substance_use_consent_missing"
-    assert called(gateway, **asked, wardkeep_purpose="ETREAT") == "ok"
+    # An emergency needs no consent; the agreement with the vendor must still cover it, and here it does not.
+    assert called(gateway, **asked, wardkeep_purpose="ETREAT") == "scope_purpose"
     api(FIRST, "POST", "part2/consents/p2-1/revoke", {"on": day_there(), **WHY})
     assert called(gateway, **asked) == "substance_use_consent_missing"
     # What is no such record carries no notice.

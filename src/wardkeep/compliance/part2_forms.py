@@ -38,7 +38,7 @@ class ConsentForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=T
         )
 
 
-class RevocationForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ConsentEndForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The day on which the patient revoked it."""
 
     on: date

@@ -141,7 +141,7 @@ class AuditReader:
         if header.parent is not None:
             request = await self._request_of(header.parent)
             header = header if request is None else decode(request.header)
-        is_part2 = header.decision in _PART2 or (header.detail is not None and header.detail.get("part2") is True)
+        is_part2 = header.decision in _PART2 or (header.detail is not None and header.detail.get("p2") is True)
         return NOTICE if is_part2 else None
 
     async def _request_of(self, parent: str) -> Entry | None:

@@ -397,7 +397,7 @@ def _sent(headers: Iterable[StoredHeader], registry: Registry, zone: str) -> _Se
                 last_on=max(days),
                 times=len(calls),
                 entries=tuple(each.index for each in calls[:MOST_LINES]),
-                notice=NOTICE if any((each.detail or {}).get("part2") for each in calls) else None,
+                notice=NOTICE if any((each.detail or {}).get("p2") for each in calls) else None,
             )
         )
     return sent

@@ -96,7 +96,7 @@ class Recorder:
                 "owner": permitted.identified.owner.id,
                 **_behalf(permitted.identified),
                 **({"reveals": True} if permitted.reveals else {}),
-                **({"part2": True} if DataClass.PART2 in permitted.data_classes else {}),
+                **({"p2": True} if DataClass.PART2 in permitted.data_classes else {}),
                 **({} if permitted.break_glass is None else {"break_glass": permitted.break_glass}),
                 "hidden": routed.safe.hidden,
                 "features": ",".join(sorted(routed.safe.features)),

@@ -37,7 +37,7 @@ async def _confirm_consent(asked: Asked, filled: ReasonForm) -> object:
     return await change(asked, "consent.confirm", filled.reason, plan)
 
 
-async def _revoke_consent(asked: Asked, filled: form.RevocationForm) -> object:
+async def _revoke_consent(asked: Asked, filled: form.ConsentEndForm) -> object:
     plan = partial(part2.revoke_consent, consent=asked.words[0], on=filled.on, today=today(asked))
     return await change(asked, "consent.revoke", filled.reason, plan)
 
@@ -95,7 +95,7 @@ PART2_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("part2/consents", Permission.LEDGER_READ, "consent.list", _list_consents),
     post_route("part2/consents", _CONSENT, "consent.add", form.ConsentForm, _record_consent),
     post_route("part2/consents/{}/confirm", _CONSENT, "consent.confirm", ReasonForm, _confirm_consent),
-    post_route("part2/consents/{}/revoke", _CONSENT, "consent.revoke", form.RevocationForm, _revoke_consent),
+    post_route("part2/consents/{}/revoke", _CONSENT, "consent.revoke", form.ConsentEndForm, _revoke_consent),
     get_route("part2/sources", Permission.REGISTRY_READ, "source.list", _list_sources),
     post_route("part2/sources/{}/tag", _SOURCE, "source.tag", ReasonForm, _tag),
     post_route("part2/sources/{}/clear", _SOURCE, "source.clear", form.ClearingForm, _clear),
