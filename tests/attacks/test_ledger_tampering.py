@@ -342,8 +342,10 @@ def test_any_flipped_byte_of_the_file_is_noticed_or_harmless(home):
 
 def test_overwritten_page_is_container_damage(home):
     whole = bytearray((home / "ledger.db").read_bytes())
-    for page in range(1, len(whole) // 8192):
-        start = page * 8192
+    size = int.from_bytes(whole[16:18], "big")  # the page size, as a SQLite file states it
+    assert len(whole) >= 4 * size
+    for page in range(1, len(whole) // size):
+        start = page * size
         damaged = bytes(whole[:start]) + bytes([0xFF]) * 64 + bytes(whole[start + 64 :])
         (home / "ledger.db").write_bytes(damaged)
         assert found(home)[0] == "container"

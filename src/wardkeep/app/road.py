@@ -5,6 +5,7 @@ from functools import partial
 
 from wardkeep.compliance.deployments import open_credential
 from wardkeep.compliance.facts import FactsSource
+from wardkeep.crypto.compression import require_dictionaries
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.gateway.attesting import Attestor
 from wardkeep.gateway.pipeline import Road
@@ -40,9 +41,14 @@ def build_road(
     detector: Detector,
     pool: Pool,
 ) -> Road:
-    """Connect the stages. `owner` names this process in the ledger's open entries."""
+    """Connect the stages. `owner` names this process in the ledger's open entries.
+
+    Raises:
+        CryptoError: what records are packed with is missing from the installation.
+    """
     facts = FactsSource(clock, newest_entry_us=newest_entry_us)
 
+    require_dictionaries()
     installed_screen()  # compiled here, or the first call would wait for it
     opened: dict[str, tuple[bytes, Secret[str]]] = {}
 

@@ -268,6 +268,7 @@ class Recorder:
             field=SEALED_FIELD,
             version=SEALED_VERSION,
             randomness=self.randomness,
+            is_packed=True,
         )
         body: dict[str, object] = {
             "type": kind,

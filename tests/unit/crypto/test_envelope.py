@@ -80,8 +80,8 @@ def test_unknown_codec_is_refused():
 
     key, commitment = envelope._record_key(KEYS.epoch_key, PLACE["record_id"], PLACE["field"])
     place = envelope._place("t", "entries", PLACE["record_id"], "payload", 1)
-    blob = bytes(12) + AESGCM(key).encrypt(bytes(12), b"\x01later", place)
-    with pytest.raises(RecordTampered, match="codec"):
+    blob = bytes(12) + AESGCM(key).encrypt(bytes(12), b"\x02later", place)
+    with pytest.raises(RecordTampered, match="packed in a way"):
         open_(KEYS, sealed=envelope.Sealed(ciphertext=blob, key_id="e1", commitment=commitment), **PLACE)
 
 
@@ -89,3 +89,10 @@ def test_same_place_twice_gives_different_bytes():
     one, two = (seal(KEYS, plaintext=b"x", **PLACE) for _ in range(2))
     assert one.ciphertext != two.ciphertext
     assert one.commitment == two.commitment
+
+
+def test_what_is_packed_before_it_is_sealed_opens_like_any_other():
+    text = b"the patient reports no chest pain and no shortness of breath. " * 30
+    sealed = seal(KEYS, plaintext=text, **PLACE, is_packed=True)
+    assert len(sealed.ciphertext) < len(text) / 4
+    assert open_(KEYS, sealed=sealed, **PLACE) == text
