@@ -74,7 +74,8 @@ async def test_each_piece_is_in_the_file_before_it_is_received(ward, books, path
             received += piece
             assert recorded(books, head.index).startswith(received), f"piece {pieces} was released unrecorded"
             if at.is_finished(received):
-                assert books.stored(head.index)[-1].type == "response"
+                # the watch's canary may come behind it
+                assert "response" in {each.type for each in books.stored(head.index)}
     assert pieces > 5
     assert at.is_finished(received)
     assert recorded(books, head.index) == received
