@@ -11,7 +11,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
-from tests.console.browser import chromium, enrol, needs_chromium, origin
+from tests.console.browser import chromium, code, enrol, needs_chromium, origin
 from tests.console.hospital import MODEL, happen, hospital, today_there
 
 from wardkeep.demo.instance import FIRST, SECOND
@@ -91,7 +91,8 @@ def test_an_agreement_ends_calls_are_refused_and_two_people_renew_it(house, peop
             "effective_on": today.isoformat(), "expires_on": (today + timedelta(365)).isoformat(),
             "scopes.0.platform": "direct", "scopes.0.projects": "demo", "scopes.0.models": MODEL,
             "scopes.0.regions": "us-test-1", "scopes.0.endpoints./v1/chat/completions": True,
-            "scopes.0.purposes.TREAT": True, "scopes.0.retention": "zero", "scopes.0.training_prohibited": True,
+            "scopes.0.purposes.TREAT": True, "scopes.0.purposes.ETREAT": True,
+            "scopes.0.retention": "zero", "scopes.0.training_prohibited": True,
         },
     )  # fmt: skip
     assert house.call()[0] == 403  # a draft opens nothing
@@ -183,3 +184,69 @@ def newest(house):
     size = house.api("GET", "ledger/head")["size"]
     entries = house.api("GET", f"ledger/entries?from={max(0, size - 200)}&to={size}")["entries"]
     return next(each["index"] for each in reversed(entries) if each["type"] == "control")
+
+
+WHY = "unconscious in bay four, history needed"
+
+
+@pytest.fixture
+def nurse(house, people):
+    """Kai's page, signed in, her authenticator, and a key of the ward's portal: nothing opens the ward."""
+    made = house.api("POST", "people", {"id": "kai", "roles": ["nurse"], "reason": "joined"})
+    (house.instance.home / "credentials" / "kai").write_text(made["credential"])
+    terms = {
+        "id": "ward", "name": "Ward", "owner": FIRST, "members": ["kai"], "purposes": ["TREAT", "ETREAT"],
+        "models": None, "requires": ["verified_person", "training", "acknowledgement", "care_team"], "reason": "x",
+    }  # fmt: skip
+    house.api("POST", "workspaces", terms)
+    portal = {"id": "portal", "name": "P", "owner": SECOND, "workspace": "ward", "roles": ["nurse"], "reason": "x"}
+    house.api("POST", "applications", portal)
+    form = {"name": "portal", "owner": SECOND, "workspace": "ward", "application": "portal", "models": [MODEL],
+            "purposes": ["ETREAT", "TREAT"], "reason": "x"}  # fmt: skip
+    key = house.api("POST", "keys", form)["credential"]
+    page = people[FIRST].context.browser.new_context().new_page()
+    secret, _ = enrol(page, house.instance, "kai", days_ahead=DAYS)
+    yield page, secret, key
+    page.context.close()
+
+
+def test_the_glass_is_broken_and_another_officer_reviews_it(house, people, nurse):
+    page, secret, key = nurse
+    base, second = origin(house.instance), people[SECOND]
+
+    def called(ticket=None):
+        headers = {"authorization": f"Bearer {key}", "wardkeep-purpose": "ETREAT", "wardkeep-subject": "s-1"}
+        status, _, body = house.call(headers=headers | ({"wardkeep-person-token": ticket} if ticket else {}))
+        return status, json.loads(body).get("error", {}).get("code")
+
+    assert called() == (403, "person_missing")
+    page.goto(f"{base}/break-glass")
+    do(page, "glass.begin", None, WHY, workspace="ward", code=code(secret, DAYS * 2880), minutes="60")
+    ticket = page.locator("code.secret").inner_text()
+    assert called(ticket) == (200, None)
+    assert house.call(headers={"wardkeep-person-token": ticket})[0] == 403  # of another workspace it says nothing
+    page.get_by_role("link", name="I have it safe").click()
+    assert "Break the glass" in page.get_by_role("heading", level=1).inner_text()
+    (glass,) = house.api("GET", "break-glass")["break_glass"]
+    row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=glass["id"]))
+    assert "Is open" in row.inner_text()
+    # Why it was done is sealed in the entry, not on a page that every officer passes.
+    assert WHY not in page.locator("main").inner_text()
+
+    second.goto(f"{base}/today")
+    assert second.get_by_role("link", name="See it").count() == 1
+    second.goto(f"{base}/registers/break-glass")
+    do(second, "glass.end", glass["id"], "the family doctor has called back")
+    assert called(ticket) == (403, "person_token_invalid")
+    second.goto(f"{base}/registers/break-glass")
+    do(second, "glass.review", glass["id"], "the chart shows the emergency", outcome="justified")
+    (glass,) = house.api("GET", "break-glass")["break_glass"]
+    assert (glass["reviewed_by"], glass["outcome"]) == (SECOND, "justified")
+    second.goto(f"{base}/today")
+    assert second.get_by_role("link", name="See it").count() == 0
+
+    # And sessions end when whoever answers for access says so.
+    second.goto(f"{base}/registers/sessions")
+    do(second, "session.end_all", "kai", "shift is over, the tablet stays")
+    page.goto(f"{base}/break-glass")
+    assert page.url == f"{base}/sign-in"

@@ -30,6 +30,8 @@ def register(root: typer.Typer) -> None:
     group.command("manager")(manager)
     group.command("disable")(disable)
     group.command("reset-login")(reset_login)
+    group.command("sessions")(sessions)
+    group.command("end-sessions")(end_sessions)
     register_certificates(group, HolderKind.PERSON)
     root.add_typer(group, name="user")
 
@@ -140,6 +142,22 @@ def disable(
     """End a person's access, and that of the keys they own."""
     done = client(home, acting).post("people", person, "disable", reason=reason)
     report(done, f"{person} has no access any more", json=json)
+
+
+def sessions(*, home: Home, acting: As = None, json: Json = False) -> None:
+    """List who is signed in to the console, and on which devices."""
+    found = client(home, acting).get("sessions")["sessions"]
+    if json:
+        print_json(found)
+        return
+    columns = ("person", "sessions", "last_seen", "devices")
+    print_table(columns, [[each[name] for name in columns] for each in found], empty="Nobody is signed in.")
+
+
+def end_sessions(*, home: Home, person: Person, reason: Reason, acting: As = None, json: Json = False) -> None:
+    """End all sessions of a person; their next click asks them to sign in."""
+    done = client(home, acting).post("people", person, "end-sessions", reason=reason)
+    report(done, f"{person} is signed out everywhere", json=json)
 
 
 def reset_login(

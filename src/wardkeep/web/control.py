@@ -74,6 +74,7 @@ from wardkeep.web.control_reviews import REVIEW_ROUTES
 from wardkeep.web.control_rights import RIGHTS_ROUTES
 from wardkeep.web.control_root import ROOT_ROUTES
 from wardkeep.web.control_scim import SCIM_ROUTES
+from wardkeep.web.control_sessions import SESSION_ROUTES
 from wardkeep.web.control_sinks import SINK_ROUTES
 from wardkeep.web.control_terms import TERMS_ROUTES
 from wardkeep.web.control_usage import USAGE_ROUTES
@@ -561,6 +562,7 @@ ROUTES: Final = (
     *SCIM_ROUTES,
     *CERTIFICATE_ROUTES,
     *BUDGET_ROUTES,
+    *SESSION_ROUTES,
 )
 
 

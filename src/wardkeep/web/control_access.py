@@ -31,6 +31,7 @@ from wardkeep.policy.roles import APART, GRANTS, Permission
 from wardkeep.web.asked import Asked, change, get_route, post_route, today
 
 _LONGEST_SUBJECT: Final = 128
+_OLDEST_FACTOR_SECONDS: Final = 10 * 366 * 86_400
 
 
 async def _list_workspaces(asked: Asked) -> object:
@@ -196,6 +197,8 @@ async def _unlink_person(asked: Asked, filled: form.UnlinkForm) -> object:
 async def _explain(asked: Asked, filled: form.QuestionForm) -> object:
     now = asked.app.clock().wall
     age = filled.second_factor_age_seconds
+    if age is not None and not 0 <= age <= _OLDEST_FACTOR_SECONDS:
+        raise invalid("age of the second factor", f"0 to {_OLDEST_FACTOR_SECONDS} seconds")
     question = Question(
         key=filled.key,
         model=filled.model,

@@ -23,6 +23,11 @@ async def _list(asked: Asked) -> object:
     }
 
 
+async def _mine(asked: Asked) -> object:
+    now, glasses = asked.app.clock().wall, sorted(asked.registry.break_glass.items())
+    return {"break_glass": [break_glass.glass_view(each, now) for _, each in glasses if each.person == asked.by.id]}
+
+
 async def _begin(asked: Asked, filled: form.GlassForm) -> object:
     if asked.app.factors is None:
         raise RefusalError(Refused(reason=Reason.MFA_STALE))
@@ -65,6 +70,7 @@ async def _codes(asked: Asked, filled: form.OfflineCodesForm) -> object:
 
 GLASS_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("break-glass", Permission.REGISTRY_READ, "glass.list", _list),
+    get_route("break-glass/mine", Permission.OWN_ACCOUNT, "glass.mine", _mine),
     post_route("break-glass", Permission.OWN_ACCOUNT, "glass.begin", form.GlassForm, _begin),
     post_route("break-glass/{}/end", Permission.OWN_ACCOUNT, "glass.end", Form, _end),
     post_route("break-glass/{}/review", Permission.REVIEW_CHANGE, "glass.review", form.GlassReviewForm, _review),

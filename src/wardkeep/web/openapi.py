@@ -4,7 +4,7 @@ Nothing is written twice: a route that is not in `ROUTES` does not exist, and a 
 is read by. Answers are described by their shape only.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wardkeep.web.asked import ApiRoute
+
+
+# All that a request can come to but 200. A failure of ours (500) is not among them: none is described, none expected.
+_REFUSALS: Final = (
+    (400, "The request is malformed, or a value in it is not one of those allowed."),
+    (401, "There is no credential, or it opens nothing."),
+    (403, "Not permitted to this person, or not in this way."),
+    (404, "What is named does not exist."),
+    (409, "It does not fit what is there: it exists already, or has another status."),
+    (410, "It was destroyed by two people."),
+    (413, "The request is too large."),
+    (415, "The body is not JSON."),
+    (429, "There were too many wrong answers; wait."),
+    (503, "The record cannot be written or read now; nothing was done."),
+)
 
 
 class ErrorDetail(msgspec.Struct, frozen=True):
@@ -69,7 +84,7 @@ def _operation(route: "ApiRoute", body: dict[str, Any] | None, error: dict[str, 
         "parameters": parameters,
         "responses": {
             "200": {"description": "Done, or shown.", "content": _json({"type": "object"})},
-            "default": {"description": "Refused or failed.", "content": _json(error)},
+            **{str(status): {"description": told, "content": _json(error)} for status, told in _REFUSALS},
         },
     }
     if body is not None:

@@ -34,6 +34,7 @@ from wardkeep.model.sensitive import Secret
 from wardkeep.storage.errors import StoreError
 from wardkeep.web.asgi import Receive, Scope, Send
 from wardkeep.web.certificate import require_shown
+from wardkeep.web.console.access import ACCESS_PAGES
 from wardkeep.web.console.assistant import ASSISTANT_ROUTES
 from wardkeep.web.console.chats import Chats
 from wardkeep.web.console.deeds import DEED_ROUTES
@@ -83,6 +84,7 @@ ROUTES: Final = (
     *ASSISTANT_ROUTES,
     *SET_UP_ROUTES,
     *PROGRAMME_PAGES,
+    *ACCESS_PAGES,
     *DUTY_ROUTES,
     *REGISTER_ROUTES,
     *EVIDENCE_PAGES,

@@ -95,9 +95,7 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
         if name not in sent:
             return _MISSING
         pairs = [line.partition("=") for line in sent[name].replace(",", "\n").splitlines() if line.strip()]
-        is_whole = isinstance(kind.value_type, inspect.IntType)
-        return {key.strip(): int(value) if is_whole and value.strip().isdigit() else value.strip()
-                for key, _, value in pairs}  # fmt: skip
+        return {key.strip(): _worth(kind.value_type, value.strip()) for key, _, value in pairs}
     if name not in sent:
         return _MISSING
     text = sent[name].strip()
@@ -108,6 +106,13 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
     if isinstance(kind, inspect.DateTimeType) and len(text) == 10:
         return f"{text}T23:59:59Z"
     return text
+
+
+def _worth(kind: inspect.Type, text: str) -> object:
+    """Return the right side of a line `name=value`; several values are joined by `+`."""
+    if isinstance(kind, inspect.FrozenSetType | inspect.SetType | inspect.VarTupleType):
+        return [each.strip() for each in text.split("+") if each.strip()]
+    return int(text) if isinstance(kind, inspect.IntType) and text.isdigit() else text
 
 
 def _is_blank(sent: Mapping[str, str], name: str) -> bool:

@@ -17,8 +17,8 @@ from wardkeep.web.page import Page, PageRoute, Visit
 
 # A page's own fields: no form of the API may have one of these names, or the browser would send it twice.
 OWN_FIELDS: Final = frozenset({"deed", "deed-on", "back"})
-# Whoever reports must not be held up: it opens nothing and shows nothing.
-_EASY: Final = frozenset({"incident.open", "right.take"})
+# Whoever reports must not be held up: it opens nothing and shows nothing. Breaking the glass asks for a fresh code.
+_EASY: Final = frozenset({"incident.open", "right.take", "glass.begin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,12 @@ async def _do(visit: Visit) -> Page:
     except StaleFacts:
         raise RefusalError(Refused(reason=Reason.FACTS_CHANGING)) from None
     index = answer.get("ledger_index")
-    if isinstance(answer.get("credential"), str):
+    shown = _shown_once(answer)
+    if shown is not None:
         values = {
             "deed": deed,
             "id": answer.get("id", on),
-            "credential": answer["credential"],
+            "credential": shown,
             "index": index,
             "back": back,
             "data": visit.app.vitals().data_address,
@@ -59,6 +60,15 @@ async def _do(visit: Visit) -> Page:
     if isinstance(answer.get("letter"), str):
         return Page(template="console/letter.html", values={**answer, "index": index, "back": back})
     return Page(to=_with(back, index))
+
+
+def _shown_once(answer: dict[str, object]) -> str | None:
+    """Return what is in no other answer: a credential, a ticket, codes, a certificate with or without its key."""
+    parts: list[str] = []
+    for name in ("credential", "ticket", "codes", "certificate", "private_key"):
+        held = answer.get(name)
+        parts += held if isinstance(held, list) else [held] if isinstance(held, str) else []
+    return "\n".join(parts) or None
 
 
 def _with(back: str, index: object) -> str:

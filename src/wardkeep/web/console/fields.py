@@ -11,13 +11,15 @@ from wardkeep.model.registry import Registry
 
 _PEOPLE: Final = frozenset({"owner", "person", "manager", "reviewer", "to", "assigned_to"})
 _LONGEST: Final = 400
+# What is pasted whole: PEM has lines.
+_LONG: Final = frozenset({"csr", "certificate"})
 # Beyond so many people a list of all of them in each form would be most of the page; their id is typed then.
 MOST_OFFERED: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field: `kind` is text, number, date, checkbox, select, choices or lines."""
+    """One field: `kind` is text, area, number, date, checkbox, select, choices or lines."""
 
     name: str
     label: str
@@ -95,8 +97,8 @@ def _shape(name: str, kind: inspect.Type, registry: Registry) -> tuple[str | Non
             return "lines", []
         case inspect.StrType() if name.rpartition(".")[2] in _PEOPLE:
             return _people(registry)
-        case inspect.StrType():
-            return "text", []
+        case inspect.StrType() | inspect.DecimalType():
+            return ("area" if name in _LONG else "text"), []
         case _:
             return None, []
 

@@ -6,6 +6,7 @@ As `duties`, by the API's own lists and forms; here stands only which there are 
 from typing import Final
 
 from wardkeep.policy.roles import Permission
+from wardkeep.web.console.access import ACCESS_REGISTERS
 from wardkeep.web.console.duties import DUTIES, Duty, route_of
 from wardkeep.web.console.shell import may
 from wardkeep.web.page import Page, PageRoute, Visit
@@ -221,6 +222,7 @@ REGISTERS: Final = (
         deeds=(("price.remove", "Remove"),),
         begins=(("price.add", "Record a price"),),
     ),
+    *ACCESS_REGISTERS,
 )
 
 

@@ -36,6 +36,7 @@ PLACES: Final = (
     Place(path="/approvals", label="Approvals", group="Work", permission=Permission.AGREEMENT_ACTIVATE),
     Place(path="/incidents", label="Incidents", group="Work", permission=Permission.LEDGER_READ),
     Place(path="/report", label="Report an incident", group="Work", permission=Permission.OWN_ACCOUNT),
+    Place(path="/break-glass", label="Break the glass", group="Work", permission=Permission.OWN_ACCOUNT),
     Place(path="/ledger", label="Ledger", group="Record", permission=Permission.LEDGER_READ),
     Place(path="/controls", label="Controls", group="Record", permission=Permission.LEDGER_READ),
     Place(path="/evidence", label="Auditor's room", group="Record", permission=Permission.LEDGER_READ),

@@ -80,6 +80,8 @@ def _decisions(visit: Visit) -> Iterator[dict[str, Any]]:
     yield from _agreements(visit, today)
     yield from _access(visit)
     yield from _keys(visit)
+    yield from _broken_glass(visit)
+    yield from _budgets(visit)
     yield from _endings(visit, today)
 
 
@@ -139,6 +141,25 @@ def _keys(visit: Visit) -> Iterator[dict[str, Any]]:
             continue
         left = (key.expires_at - now).days
         yield _item(1, "Key", f"The key {key.name} ends on {key.expires_at:%Y-%m-%d}", "/keys", "See keys", left)
+
+
+def _broken_glass(visit: Visit) -> Iterator[dict[str, Any]]:
+    now = visit.app.clock().wall
+    for glass in visit.registry.break_glass.values():
+        if glass.reviewed_at is None:
+            stands = "is open" if glass.is_open(now) else "waits for its review"
+            left = (glass.review_by - now).days
+            words = f"The glass that {glass.person} broke {stands}"
+            yield _item(0, "Broken glass", words, "/registers/break-glass", "See it", left)
+
+
+def _budgets(visit: Visit) -> Iterator[dict[str, Any]]:
+    today = visit.app.clock().day_in(zone_of(visit))
+    for budget in visit.registry.budgets.values():
+        if budget.told_for == budget.period.label(today):
+            used = "is used up: its calls are refused" if budget.told_percent >= 100 else "is four fifths used"
+            words = f"The budget {budget.id} {used}"
+            yield _item(1, "Budget", words, "/registers/budgets", "See budgets")
 
 
 def _endings(visit: Visit, today: date) -> Iterator[dict[str, Any]]:
