@@ -23,6 +23,7 @@ from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from tests.simulators.cloud_settings import CloudSettings
 from tests.simulators.converse import converse_body, converse_events, read_converse
 from tests.simulators.responses import read_response, response_body, response_events
 
@@ -81,12 +82,16 @@ class Clouds(Simulator):
     )
     granted: set[str] = field(default_factory=set)
     reported_region: str = "East US"
+    settings: CloudSettings = field(default_factory=CloudSettings)
 
     def _control(self, request: Seen) -> Outcome:
         if request.path == "/_sim/keys":
             changes = orjson.loads(request.body)
             self.reported_region = changes.pop("reported_region", self.reported_region)
             self.keys.update(changes)
+            return Outcome(body=b"{}")
+        if request.path == "/_sim/settings":
+            self.settings.change(orjson.loads(request.body))
             return Outcome(body=b"{}")
         if request.path == "/_sim/revoke":
             self.granted.clear()
@@ -95,6 +100,8 @@ class Clouds(Simulator):
 
     def _answer(self, request: Seen) -> Outcome:
         serial = next(self.serials)
+        if (told := self.settings.told(request, self._refused_aws, self.granted)) is not None:
+            return told
         if found := _BEDROCK.fullmatch(request.path):
             return self._bedrock(request, unquote(found["model"]), found["action"], serial)
         if request.path == "/token":
@@ -183,7 +190,15 @@ class Clouds(Simulator):
             data = next(line[6:] for line in one.split(b"\n") if line.startswith(b"data: "))
             yield event("chunk", {"bytes": base64.b64encode(data).decode(), "p": "abcdefgh"})
 
-    def _check_aws(self, request: Seen) -> None:
+    def _refused_aws(self, request: Seen, regions: frozenset[str]) -> bool:
+        """Whether the interface for administrators refuses the signature; it is signed for the region that is asked."""
+        try:
+            self._check_aws(request, regions)
+        except RejectedError:
+            return True
+        return False
+
+    def _check_aws(self, request: Seen, regions: frozenset[str] = frozenset({REGION})) -> None:
         given = request.header("authorization")
         if given.startswith("Bearer "):
             if given != f"Bearer {self.keys['bedrock']}":
@@ -194,12 +209,15 @@ class Clouds(Simulator):
             r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})",
             given,
         )
-        if named is None or named[1] != self.keys["aws_id"] or named[3] != REGION:
+        if named is None or named[1] != self.keys["aws_id"] or named[3] not in regions:
             refuse(403, "The security token included in the request is invalid.")
         signer = SigV4Auth(Credentials(named[1], self.keys["aws_secret"]), "bedrock", named[3])
         headers = {name: request.header(name) for name in named[4].split(";")}
         asked = AWSRequest(
-            method="POST", url=f"http://{request.header('host')}{request.target}", data=request.body, headers=headers
+            method=request.method,
+            url=f"http://{request.header('host')}{request.target}",
+            data=request.body,
+            headers=headers,
         )
         asked.context["timestamp"] = request.header("x-amz-date")
         right = signer.signature(signer.string_to_sign(asked, signer.canonical_request(asked)), asked)

@@ -40,6 +40,7 @@ from wardkeep.audit.errors import (
 from wardkeep.audit.ledger import StoredLedger
 from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.control import Control
+from wardkeep.compliance.deployments import is_for_inspection
 from wardkeep.compliance.duties import DeadlineSource
 from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.crypto.errors import KeyDestroyed
@@ -318,6 +319,8 @@ def _for_workers(registry: Registry, known: Deadlines) -> Registry:
     return replace(
         registry,
         logins={},
+        inspections={},
+        secrets={name: body for name, body in registry.secrets.items() if not is_for_inspection(name)},
         identity_providers={name: replace(each, sign_on=None) for name, each in registry.identity_providers.items()},
         offline_codes={},
         budgets={},

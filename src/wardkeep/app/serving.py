@@ -17,6 +17,7 @@ import uvloop
 
 from wardkeep.app.background import Background
 from wardkeep.app.budgeting import Budgets, keep_budgets
+from wardkeep.app.checking import keep_checks
 from wardkeep.app.faces import (
     GRACE_SECONDS,
     POLICY,
@@ -50,6 +51,7 @@ from wardkeep.compliance.break_glass import is_unsettled
 from wardkeep.compliance.destinations import require_covered, standings
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.factors import Factors
+from wardkeep.compliance.inspecting import Checker
 from wardkeep.compliance.reading import AuditReader
 from wardkeep.compliance.searching import Searcher
 from wardkeep.compliance.spending import Use
@@ -273,6 +275,8 @@ class _Instance:
         )
         self._begin_budgets()
         self._later(keep_reminders(self.home.control, self.clock, self.settings, stopping=self.stopping, log=self.log))
+        checker = Checker(control=self.home.control, keys=self.home.keys, clock=self.clock)
+        self._later(keep_checks(checker, stopping=self.stopping, log=self.log))
         if self.searcher is not None:
             self._later(keep_index(self.searcher.index, self.stopping, self.log))
         if self.sinks is not None:

@@ -131,14 +131,18 @@ def show(
     names = (route["deployment"], *route["fallbacks"])
     deployments = [each for each in api.get("deployments")["deployments"] if each["id"] in names]
     rules = [each for each in api.get("attestations")["attestations"] if each["deployment"] in names]
+    checks = [each for each in api.get("checks")["checks"] if each["deployment"] in names]
     if json:
-        print_json({"route": route, "deployments": deployments, "attestations": rules, "proven": PROVEN})
+        print_json(
+            {"route": route, "deployments": deployments, "attestations": rules, "checks": checks, "proven": PROVEN}
+        )
         return
     print_lines(f"{model}: {', '.join(names)}")
     for each in deployments:
         held = [rule for rule in rules if rule["deployment"] == each["id"] and rule["holds"]]
         print_lines(f"{each['id']}: {each['base_url']}, region {each['region']}, {_standing(each, held)}")
         print_lines(*(f"  pinned {key}" for key in each["pins"]))
+        print_lines(f"  {_told(next((told for told in checks if told['deployment'] == each['id']), None))}")
         for rule in held:
             print_lines(f"  {rule['id']}: {rule['kind']}, {rule['covers']}; roots {', '.join(rule['anchors'])}")
             print_lines(*(f"    allows {entry['sha256']}" for entry in rule["measurements"]))
@@ -151,6 +155,15 @@ def _standing(deployment: dict[str, Any], held: list[dict[str, Any]]) -> str:
     if deployment["attestation"] is None:
         return "not attested: what runs there is the vendor's word"
     return f"{deployment['attestation']} evidence required" + ("" if held else ", and no allow-list holds: closed")
+
+
+def _told(check: dict[str, Any] | None) -> str:
+    """Return in words what the vendor told of a deployment when it was last asked."""
+    if check is None:
+        return "never checked: what the vendor tells is not known (`wardkeep route check`)"
+    told = "; ".join(f"{each['aspect']} {each['told']} ({each['verdict']})" for each in check["findings"]) or "nothing"
+    closed = "CLOSED until an officer confirms; " if check["closed"] else ""
+    return f"{closed}vendor-reported {check['at']}: {check['verdict']}: {told}"
 
 
 def _read(path: Path) -> str:

@@ -1,14 +1,13 @@
 """`wardkeep route`: model names that clients use, the deployments behind them, and their vendors."""
 
-from json import dumps as dump_json
-from json import loads as parse_json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from wardkeep.cli import _attestation, _guard, _prices, _residency, _terms
+from wardkeep.cli import _attestation, _guard, _prices, _residency, _route_check, _terms
 from wardkeep.cli._client import Client, client
+from wardkeep.cli._credential_file import credential_in
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
 from wardkeep.cli._tables import read_table
@@ -27,6 +26,7 @@ def register(root: typer.Typer) -> None:
     _prices.register(group)
     _guard.register(group)
     _attestation.register(group)
+    _route_check.register(group)
     root.add_typer(group, name="route")
 
 
@@ -114,7 +114,7 @@ def _add_deployment(
     if table is None:
         return None
     name = table.get("id")
-    credential = None if credential_file is None else {"credential": _credential_in(credential_file)}
+    credential = None if credential_file is None else {"credential": credential_in(credential_file)}
     if any(each["id"] == name for each in api.get("deployments")["deployments"]):
         if credential is None:
             return None
@@ -129,22 +129,6 @@ def _add_deployment(
         )
     made = api.post_form("deployments", {"region": None, **table, **(credential or {}), "reason": reason})
     return {**made, "what": f"Deployment {name} is on record"}
-
-
-def _credential_in(file: Path) -> str:
-    """Return the vendor's key as one line: a plain key, or the JSON of an access key or service account."""
-    text = file.read_text("utf-8").strip()
-    if not text.startswith("{"):
-        return text
-    try:
-        return dump_json(parse_json(text))
-    except ValueError as error:
-        raise CommandFailed(
-            "credential_unreadable",
-            what=f"{file} begins as JSON but does not parse.",
-            why="Access keys and service accounts are stored whole.",
-            fix="Give the file as the vendor made it.",
-        ) from error
 
 
 def _add_route(api: Client, table: dict[str, Any] | None, reason: str) -> dict[str, Any] | None:

@@ -216,6 +216,7 @@ def _metadata() -> NotAllowed:
 
 
 _CREDENTIAL_PREFIX: Final = "vendor-credential."
+_FOR_INSPECTION: Final = "inspection:"
 
 
 class _StoredSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -227,6 +228,16 @@ class _StoredSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def credential_id(deployment: str) -> str:
     """Return the name of the secret record of a deployment."""
     return f"{_CREDENTIAL_PREFIX}{deployment}"
+
+
+def inspection_credential_id(deployment: str) -> str:
+    """Return the name of the secret record for asking about a deployment. No deployment's id holds a colon."""
+    return credential_id(f"{_FOR_INSPECTION}{deployment}")
+
+
+def is_for_inspection(identifier: str) -> bool:
+    """Whether a secret record is for asking vendors about deployments, which workers never do."""
+    return identifier.startswith(f"{_CREDENTIAL_PREFIX}{_FOR_INSPECTION}")
 
 
 def seal_credential(keys: EpochKeys, *, tenant: str, deployment: str, credential: Secret[str]) -> bytes:
@@ -251,6 +262,11 @@ def seal_credential(keys: EpochKeys, *, tenant: str, deployment: str, credential
     return msgspec.json.encode(
         _StoredSecret(ciphertext=sealed.ciphertext, key_id=sealed.key_id, commitment=sealed.commitment)
     )
+
+
+def seal_inspection_credential(keys: EpochKeys, *, tenant: str, deployment: str, credential: Secret[str]) -> bytes:
+    """Return the record body for what a vendor is asked with about a deployment. Raises as `seal_credential`."""
+    return seal_credential(keys, tenant=tenant, deployment=f"{_FOR_INSPECTION}{deployment}", credential=credential)
 
 
 def reseal_credential(old: EpochKeys, new: EpochKeys, *, tenant: str, identifier: str, body: bytes) -> bytes:

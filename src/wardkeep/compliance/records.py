@@ -32,6 +32,7 @@ from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
+from wardkeep.model.inspection import Inspection, RouteCheck
 from wardkeep.model.login import Login
 from wardkeep.model.part2 import Consents, CourtOrder, Source
 from wardkeep.model.price import Price
@@ -87,6 +88,8 @@ class Kind(StrEnum):
     PRICES = "prices"
     DEPLOYMENTS = "deployments"
     ATTESTATIONS = "attestations"
+    INSPECTIONS = "inspections"
+    ROUTE_CHECKS = "route_checks"
     ROUTES = "routes"
     PEOPLE = "people"
     KEYS = "keys"
@@ -160,6 +163,8 @@ _TYPES: Final = MappingProxyType(
         Kind.PRICES: Price,
         Kind.DEPLOYMENTS: Deployment,
         Kind.ATTESTATIONS: AttestationRule,
+        Kind.INSPECTIONS: Inspection,
+        Kind.ROUTE_CHECKS: RouteCheck,
         Kind.ROUTES: Route,
         Kind.PEOPLE: Person,
         Kind.KEYS: ApiKey,
@@ -233,6 +238,8 @@ Record = (
     | Price
     | Deployment
     | AttestationRule
+    | Inspection
+    | RouteCheck
     | Route
     | Person
     | ApiKey

@@ -139,6 +139,7 @@ class Reason(StrEnum):
     CREDENTIAL_UNAVAILABLE = "vendor_credential_unavailable"
     ATTESTATION_REQUIRED = "attestation_required"
     ATTESTATION_RULE_MISSING = "attestation_rule_missing"
+    ROUTE_DRIFTED = "route_drifted"
     ATTESTATION_UNAVAILABLE = "attestation_unavailable"
     ATTESTATION_FAILED = "attestation_failed"
     PEER_KEY_UNEXPECTED = "peer_key_unexpected"
@@ -855,6 +856,12 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "The deployment must be attested, and no allow-list of it is active.",
             "Without an allow-list any program could answer.",
             "One person records it with `wardkeep route attestation add`; another activates it.",
+        ),
+        Reason.ROUTE_DRIFTED: _row(
+            403,
+            "What the vendor tells of the deployment contradicts what is on record of it.",
+            "Where calls are processed, or what is kept of them, may not be what was agreed.",
+            "`wardkeep route checks` shows what; mend it, check again, and an officer runs `wardkeep route confirm`.",
         ),
         Reason.ATTESTATION_UNAVAILABLE: _row(
             503,

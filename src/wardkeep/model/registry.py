@@ -33,6 +33,7 @@ from wardkeep.model.disclosure import Disclosure, Suspension
 from wardkeep.model.guard import Guard, PromptApproval
 from wardkeep.model.incident import Incident
 from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
+from wardkeep.model.inspection import Inspection, RouteCheck
 from wardkeep.model.login import Login
 from wardkeep.model.part2 import Consents, CourtOrder, Source
 from wardkeep.model.price import Price
@@ -333,6 +334,8 @@ class Registry:
     prices: dict[str, Price] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
     attestations: dict[str, AttestationRule] = field(default_factory=dict)
+    inspections: dict[str, Inspection] = field(default_factory=dict)
+    route_checks: dict[str, RouteCheck] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     keys: dict[str, ApiKey] = field(default_factory=dict)

@@ -77,7 +77,7 @@ class TokenExchange:
                     method="POST",
                     url=deployment.token_url,
                     headers=(("content-type", "application/x-www-form-urlencoded"),),
-                    body=_assertion_body(credential, deployment.token_url, self.clock()),
+                    body=assertion_body(credential, deployment.token_url, self.clock()),
                     origin=origin,
                 )
                 held = self._held[name] = await self._granted(request)
@@ -164,7 +164,7 @@ def _as_anthropic(status: int, raw: bytes) -> bytes:
     return raw if raw.lstrip().startswith(b'{"type":"error"') else anthropic_error(status, said)
 
 
-def _assertion_body(credential: Secret[str], audience: str, now: Instant) -> bytes:
+def assertion_body(credential: Secret[str], audience: str, now: Instant) -> bytes:
     """Return the form that asks for a token (RFC 7523 section 2.1). Raises RefusalError."""
     try:
         account = msgspec.json.decode(credential.reveal(), type=_ServiceAccount)

@@ -163,7 +163,13 @@ def consented(permitted: Permitted, deployment: Deployment, agreement: Agreement
 
 
 def unproven_of(registry: Registry, route: Route, deployment: Deployment) -> Refused | None:
-    """Return why what the deployment runs could not be proven. That it is proven is found on the live connection."""
+    """Return why what the deployment runs could not be proven, or is contradicted by its vendor.
+
+    That it is proven is found on the live connection. A check that drifted holds until an officer confirmed it.
+    """
+    checked = registry.route_checks.get(deployment.id)
+    if checked is not None and checked.is_closed:
+        return Refused(reason=Reason.ROUTE_DRIFTED)
     if deployment.attestation is None:
         return Refused(reason=Reason.ATTESTATION_REQUIRED) if route.requires_attestation else None
     return (

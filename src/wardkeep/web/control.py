@@ -63,6 +63,7 @@ from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
+from wardkeep.web.control_inspection import INSPECTION_ROUTES
 from wardkeep.web.control_pack import PACK_ROUTES
 from wardkeep.web.control_part2 import PART2_ROUTES
 from wardkeep.web.control_practices import PRACTICE_ROUTES
@@ -508,6 +509,7 @@ ROUTES: Final = (
     *DESTINATION_ROUTES,
     *TERMS_ROUTES,
     *ATTESTATION_ROUTES,
+    *INSPECTION_ROUTES,
     get_route("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
     post_route("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),
     post_route("vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", form.ReasonForm, _suspend_vendor),

@@ -82,6 +82,7 @@ from wardkeep.model.individuals import (
     Restriction,
     RestrictionEnd,
 )
+from wardkeep.model.inspection import Aspect, Finding, Inspection, Judgement, RouteCheck
 from wardkeep.model.login import Login, Passkey
 from wardkeep.model.part2 import Clearing, Consent, ConsentKind, Consents, CourtOrder, Source, SourceTag
 from wardkeep.model.price import Price
@@ -325,6 +326,22 @@ SAMPLES = {
         measurements=({"MEASUREMENT": "ab"},),
         tcb_floor={"snp": 1},
         added_by="p",
+    ),
+    Kind.INSPECTIONS: Inspection(
+        id="d", base_url="https://a.example", account={"project": "p"}, token_url="https://t.example", credential="c"
+    ),
+    Kind.ROUTE_CHECKS: RouteCheck(
+        id="d",
+        at=datetime(2026, 11, 23, tzinfo=UTC),
+        by="host",
+        asked="a.example",
+        findings=(Finding(aspect=Aspect.LOGGING, expected="off", words="on", verdict=Judgement.DRIFT),),
+        agreed_at=datetime(2026, 11, 22, tzinfo=UTC),
+        drifted_at=datetime(2026, 11, 23, tzinfo=UTC),
+        drifted=frozenset({Aspect.LOGGING}),
+        accepted=frozenset({"cache=on"}),
+        confirmed_by="p",
+        confirmed_at=datetime(2026, 11, 23, tzinfo=UTC),
     ),
     Kind.RESIDENCY: ResidencyRule(
         id="r",

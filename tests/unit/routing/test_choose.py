@@ -1,13 +1,14 @@
 """Each term of an agreement closes the road by itself, with its own reason; fallbacks pass the same gate, in order."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from wardkeep.model.attestation import AttestationKind, AttestationRule
 from wardkeep.model.dialects import ENDPOINTS
 from wardkeep.model.document import parse
+from wardkeep.model.inspection import RouteCheck
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, Refused
 from wardkeep.model.registry import (
@@ -308,6 +309,15 @@ def attested(*rules: AttestationRule) -> Registry:
 def test_an_attested_deployment_is_closed_without_an_allow_list_that_holds(rules: tuple[AttestationRule, ...]) -> None:
     assert closed(choose(safe(attested(*rules)))) is Reason.ATTESTATION_RULE_MISSING
     assert isinstance(choose(safe(attested(RULE, *(replace(each, id="other") for each in rules)))), Routed)
+
+
+def test_a_deployment_that_a_check_closed_is_passed_over_until_it_is_confirmed() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    drifted = RouteCheck(id="d1", at=at, by="host", asked="vendor.example", findings=(), drifted_at=at)
+    held = replace(REGISTRY, route_checks={"d1": drifted})
+    assert closed(choose(safe(held))) is Reason.ROUTE_DRIFTED
+    for check in (replace(drifted, drifted_at=None), replace(drifted, id="d2")):
+        assert isinstance(choose(safe(replace(REGISTRY, route_checks={check.id: check}))), Routed)
 
 
 def test_a_route_for_attested_deployments_takes_no_other() -> None:

@@ -102,6 +102,7 @@ async def _routes(visit: Visit) -> Page:
     gates = (await read(visit, "simulate", on=today.isoformat()))["routes"]
     routes = (await read(visit, "route.list"))["routes"]
     deployments = (await read(visit, "deployment.list"))["deployments"]
+    checks = {each["deployment"]: each for each in (await read(visit, "check.list"))["checks"]}
     part = part_of(visit, routes, _ROUTES)
     values = {
         "routes": [
@@ -109,7 +110,12 @@ async def _routes(visit: Visit) -> Page:
             for each in part.rows
         ],
         "part": part,
-        "deployments": part_of(visit, deployments, _A_PART, name="deployments"),
+        "deployments": part_of(
+            visit,
+            [{**each, "check": checks.get(each["id"])} for each in deployments],
+            _A_PART,
+            name="deployments",
+        ),
         "deployment_ids": [each["id"] for each in deployments],
         "vendors": sorted(visit.registry.vendors),
         "platforms": sorted(load_profiles()),

@@ -115,6 +115,10 @@ def _agreements(visit: Visit, today: date) -> Iterator[dict[str, Any]]:
             words = f"{agreement.id} with {agreement.party} {ended} {last.isoformat()}"
             after = f"/vendors/forecast?on={(last + timedelta(1)).isoformat()}"
             yield _item(0 if left <= 14 else 1, "Expiring BAA", words, after, "What breaks", left)
+    for checked in visit.registry.route_checks.values():
+        if checked.is_closed:
+            words = f"{checked.id} is closed: what its vendor tells contradicts the record"
+            yield _item(0, "Drift", words, "/routes", "See what was told")
     for vendor in visit.registry.vendors.values():
         if vendor.suspended_because is not None:
             yield _item(1, "Vendor", f"{vendor.id} is suspended: no call goes there", "/vendors", "See the vendor")

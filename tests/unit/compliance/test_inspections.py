@@ -1,0 +1,145 @@
+"""Who may have vendors asked, what closes, and what an officer can and cannot open."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.unit.compliance.organisation import AUDITOR, OPERATOR, PRIVACY, SECURITY, deployment, registry
+
+from wardkeep.compliance.deployments import inspection_credential_id, is_for_inspection
+from wardkeep.compliance.errors import NotAllowed
+from wardkeep.compliance.geography import load_geography
+from wardkeep.compliance.inspections import check_view, confirm_check, inspection_view, record_check, set_inspection
+from wardkeep.compliance.records import apply
+from wardkeep.model.inspection import KEPT, OFF, ON, ZERO, Aspect, Inspection, RouteCheck, Said
+from wardkeep.model.registry import Registry
+
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+D = "openai-us"
+HELD = registry(deployments={D: deployment()})
+
+
+def said(aspect: Aspect, means: str | None, words: str = "told") -> Said:
+    return Said(aspect=aspect, means=means, words=words)
+
+
+def checked(held: Registry, *told: Said, hours: int = 0) -> Registry:
+    changes = record_check(
+        held, deployment=D, said=told, geography=load_geography(), by="host", at=AT + timedelta(hours=hours), asked="h"
+    )
+    return apply(held, changes, epoch=held.epoch + 1)
+
+
+def confirmed(held: Registry, *accept: str, by: Any = PRIVACY) -> Registry:
+    changes = confirm_check(held, by, deployment=D, accept=frozenset(accept), at=AT)
+    assert [each.note for each in changes] == ["drift_confirmed"]
+    return apply(held, changes, epoch=held.epoch + 1)
+
+
+def of(held: Registry) -> RouteCheck:
+    return held.route_checks[D]
+
+
+GOOD, BAD = said(Aspect.RETENTION, ZERO), said(Aspect.RETENTION, KEPT)
+
+
+def test_agreement_is_dated_and_silence_afterwards_leaves_the_date_and_is_no_pass():
+    held = checked(HELD, GOOD)
+    assert of(held).agreed_at == AT
+    held = checked(held, said(Aspect.RETENTION, None), hours=1)
+    assert (of(held).verdict.value, of(held).agreed_at, of(held).is_closed) == ("inconclusive", AT, False)
+    assert of(checked(HELD)).verdict.value == "inconclusive", "nothing told is nothing learned"
+
+
+def test_drift_stays_closed_from_its_first_finding_through_silence_and_agreement():
+    held = checked(checked(HELD, GOOD), BAD, hours=1)
+    assert of(held).drifted_at == AT + timedelta(hours=1)
+    for told in (said(Aspect.RETENTION, None), GOOD, BAD):
+        held = checked(held, told, hours=2)
+        assert of(held).drifted_at == AT + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("told", [(BAD,), (said(Aspect.RETENTION, None),), (), (said(Aspect.LOGGING, OFF),)])
+def test_what_drifted_must_be_told_rightly_before_an_officer_opens_it(told):
+    held = checked(checked(HELD, BAD), *told)
+    with pytest.raises(NotAllowed) as refused:
+        confirmed(held)
+    assert refused.value.code == "drift_stands"
+    opened = confirmed(checked(held, GOOD))
+    assert (of(opened).is_closed, of(opened).confirmed_by, of(opened).drifted) == (False, "privacy", frozenset())
+
+
+def test_what_was_never_told_does_not_keep_a_mended_deployment_closed():
+    held = checked(checked(HELD, BAD), GOOD, said(Aspect.LOGGING, None))
+    assert not of(confirmed(held)).is_closed
+
+
+def test_a_log_of_the_organisations_own_is_accepted_word_for_word_and_a_region_never():
+    log, region = said(Aspect.LOGGING, ON, "to bucket a"), said(Aspect.REGION, "eu", "eu")
+    held = checked(HELD, log)
+    accept = "content_logging=to bucket a"
+    opened = confirmed(held, accept)
+    assert of(checked(opened, log)).verdict.value == "agrees"
+    assert of(checked(opened, said(Aspect.LOGGING, ON, "to bucket b"))).is_closed
+    with pytest.raises(NotAllowed, match="accepted finding"):
+        confirmed(checked(HELD, region), "region=eu")
+    with pytest.raises(NotAllowed, match="accepted finding"):
+        confirmed(held, "content_logging=to bucket b")
+    with pytest.raises(NotAllowed) as refused:
+        confirmed(checked(HELD, log, region), accept)
+    assert refused.value.code == "drift_stands"
+
+
+def test_only_who_may_open_agreements_confirms_and_only_what_is_closed():
+    held = checked(checked(HELD, BAD), GOOD)
+    for person in (OPERATOR, AUDITOR):
+        with pytest.raises(NotAllowed):
+            confirmed(held, by=person)
+    with pytest.raises(NotAllowed) as refused:
+        confirmed(confirmed(held, by=SECURITY))
+    assert refused.value.code == "nothing_to_confirm"
+    with pytest.raises(NotAllowed):
+        confirm_check(held, PRIVACY, deployment="other", accept=frozenset(), at=AT)
+
+
+def test_views_name_the_source_and_no_credential():
+    shown = check_view(of(checked(HELD, BAD)))
+    assert (shown["source"], shown["closed"], shown["verdict"]) == ("vendor-reported", True, "drift")
+    record = Inspection(id=D, credential=inspection_credential_id(D))
+    assert inspection_view(record)["has_credential"] is True
+    assert "credential" not in inspection_view(record)
+
+
+def planned(held: Registry, *, sealed: bytes | None = None, by: Any = OPERATOR, **changes: Any) -> tuple[Any, ...]:
+    record = Inspection(id=changes.pop("id", D), **changes)
+    return set_inspection(held, by, inspection=record, sealed_credential=sealed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "other"},
+        {"by": AUDITOR},
+        {"account": {"password": "x"}},
+        {"account": {"project": "../../admin"}},
+        {"base_url": "http://admin.vendor.example"},
+        {"base_url": "https://169.254.169.254/x"},
+        {"base_url": "https://user@vendor.example"},
+        {"token_url": "https://login.vendor.example/token"},
+        {"base_url": "https://elsewhere.example"},
+    ],
+)
+def test_an_address_that_may_not_be_asked_is_refused_and_so_is_lending_the_calls_key_to_another_host(changes):
+    with pytest.raises(NotAllowed):
+        planned(HELD, **changes)
+
+
+def test_a_key_for_asking_is_a_secret_of_its_own_that_stays_when_it_is_not_given_again():
+    record, secret = planned(HELD, sealed=b"sealed", base_url="https://admin.{region}.vendor.example")
+    assert is_for_inspection(secret.id)
+    assert record.record.credential == secret.id
+    held = apply(HELD, (record, secret), epoch=2)
+    (again,) = planned(held, base_url="https://admin.vendor.example", account={"project": "proj_1"})
+    assert again.record.credential == secret.id
+    (own,) = planned(HELD, base_url="https://us.api.openai.com/v1")
+    assert own.record.credential is None
