@@ -15,6 +15,7 @@ from typing import Final
 
 import uvloop
 
+from wardkeep.app.activity_keeping import keep_activity_reviews
 from wardkeep.app.background import Background
 from wardkeep.app.budgeting import Budgets, keep_budgets
 from wardkeep.app.checking import keep_checks
@@ -278,6 +279,17 @@ class _Instance:
         checker = Checker(control=self.home.control, keys=self.home.keys, clock=self.clock)
         self._later(keep_checks(checker, stopping=self.stopping, log=self.log))
         if self.searcher is not None:
+            founded_at = await _founded_at(self.home)
+            self._later(
+                keep_activity_reviews(
+                    self.home.control,
+                    self.searcher.index,
+                    self.clock,
+                    founded_at=founded_at,
+                    stopping=self.stopping,
+                    log=self.log,
+                )
+            )
             self._later(keep_index(self.searcher.index, self.stopping, self.log))
         if self.sinks is not None:
             self._later(keep_sinks(self.sinks, self.stopping))

@@ -24,6 +24,7 @@ from wardkeep.model.registry import Person, Registry
 from wardkeep.policy.roles import Permission
 from wardkeep.storage.search_sqlite import Busy, Criteria
 
+HOST: Final = "host"
 EVERY_DAYS: Final = 7
 DUE_DAYS: Final = 7
 MOST_ITEMS: Final = 200
@@ -124,6 +125,24 @@ def open_review(
 ) -> tuple[Change, ...]:  # fmt: skip
     """Put a review on record. Raises NotAllowed: the id is taken, or another review came between."""
     require(by, Permission.ACTIVITY_REVIEW)
+    return _opening(
+        registry, by.id, review=review, picked=picked, sample=sample, thresholds=thresholds, today=today,
+        due_days=due_days,
+    )  # fmt: skip
+
+
+def host_review(registry: Registry, *, review: str, picked: Picked, sample: int, today: date) -> tuple[Change, ...]:
+    """Put the review of a week on record that nobody opened, by the standing thresholds. Raises as `open_review`."""
+    return _opening(
+        registry, HOST, review=review, picked=picked, sample=sample, thresholds=Thresholds(), today=today,
+        due_days=DUE_DAYS,
+    )  # fmt: skip
+
+
+def _opening(
+    registry: Registry, by: str, *, review: str, picked: Picked, sample: int, thresholds: Thresholds, today: date,
+    due_days: int,
+) -> tuple[Change, ...]:  # fmt: skip
     if clean_id(review, "review id") in registry.activity:
         raise taken("review", "Choose another id.")
     if picked.start != next_start(registry):
@@ -139,7 +158,7 @@ def open_review(
         sample=sample,
         thresholds=thresholds,
         due=today + timedelta(days=due_days),
-        opened_by=by.id,
+        opened_by=by,
         items=picked.items,
     )
     return (Change(kind=Kind.ACTIVITY, id=record.id, record=record),)

@@ -1,15 +1,18 @@
 """Reviews of activity: what is picked can be drawn again, what is unusual is found, and nobody judges themselves."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from tests.unit.compliance.calls import called
 from tests.unit.compliance.instance import found, keyring, running
 from tests.unit.compliance.organisation import ADMIN, AUDITOR, DEVELOPER, PRIVACY, SECURITY, registry
 
+from wardkeep.app.activity_keeping import keep_activity_reviews, open_due
 from wardkeep.compliance.activity_review import (
     check_asked,
     draws,
@@ -256,3 +259,49 @@ def test_a_review_that_would_find_nothing_is_refused(sample, thresholds):
 )
 def test_a_review_that_finds_something_is_made(sample, thresholds):
     check_asked(sample, thresholds)
+
+
+def logged(lines):
+    def log(event, **fields):
+        lines.append((event, fields))
+
+    return log
+
+
+async def test_a_week_that_nobody_reviewed_opens_its_own_review_once(tmp_path):
+    async with house(tmp_path) as instance:
+        for minute in range(25):
+            await called(instance, at=NOON + timedelta(minutes=minute), person="nia", subject="s-1")
+        index = instance.searcher.index
+        await index.follow()
+        while await index.check():
+            pass
+        now = instance.clock().wall
+        lines, stopping = [], asyncio.Event()
+        opening = partial(open_due, instance.control, index, instance.clock)
+        assert await opening(founded_at=now - timedelta(days=6)) is None
+        name = await opening(founded_at=now - timedelta(days=8))
+        record = instance.control.registry.activity[name]
+        assert (record.opened_by, record.start, record.due) == ("host", 0, TODAY + timedelta(days=7))
+        assert {each.signal for each in record.items} >= {Signal.SAMPLE, Signal.VOLUME}
+        assert await opening(founded_at=now - timedelta(days=8)) is None  # it is reviewed, or overdue, from now on
+        (entry,) = [
+            each for each in map(json.loads, await instance.headers()) if each.get("actor") == "host"
+            and each.get("detail", {}).get("action") == "activity.open"
+        ]  # fmt: skip
+        assert entry["type"] == "control"
+
+        instance.clock.wall_us += 8 * 86_400_000_000
+        keeping = asyncio.create_task(
+            keep_activity_reviews(
+                instance.control, index, instance.clock, founded_at=now, stopping=stopping, log=logged(lines),
+                first_seconds=0.001,
+            )
+        )  # fmt: skip
+        while not lines:
+            await asyncio.sleep(0)
+        stopping.set()
+        await keeping
+        (line,) = lines
+        assert line[0] == "activity_review_opened"
+        assert len(instance.control.registry.activity) == 2
