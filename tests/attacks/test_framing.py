@@ -120,6 +120,7 @@ async def test_a_doubtful_head_is_refused_before_the_application(name):
         assert answer.startswith(b"HTTP/1.1 %d " % EXPLANATIONS[reason].status)
         assert answer.count(b"HTTP/1.1 ") == 1
         assert b"connection: close" in answer
+        assert answer.lower().count(b"\r\ncontent-length:") == 1  # strict clients show nothing of an answer with two
         assert f'"code":"{reason.value}"'.encode() in answer
         assert wire.refused == {reason: 1}
         assert wire.scopes == []

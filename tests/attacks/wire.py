@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from wardkeep.model.reasons import Reason
 from wardkeep.transport.tls import TlsFiles
+from wardkeep.web.errors import render
 from wardkeep.web.guard import ClientGoneError, GuardLimits, make_guard, read_body
 from wardkeep.web.serving import Server, bind, make_server
 
@@ -122,6 +123,7 @@ async def serving(*, tls: TlsFiles | None = None, **limits: float) -> AsyncItera
         GuardLimits(hosts=frozenset({"gate.example", "127.0.0.1"}), **limits),
         on_refused=count,
         on_failed=lambda kind, place: failed.append((kind, place)),
+        render=render,
     )
     server = make_server(app, sockets=[listener], guard=guard, tls=tls)
     wire = Wire(port=listener.getsockname()[1], server=server, refused=refused, failed=failed)

@@ -424,9 +424,17 @@ class _Cycle(RequestResponseCycle):
             return
         self.response_started = False
         status, headers, body = self.guard.render(Refused(reason=Reason.INTERNAL), self.scope["raw_path"])
-        headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.start", "status": status, "headers": _last(headers, body)})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _last(headers: HeaderList, body: bytes) -> HeaderList:
+    """Return a refusal's headers as the last ones on its connection, its length said once (RFC 9110 section 8.6).
+
+    Strict clients take a length that is said twice for an attack, and would never show the refusal.
+    """
+    kept = [each for each in headers if each[0] != b"content-length"]
+    return [*kept, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
 
 
 def _do_nothing() -> None:
@@ -732,9 +740,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if status not in STATUS_LINE:
             status = HTTPStatus.BAD_REQUEST
         lines = [STATUS_LINE[status]]
-        for name, value in [*self.server_state.default_headers, *headers]:
+        for name, value in [*self.server_state.default_headers, *_last(headers, body)]:
             lines += (name, b": ", value, b"\r\n")
-        lines += (b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body), body)
+        lines += (b"\r\n", body)
         self.transport.write(b"".join(lines))
         self._linger()
 
