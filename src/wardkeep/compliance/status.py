@@ -77,12 +77,15 @@ class Finding:
     samples: tuple[int, ...] = ()
 
 
+Run = Callable[[Registry, Window, date], Finding]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """One query: in words, and what it does."""
 
     words: str
-    run: Callable[[Registry, Window, date], Finding]
+    run: Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +137,12 @@ def window_of(entries: Iterable[Entry], *, start: int, stop: int, now: datetime,
 def statuses(catalogue: Catalogue, known: Known, queries: "Mapping[str, Query] | None" = None) -> tuple[Status, ...]:
     """Return the status of every control of the catalogue, in its order."""
     asked = QUERIES if queries is None else queries
-    return tuple(_status(control, asked.get(control.id), known) for control in catalogue.controls.values())
+    # Several controls stand on one query: on one snapshot it finds the same, and is asked once.
+    found: dict[Run, Finding] = {}
+    return tuple(_status(control, asked.get(control.id), known, found) for control in catalogue.controls.values())
 
 
-def _status(control: Control, query: Query | None, known: Known) -> Status:
+def _status(control: Control, query: Query | None, known: Known, found: dict[Run, Finding]) -> Status:
     def not_known(because: str) -> Status:
         words = None if query is None else query.words
         return Status(control=control, standing=Standing.NOT_KNOWN, because=because, query=words)
@@ -151,7 +156,9 @@ def _status(control: Control, query: Query | None, known: Known) -> Status:
     registry, window = known.registry, known.window
     if registry is None or window is None:
         return not_known("a source is missing")
-    finding = query.run(registry, window, known.today)
+    finding = found.get(query.run)
+    if finding is None:
+        finding = found[query.run] = query.run(registry, window, known.today)
     if finding.wrong:
         because = f"{len(finding.wrong)} of {finding.looked_at} do not hold"
         standing = Standing.FAILS
@@ -274,6 +281,8 @@ def _notices_in_time(control: str) -> Callable[[Registry, Window, date], Finding
         looked_at, wrong = 0, []
         for incident in registry.incidents.values():
             due = {(each.name, each.about): each for each in clocks_of(incident) if each.control == control}
+            if not due:
+                continue
             looked_at += len(due)
             late = [each for each in outstanding(incident) if each.control == control and each.due < today]
             given = [each for each in incident.notices if (each.name, each.about) in due]

@@ -24,7 +24,7 @@ from wardkeep.compliance.policies import in_force, unsigned, unsigned_of
 from wardkeep.compliance.policy_texts import Texts, load_texts, text_of
 from wardkeep.compliance.rights import is_late
 from wardkeep.compliance.risks import outside
-from wardkeep.compliance.status import QUERIES, Finding, Query, Window
+from wardkeep.compliance.status import QUERIES, Finding, Query, Run, Window
 from wardkeep.compliance.two_people import Confirmation, confirmation, is_officer
 from wardkeep.model.access_review import ItemState
 from wardkeep.model.incident import Conclusion
@@ -34,8 +34,6 @@ from wardkeep.model.registers import AssetEvent, AssetKind, Treatment
 from wardkeep.model.registry import AgreementKind, AgreementStatus, Registry
 from wardkeep.model.release import ReleaseBasis
 from wardkeep.policy.roles import conflict
-
-Run = Callable[[Registry, Window, date], Finding]
 
 _SAMPLES: Final = 3
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})

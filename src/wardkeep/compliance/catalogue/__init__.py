@@ -9,7 +9,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -119,6 +121,7 @@ class Catalogue:
     overlays: tuple[Overlay, ...]
 
 
+@cache
 def load_catalogue() -> Catalogue:
     """Return the catalogue. Raises RecordUnreadable: the installation is damaged."""
     try:
@@ -144,8 +147,8 @@ def read_catalogue(text: str) -> Catalogue:
         raise RecordUnreadable(f"the file {_FILE} of this installation contradicts itself")
     return Catalogue(
         as_of=found.as_of,
-        sources=found.sources,
-        controls=controls,
+        sources=MappingProxyType(found.sources),
+        controls=MappingProxyType(controls),
         proposals=found.proposals,
         overlays=found.overlays,
     )

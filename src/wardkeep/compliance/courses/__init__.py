@@ -7,8 +7,10 @@ the package: who reads the installation can read them, as in any course on paper
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from types import MappingProxyType
 
 import msgspec
 
@@ -52,8 +54,9 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 Courses = Mapping[str, Course]
 
 
+@cache
 def load_courses() -> Courses:
-    """Return the newest version of each course.
+    """Return the newest version of each course in the package, which does not change while it runs.
 
     Raises:
         RecordUnreadable: one does not parse or contradicts itself: the installation is damaged.
@@ -71,7 +74,7 @@ def load_courses() -> Courses:
             raise RecordUnreadable(f"the course {file.name} of this installation contradicts itself")
         if course.id not in found or found[course.id].version < course.version:
             found[course.id] = course
-    return found
+    return MappingProxyType(found)
 
 
 def course_of(courses: Courses, name: str) -> Course:

@@ -9,8 +9,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Final, Literal
 
 import msgspec
@@ -60,8 +62,9 @@ class PolicyText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 Texts = Mapping[str, Mapping[int, PolicyText]]
 
 
+@cache
 def load_texts() -> Texts:
-    """Return every version of every policy in the package.
+    """Return every version of every policy in the package, which does not change while it runs.
 
     Raises:
         RecordUnreadable: one does not parse, is another than its name says, or uses a variable that it does not
@@ -78,7 +81,7 @@ def load_texts() -> Texts:
         if file.name != f"{text.id}.{text.version}.toml" or not _used(text) <= text.variables.keys():
             raise RecordUnreadable(f"the policy {file.name} of this installation contradicts itself")
         found.setdefault(text.id, {})[text.version] = text
-    return found
+    return MappingProxyType({name: MappingProxyType(versions) for name, versions in found.items()})
 
 
 def text_of(texts: Texts, policy: str, version: int | None = None) -> PolicyText:

@@ -10,7 +10,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -104,6 +106,7 @@ class Difference:
 Profiles = Mapping[str, Mapping[int, Profile]]
 
 
+@cache
 def load_profiles() -> Profiles:
     """Return every version of every profile in the package, by platform.
 
@@ -121,7 +124,7 @@ def load_profiles() -> Profiles:
         if file.name != f"{profile.platform}.{profile.version}.toml":
             raise RecordUnreadable(f"the terms profile {file.name} says that it is another one")
         found.setdefault(profile.platform, {})[profile.version] = profile
-    return found
+    return MappingProxyType({name: MappingProxyType(versions) for name, versions in found.items()})
 
 
 def adopted_version(registry: Registry, platform: str) -> int:
