@@ -131,8 +131,8 @@ async def handle(road: Road, call: Call) -> Answer | Turned:
     """Take one call along the road. Never raises for anything a caller or vendor did."""
     if may_have_files(call):
         read = await _with_files_read(road, call)
-        if isinstance(read, Turned):
-            return read
+        if not isinstance(read, Call):
+            return await _turn_away(road, call, *read)
         call = read
     attempts = Attempts(call=call)
     last: Answer | Turned | None = None
@@ -146,7 +146,7 @@ async def handle(road: Road, call: Call) -> Answer | Turned:
             return ended.said
 
 
-async def _with_files_read(road: Road, call: Call) -> Call | Turned:
+async def _with_files_read(road: Road, call: Call) -> "Call | _Turn":
     """Put the text of files in their place, for whom the road permits and where the route reads them.
 
     Anybody else's call goes on as it is, and is refused by the stage that it is refused by.
@@ -160,7 +160,7 @@ async def _with_files_read(road: Road, call: Call) -> Call | Turned:
     if isinstance(permitted, Refused) or not permitted.route.reads_files:
         return call
     read = await read_files(call, road.files)
-    return await _turn_away(road, call, read, identified, permitted) if isinstance(read, Refused) else read
+    return (read, identified, permitted) if isinstance(read, Refused) else read
 
 
 async def _open(road: Road, call: Call, attempts: Attempts, last: Answer | Turned | None) -> Opened | Answer | Turned:
@@ -230,6 +230,11 @@ async def _prove(road: Road, call: Call, attempts: Attempts, decided: Routed) ->
 
 async def look(road: Road, call: Call) -> Routed | Refused:
     """Return what a call would send and where, or why it would be refused. Nothing is recorded and nothing leaves."""
+    if may_have_files(call):
+        read = await _with_files_read(road, call)
+        if not isinstance(read, Call):
+            return read[0]
+        call = read
     decided = await _decide(road, call, Attempts(call=call))
     return decided if isinstance(decided, Routed) else decided[0]
 

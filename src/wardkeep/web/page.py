@@ -20,6 +20,7 @@ from wardkeep.policy.roles import Permission
 from wardkeep.storage.sessions_sqlite import SessionRow
 from wardkeep.web.asgi import Receive, Scope, Send
 from wardkeep.web.guard import read_body
+from wardkeep.web.multipart import MAX_FILE_BYTES, Upload, is_multipart, read_multipart
 
 if TYPE_CHECKING:
     from wardkeep.web.pages import PagesFace
@@ -63,6 +64,7 @@ class Visit:
     person: Person | None
     now_us: int
     words: tuple[str, ...] = ()
+    upload: Upload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,7 @@ class PageRoute:
     handler: PageHandler
     is_open: bool = False
     is_json: bool = False
+    takes_file: bool = False
     permission: Permission | None = None
 
     def words(self, path: str) -> tuple[str, ...] | None:
@@ -159,15 +162,25 @@ def static_files() -> dict[str, tuple[bytes, bytes]]:
     }
 
 
-async def read_form(scope: Scope, receive: Receive, *, is_json: bool) -> tuple[dict[str, str], bytes]:
-    """Return the form's fields, or the body as it is of a JSON request. Raises RefusalError."""
+async def read_form(
+    scope: Scope, receive: Receive, *, is_json: bool, takes_file: bool = False
+) -> tuple[dict[str, str], bytes, Upload | None]:
+    """Return the form's fields, the body as it is of a JSON request, and the file of one that may have one.
+
+    Raises:
+        RefusalError: it is too large, of another media type, or could be read in two ways.
+    """
+    sent = [value for name, value in scope["headers"] if name == b"content-type"]
+    if takes_file and len(sent) == 1 and is_multipart(sent[0]):
+        fields, upload = read_multipart(sent[0], await read_body(receive, MAX_FILE_BYTES + 2 * MAX_FORM_BYTES))
+        return fields, b"", upload
     body = await read_body(receive, MAX_FORM_BYTES)
-    kinds = [value.partition(b";")[0].strip().lower() for name, value in scope["headers"] if name == b"content-type"]
+    kinds = [value.partition(b";")[0].strip().lower() for value in sent]
     if kinds != [_JSON if is_json else _FORM]:
         raise RefusalError(Refused(reason=Reason.MEDIA_TYPE_UNSUPPORTED))
     if is_json:
-        return {}, body
-    return pairs(body), b""
+        return {}, body, None
+    return pairs(body), b"", None
 
 
 def pairs(raw: bytes) -> dict[str, str]:

@@ -36,15 +36,16 @@ from wardkeep.web.asgi import Receive, Scope, Send
 from wardkeep.web.certificate import require_shown
 from wardkeep.web.console.access import ACCESS_PAGES
 from wardkeep.web.console.assistant import ASSISTANT_ROUTES
+from wardkeep.web.console.attached import HeldFiles
 from wardkeep.web.console.chats import Chats
 from wardkeep.web.console.deeds import DEED_ROUTES
-from wardkeep.web.console.duties import DUTY_ROUTES
 from wardkeep.web.console.evidence import EVIDENCE_PAGES
 from wardkeep.web.console.incidents import INCIDENT_PAGES
 from wardkeep.web.console.ledger import LEDGER_ROUTES
 from wardkeep.web.console.listing import LISTING_ROUTES
 from wardkeep.web.console.places import PLACE_ROUTES
 from wardkeep.web.console.programme import PROGRAMME_PAGES
+from wardkeep.web.console.records import RECORD_ROUTES
 from wardkeep.web.console.registers import REGISTER_ROUTES
 from wardkeep.web.console.setting_up import SET_UP_ROUTES
 from wardkeep.web.console.shell import shell_of
@@ -85,8 +86,8 @@ ROUTES: Final = (
     *SET_UP_ROUTES,
     *PROGRAMME_PAGES,
     *ACCESS_PAGES,
-    *DUTY_ROUTES,
     *REGISTER_ROUTES,
+    *RECORD_ROUTES,
     *EVIDENCE_PAGES,
 )
 SESSION_COOKIE: Final = "wardkeep-session"
@@ -190,6 +191,7 @@ class PagesFace:
     sign: Callable[[bytes], bytes]
     exchange: Exchange
     chats: Chats = field(default_factory=Chats)
+    files: HeldFiles = field(default_factory=HeldFiles)
     catalogue: Catalogue = field(default_factory=load_catalogue)
     engine: Environment = field(default_factory=templates)
     static: dict[str, tuple[bytes, bytes]] = field(default_factory=static_files)
@@ -251,10 +253,10 @@ class PagesFace:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         form: dict[str, str] = {}
-        body = b""
+        body, upload = b"", None
         if route.method == "POST":
             check_same_site(headers, host, self.scheme)
-            form, body = await read_form(scope, receive, is_json=route.is_json)
+            form, body, upload = await read_form(scope, receive, is_json=route.is_json, takes_file=route.takes_file)
         cookies = cookies_of(headers)
         now_us = self.clock().wall_us
         token = cookies.get(self.cookie(SESSION_COOKIE))
@@ -285,6 +287,7 @@ class PagesFace:
             person=person,
             now_us=now_us,
             words=words,
+            upload=upload,
         )
 
     def cookie(self, base: str) -> str:

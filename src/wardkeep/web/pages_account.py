@@ -67,6 +67,7 @@ async def _sign_out(visit: Visit) -> Page:
     person, session = who(visit)
     await visit.app.sessions.end(session.id)
     visit.app.chats.end_all(person.id)
+    visit.app.files.forget(person.id)
     await visit.app.control.note_session(by=f"person:{person.id}", action="sign-out", method=session.method)
     # At the provider they are still signed in, and whoever comes next to this browser with them.
     left = next((each.id for each in offered(visit.registry, person) if session.method.startswith(METHOD)), None)

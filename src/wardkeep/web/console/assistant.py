@@ -8,24 +8,26 @@ does, and its refusal is shown with what to do. Every turn is a ledger entry.
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 from markupsafe import Markup, escape
 
+from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.terms import invalid
 from wardkeep.gateway.pipeline import Answer, Pieces, Road, Turned, handle, look
 from wardkeep.model.dialects import serves
 from wardkeep.model.document import parse
-from wardkeep.model.reasons import RefusalError, Refused
+from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import ApiKey, Registry, Surface
 from wardkeep.model.stages import Call, Routed, SignedIn
 from wardkeep.policy.data_roles import DATA_ROLES
 from wardkeep.policy.roles import Permission
-from wardkeep.web.console.chats import Chat, Turn
+from wardkeep.web.console.attached import HeldFile, content_of, texts_of
+from wardkeep.web.console.chats import MOST_TEXT, Chat, Turn
 from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
 from wardkeep.web.console.shell import may, who
 from wardkeep.web.page import Page, PageRoute, Visit
@@ -51,6 +53,17 @@ class Looked:
     shown: Markup
     sees: Markup
     sent: str
+    file: "LookedFile | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedFile:
+    """What was read from a file, marked, beside what the model sees of it."""
+
+    name: str = field(repr=False)
+    read: str = field(repr=False)
+    shown: Markup = field(repr=False)
+    sees: Markup = field(repr=False)
 
 
 def key_of(registry: Registry, visit: Visit) -> ApiKey | None:
@@ -90,6 +103,7 @@ def _opening(visit: Visit, **said: object) -> dict[str, object]:
         "workspace": "" if workspace is None else workspace.id,
         "may_set_up": may(visit, Permission.APPLICATION_CHANGE),
         "models": sorted(key.models) if key is not None else [],
+        "reads_files": _reads_files(visit.registry, key.models if key is not None else ()),
         "purposes": purposes,
         "chats": visit.app.chats.of(person.id, visit.now_us),
         "form": {"model": "", "purpose": "", "subject": "", "hide": "", "text": ""},
@@ -102,11 +116,13 @@ async def _look(visit: Visit) -> Page:
     """Show what would be sent, before it is; or begin the conversation and send it."""
     person, _ = who(visit)
     form = {name: visit.form.get(name, "").strip() for name in ("model", "purpose", "subject", "hide", "text")}
+    file = _file(visit)
     key = key_of(visit.registry, visit)
     if form["subject"] and _HANDLE.fullmatch(form["subject"]) is None:
         raise invalid("patient", "a handle of up to 64 letters, digits and _ . : @ - that says nothing of who it is")
-    if key is None or not form["text"]:
-        return Page(template="console/assistant.html", values=_opening(visit, form=form))
+    if key is None or not form["text"] or isinstance(file, NotAllowed):
+        gone = file if isinstance(file, NotAllowed) else None
+        return Page(template="console/assistant.html", values=_opening(visit, form=form, refused=gone))
     chat = Chat(
         id=secrets.token_hex(12),
         person=person.id,
@@ -117,14 +133,15 @@ async def _look(visit: Visit) -> Page:
         hide=tuple(line.strip() for line in form["hide"].replace(",", "\n").splitlines() if line.strip())[:20],
     )
     road = await visit.app.road()
-    looked = await _looked(road, visit, chat, form["text"][:_MOST_TEXT])
+    looked = await _looked(road, visit, chat, form["text"][:_MOST_TEXT], file)
     if isinstance(looked, Refused):
         return Page(template="console/assistant.html", values=_opening(visit, form=form, refused=looked.explanation),
                     status=looked.explanation.status)  # fmt: skip
-    if visit.form.get("deed") == "send":
+    if _is_sent(visit):
         visit.app.chats.keep(chat, visit.now_us)
-        return await _sent(visit, road, chat, form["text"][:_MOST_TEXT])
-    values = {"form": form, "looked": looked, "chat": None, "purpose": _PURPOSES.get(chat.purpose, chat.purpose)}
+        return await _sent(visit, road, chat, form["text"][:_MOST_TEXT], file)
+    values = {"form": form, "looked": looked, "chat": None, "purpose": _PURPOSES.get(chat.purpose, chat.purpose),
+              "held": "" if file is None else file.id}  # fmt: skip
     return Page(template="console/look.html", values=values)
 
 
@@ -144,14 +161,18 @@ async def _go_on(visit: Visit) -> Page:
         return Page(to="/assistant")
     if not text or chat.is_full:
         return Page(to=f"/assistant/{chat.id}")
+    file = _file(visit)
+    if isinstance(file, NotAllowed):
+        return Page(template="console/chat.html", values={**_chat(visit, chat), "refused": file, "text": text})
     road = await visit.app.road()
-    if visit.form.get("deed") == "send":
-        return await _sent(visit, road, chat, text)
-    looked = await _looked(road, visit, chat, text)
+    if _is_sent(visit):
+        return await _sent(visit, road, chat, text, file)
+    looked = await _looked(road, visit, chat, text, file)
     if isinstance(looked, Refused):
         values = {**_chat(visit, chat), "refused": looked.explanation, "text": text}
         return Page(template="console/chat.html", values=values, status=looked.explanation.status)
-    values = {"form": {"text": text}, "looked": looked, "chat": chat, "purpose": _PURPOSES.get(chat.purpose, "")}
+    values = {"form": {"text": text}, "looked": looked, "chat": chat, "purpose": _PURPOSES.get(chat.purpose, ""),
+              "held": "" if file is None else file.id}  # fmt: skip
     return Page(template="console/look.html", values=values)
 
 
@@ -160,6 +181,7 @@ def _chat(visit: Visit, chat: Chat) -> dict[str, Any]:
         "chat": chat,
         "purpose": _PURPOSES.get(chat.purpose, chat.purpose),
         "is_full": chat.is_full,
+        "reads_files": _reads_files(visit.registry, (chat.model,)),
         "may_read": may(visit, Permission.LEDGER_READ),
         "refused": None,
         "index": None,
@@ -172,33 +194,73 @@ def _own(visit: Visit) -> Chat | None:
     return visit.app.chats.find(visit.words[0], person.id, visit.now_us)
 
 
+def _is_sent(visit: Visit) -> bool:
+    """Whether this is to be sent: a file that only just came is always looked at first."""
+    return visit.form.get("deed") == "send" and visit.upload is None
+
+
+def _file(visit: Visit) -> HeldFile | NotAllowed | None:
+    """Return the file that goes along: a new one, or the one that was looked at, which must still be here."""
+    person, _ = who(visit)
+    if visit.upload is not None:
+        return visit.app.files.hold(secrets.token_hex(12), person.id, visit.upload, visit.now_us)
+    identifier = visit.form.get("held", "")
+    if not identifier:
+        return None
+    return visit.app.files.find(identifier, person.id, visit.now_us) or NotAllowed(
+        "file_gone",
+        what="The file is no longer here, so nothing was sent.",
+        why="A file is kept in memory for a quarter of an hour, and for one question at a time.",
+        fix="Add the file again.",
+        status=409,
+    )
+
+
+def _reads_files(registry: Registry, models: Iterable[str]) -> bool:
+    return any((route := registry.routes.get(each)) is not None and route.reads_files for each in models)
+
+
 # ---- the road --------------------------------------------------------------------------------------------------------
 
 
-async def _looked(road: Road, visit: Visit, chat: Chat, text: str) -> Looked | Refused:
-    call = _call(road, visit, chat, text, stream=False)
+async def _looked(road: Road, visit: Visit, chat: Chat, text: str, file: HeldFile | None) -> Looked | Refused:
+    call = _call(road, visit, chat, text, file, stream=False)
     if isinstance(call, Refused):
         return call
     routed = await look(road, call)
     if isinstance(routed, Refused):
         return routed
-    sent = _last_text(routed.safe.body.document.replaced(routed.safe.body.changes))
-    spans = await asyncio.to_thread(road.detector.find, text)
+    body = routed.safe.body
+    read, _ = texts_of(_last_content(body.document.raw))
+    file_sent, sent = texts_of(_last_content(body.document.replaced(body.changes)))
+    looked_file = None
+    if file is not None and read is not None and file_sent is not None:
+        if len(read) > MOST_TEXT:
+            return Refused(reason=Reason.FILE_NOT_READ, field="too_large")
+        shown = await _marked(road, read, file_sent, routed)
+        looked_file = LookedFile(name=file.upload.name, read=read, shown=shown, sees=tokens_marked(file_sent))
     return Looked(
         routed=routed,
-        shown=marked(text, hidden_in(text, sent, routed.safe.restore), spans),
+        shown=await _marked(road, text, sent, routed),
         sees=tokens_marked(sent),
         sent=sent,
+        file=looked_file,
     )
 
 
-def _call(road: Road, visit: Visit, chat: Chat, text: str, *, stream: bool) -> Call | Refused:
+async def _marked(road: Road, text: str, sent: str, routed: Routed) -> Markup:
+    spans = await asyncio.to_thread(road.detector.find, text)
+    return marked(text, hidden_in(text, sent, routed.safe.restore), spans)
+
+
+def _call(road: Road, visit: Visit, chat: Chat, text: str, file: HeldFile | None, *, stream: bool) -> Call | Refused:
     """Return the call that this person makes: the conversation so far in the originals, and the new text."""
     person, session = who(visit)
     received = visit.app.clock()
     surface = _surface(visit.registry, chat.model)
-    messages = [{"role": turn.role, "content": turn.text} for turn in chat.turns]
-    body: dict[str, object] = {"model": chat.model, "messages": [*messages, {"role": "user", "content": text}]}
+    messages = [{"role": turn.role, "content": content_of(surface, turn.text, read=turn.read)} for turn in chat.turns]
+    asked = content_of(surface, text, file=None if file is None else file.upload.body)
+    body: dict[str, object] = {"model": chat.model, "messages": [*messages, {"role": "user", "content": asked}]}
     if surface is Surface.ANTHROPIC_MESSAGES:
         body["max_tokens"] = _MOST_TOKENS
     if stream:
@@ -234,15 +296,14 @@ def _surface(registry: Registry, model: str) -> Surface:
     return Surface.ANTHROPIC_MESSAGES
 
 
-def _last_text(body: bytes) -> str:
-    message = msgspec.json.decode(body)["messages"][-1]["content"]
-    return message if isinstance(message, str) else ""
+def _last_content(body: bytes) -> object:
+    return msgspec.json.decode(body)["messages"][-1]["content"]
 
 
-async def _sent(visit: Visit, road: Road, chat: Chat, text: str) -> Page:
+async def _sent(visit: Visit, road: Road, chat: Chat, text: str, file: HeldFile | None) -> Page:
     """Send, whole: what works without a script."""
-    looked = await _looked(road, visit, chat, text)
-    call = _call(road, visit, chat, text, stream=False)
+    looked = await _looked(road, visit, chat, text, file)
+    call = _call(road, visit, chat, text, file, stream=False)
     result: Answer | Turned | Refused = call if isinstance(call, Refused) else await handle(road, call)
     if isinstance(looked, Refused) or not isinstance(result, Answer):
         refused = looked if isinstance(looked, Refused) else result
@@ -258,7 +319,20 @@ async def _sent(visit: Visit, road: Road, chat: Chat, text: str) -> Page:
 
 def _keep(visit: Visit, chat: Chat, looked: Looked, *, text: str, answer: str, index: int | None) -> None:
     shown = restored_marked(answer, looked.routed.safe.restore) if answer else escape("")
-    chat.turns.append(Turn(role="user", text=text, shown=looked.shown, sent=looked.sent, index=index))
+    file = looked.file
+    chat.turns.append(
+        Turn(
+            role="user",
+            text=text,
+            shown=looked.shown,
+            sent=looked.sent,
+            index=index,
+            file=None if file is None else file.name,
+            read=None if file is None else file.read,
+            file_sees=None if file is None else file.sees,
+        )
+    )
+    visit.app.files.forget(chat.person)
     chat.turns.append(Turn(role="assistant", text=answer, shown=shown, index=index))
     visit.app.chats.keep(chat, visit.now_us)
 
@@ -266,14 +340,23 @@ def _keep(visit: Visit, chat: Chat, looked: Looked, *, text: str, answer: str, i
 async def _stream(visit: Visit) -> Page:
     """Send, streamed: the same as `_sent` for a browser with a script. Each piece was durable before it came here."""
     chat, text = _own(visit), visit.form.get("text", "").strip()[:_MOST_TEXT]
+    file = _file(visit)
     if chat is None or chat.is_full or not text:
         return Page(to="/assistant")
-    return Page(stream=_pieces(visit, await visit.app.road(), chat, text))
+    if isinstance(file, NotAllowed):
+        return Page(stream=_only(_event({"refused": f"{file.what} {file.why} {file.fix}"})))
+    return Page(stream=_pieces(visit, await visit.app.road(), chat, text, file))
 
 
-async def _pieces(visit: Visit, road: Road, chat: Chat, text: str) -> AsyncGenerator[bytes, None]:
-    looked = await _looked(road, visit, chat, text)
-    call = _call(road, visit, chat, text, stream=True)
+async def _only(event: bytes) -> AsyncGenerator[bytes, None]:
+    yield event
+
+
+async def _pieces(
+    visit: Visit, road: Road, chat: Chat, text: str, file: HeldFile | None
+) -> AsyncGenerator[bytes, None]:
+    looked = await _looked(road, visit, chat, text, file)
+    call = _call(road, visit, chat, text, file, stream=True)
     result: Answer | Turned | Refused = call if isinstance(call, Refused) else await handle(road, call)
     if isinstance(looked, Refused) or not isinstance(result, Answer):
         refused = looked if isinstance(looked, Refused) else result
@@ -342,8 +425,8 @@ def _index(answer: Answer) -> int | None:
 
 ASSISTANT_ROUTES: Final = (
     PageRoute(method="GET", path="/assistant", handler=_begin, permission=Permission.OWN_ACCOUNT),
-    PageRoute(method="POST", path="/assistant", handler=_look, permission=Permission.OWN_ACCOUNT),
+    PageRoute(method="POST", path="/assistant", handler=_look, permission=Permission.OWN_ACCOUNT, takes_file=True),
     PageRoute(method="GET", path="/assistant/{}", handler=_show, permission=Permission.OWN_ACCOUNT),
-    PageRoute(method="POST", path="/assistant/{}", handler=_go_on, permission=Permission.OWN_ACCOUNT),
+    PageRoute(method="POST", path="/assistant/{}", handler=_go_on, permission=Permission.OWN_ACCOUNT, takes_file=True),
     PageRoute(method="POST", path="/assistant/{}/stream", handler=_stream, permission=Permission.OWN_ACCOUNT),
 )

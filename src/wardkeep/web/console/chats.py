@@ -18,13 +18,19 @@ IDLE_US: Final = 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message. `sent` is what the model saw of it, `shown` the text with what was found marked."""
+    """One message. `sent` is what the model saw of it, `shown` the text with what was found marked.
+
+    `file` is what its person calls a file that came with it, `read` the file's text, `file_sees` that as the model saw.
+    """
 
     role: str
     text: str = field(repr=False)
     shown: Markup = field(repr=False)
     sent: str | None = field(default=None, repr=False)
     index: int | None = None
+    file: str | None = field(default=None, repr=False)
+    read: str | None = field(default=None, repr=False)
+    file_sees: Markup | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +50,10 @@ class Chat:
     @property
     def is_full(self) -> bool:
         """Whether it may not grow: each turn sends all before it again."""
-        return len(self.turns) >= MOST_TURNS or sum(len(turn.text) for turn in self.turns) >= MOST_TEXT
+        return (
+            len(self.turns) >= MOST_TURNS
+            or sum(len(turn.text) + len(turn.read or "") for turn in self.turns) >= MOST_TEXT
+        )
 
 
 class Chats:

@@ -1,17 +1,142 @@
-"""The other registers: rarely opened, each a list with its deeds, found together under one entry of the menu.
+"""The registers: each a list of the control API with its deeds, all found together under one entry of the menu.
 
-As `duties`, by the API's own lists and forms; here stands only which there are and what the rule calls them.
+Their page is `duties`, made of the API's own lists and forms; here stands which there are and what the rule calls them.
 """
 
 from typing import Final
 
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.access import ACCESS_REGISTERS
-from wardkeep.web.console.duties import DUTIES, Duty, route_of
+from wardkeep.web.console.duties import Duty, route_of
 from wardkeep.web.console.shell import may
 from wardkeep.web.page import Page, PageRoute, Visit
 
 REGISTERS: Final = (
+    # With a place of their own in the menu (`shell.PLACES`).
+    Duty(
+        path="/reviews",
+        title="Access reviews",
+        about="Owners and managers look at who can do what; what nobody confirms ends when the review closes "
+        "(164.308(a)(4)(ii)(C)).",
+        listed=("review.list", "reviews"),
+        permission=Permission.REGISTRY_READ,
+        empty="No review has been opened yet. One opens by itself each quarter for access to health information.",
+        deeds=(("review.close", "Close"),),
+        opens="/reviews",
+        begins=(("review.open", "Open a review"), ("review.schedule", "Change the schedule")),
+    ),
+    Duty(
+        path="/my-reviews",
+        title="For you to review",
+        about="Access that you answer for: confirm what is still needed, end what is not. What nobody confirms ends.",
+        listed=("review.mine", "items"),
+        permission=Permission.OWN_ACCOUNT,
+        empty="Nothing waits for you.",
+        named="review",
+        deeds=(("review.confirm", "Confirm"), ("review.revoke", "End access"), ("review.delegate", "Hand on")),
+    ),
+    Duty(
+        path="/activity",
+        title="Activity review",
+        about="Samples of the record, looked at by somebody and signed off (164.308(a)(1)(ii)(D)).",
+        listed=("activity.list", "reviews"),
+        permission=Permission.LEDGER_READ,
+        empty="No activity has been reviewed yet: an auditor opens the first review.",
+        begins=(("activity.open", "Open a review of activity"),),
+        opens="/activity",
+    ),
+    Duty(
+        path="/risks",
+        title="Risks",
+        about="What could happen to patients' information, how likely, and what is done about it "
+        "(164.308(a)(1)(ii)(A)-(B)).",
+        listed=("risk.list", "risks"),
+        permission=Permission.REGISTRY_READ,
+        empty="No risk is on record. A risk analysis begins with what could happen to what you have.",
+        deeds=(("risk.accept", "Accept"),),
+        begins=(("risk.put", "Record a risk"),),
+    ),
+    Duty(
+        path="/assets",
+        title="Assets",
+        about="Facilities, devices, media and systems that hold patients' information, and what became of them "
+        "(164.310).",
+        listed=("asset.list", "assets"),
+        permission=Permission.REGISTRY_READ,
+        empty="Nothing is on record. What is not listed cannot be protected.",
+        deeds=(("asset.attest", "Attest"), ("asset.event", "Record an event"), ("asset.dispose", "Dispose")),
+        begins=(("asset.add", "Record an asset"),),
+    ),
+    Duty(
+        path="/uses",
+        title="Uses of AI",
+        about="For what the organisation uses which model, who answers for it, and who approved it.",
+        listed=("use.list", "uses"),
+        permission=Permission.REGISTRY_READ,
+        empty="No use is on record.",
+        deeds=(("use.approve", "Approve"), ("use.end", "End")),
+        begins=(("use.propose", "Propose a use"),),
+    ),
+    Duty(
+        path="/rights",
+        title="Requests of individuals",
+        about="Access, amendment and accounting with the rule's clocks (164.524, 164.526, 164.528); restrictions, "
+        "confidential communication and complaints (164.522, 164.530(d)). On what each may be denied is listed by "
+        "wardkeep rights grounds.",
+        listed=("right.list", "requests"),
+        permission=Permission.LEDGER_READ,
+        empty="No request is on record. Anybody of the workforce takes one in.",
+        deeds=(
+            ("right.extend", "Extend once"),
+            ("right.set", "Decide on the record set"),
+            ("right.answer", "Record the answer"),
+            ("right.letter", "Letter of a denial"),
+            ("right.review", "Have a denial reviewed"),
+            ("right.disagree", "Record a disagreement"),
+            ("right.rebut", "Record our rebuttal"),
+        ),
+        begins=(("right.take", "Take a request in"),),
+    ),
+    Duty(
+        path="/denials",
+        title="Denials to review",
+        about="Denied requests for access that you review as a licensed professional who had no part in them; what you "
+        "decide is followed (164.524(a)(4)).",
+        listed=("right.mine", "requests"),
+        permission=Permission.OWN_ACCOUNT,
+        empty="Nothing waits for you.",
+        deeds=(("right.reviewed", "Decide"),),
+    ),
+    Duty(
+        path="/assessments",
+        title="Assessments",
+        about="What the program's own checks found, newest first; inconclusive is never a pass, and it is no "
+        "penetration test (164.308(a)(8)). A run is made on the host: wardkeep self-assess run.",
+        listed=("assessment.list", "assessments"),
+        permission=Permission.REGISTRY_READ,
+        empty="No assessment was made yet.",
+        begins=(("assessment.import", "Import a test by others"),),
+    ),
+    Duty(
+        path="/findings",
+        title="Findings",
+        about="What assessments and tests found, who mends it by when, and whether it passed since.",
+        listed=("finding.list", "findings"),
+        permission=Permission.REGISTRY_READ,
+        empty="There is no finding.",
+        deeds=(("finding.assign", "Give to somebody"), ("finding.retest", "Record a retest")),
+    ),
+    Duty(
+        path="/checklists",
+        title="Joiners and leavers",
+        about="What is done when somebody joins or leaves, attested item by item (164.308(a)(3)(ii)).",
+        listed=("checklist.list", "checklists"),
+        permission=Permission.REGISTRY_READ,
+        empty="No list is open.",
+        deeds=(("checklist.attest", "Attest an item"), ("checklist.close", "Close")),
+        begins=(("checklist.open", "Open a list"),),
+    ),
+    # Rarely opened: found under "All registers".
     Duty(
         path="/registers/retained-days",
         title="Retained days accepted",
@@ -223,11 +348,108 @@ REGISTERS: Final = (
         begins=(("price.add", "Record a price"),),
     ),
     *ACCESS_REGISTERS,
+    Duty(
+        path="/registers/ends",
+        title="What ends",
+        about="Everything that counts until a day and ends within 90 days or has ended, with the reminders given.",
+        listed=("reminder.list", "reminders"),
+        permission=Permission.REGISTRY_READ,
+        empty="Nothing ends within 90 days.",
+    ),
+    Duty(
+        path="/registers/drift",
+        title="Promises and settings",
+        about="What the policies in force promise, beside what the instance does (164.316(a)). Only what agrees is "
+        "good; where it differs, the setting is mended or the policy is.",
+        listed=("policy.drift", "promises"),
+        permission=Permission.REGISTRY_READ,
+        empty="No policy is in force yet, so nothing is promised.",
+        named="setting",
+    ),
+    Duty(
+        path="/registers/duties",
+        title="What bars from health information",
+        about="Whether overdue training or an unsigned policy bars a person's calls, and who would be late today. One "
+        "person demands or eases it, another approves what eases (164.308(a)(5), 164.316).",
+        listed=("duties.show", "late_with_training"),
+        permission=Permission.REGISTRY_READ,
+        empty="Nobody is late with training.",
+        begins=(("duties.require", "Change what bars"), ("duties.approve", "Approve the proposed")),
+    ),
+    Duty(
+        path="/registers/destinations",
+        title="Where data goes",
+        about="Every place that data goes to or rests in, with its agreement; what may hold health information and is "
+        "covered by none is closed (164.308(b), 164.314(a)).",
+        listed=("destination.list", "destinations"),
+        permission=Permission.REGISTRY_READ,
+        empty="No place is known.",
+        deeds=(("destination.withdraw", "Withdraw"),),
+        begins=(("destination.state", "State a place"),),
+    ),
+    Duty(
+        path="/registers/attestations",
+        title="Attested deployments",
+        about="What a deployment must prove that it runs, before anything is sent there. An allow-list is recorded "
+        "with wardkeep route attestation add, and activated by another person.",
+        listed=("attestation.list", "attestations"),
+        permission=Permission.REGISTRY_READ,
+        empty="No deployment must be attested.",
+        deeds=(("attestation.activate", "Activate"), ("attestation.withdraw", "Withdraw")),
+    ),
+    Duty(
+        path="/registers/determinations",
+        title="Experts' determinations",
+        about="An expert's word that the risk of knowing somebody again is very small, and until when it counts "
+        "(164.514(b)(1)).",
+        listed=("determination.list", "determinations"),
+        permission=Permission.RELEASE_PREPARE,
+        empty="None is on record.",
+        deeds=(("determination.end", "End"),),
+        begins=(("determination.add", "Record a determination"), ("datause.add", "Record a data use agreement")),
+    ),
+    Duty(
+        path="/registers/access-requests",
+        title="Requests for access",
+        about="Who asked for which role or workspace, and who decided (164.308(a)(4)(ii)(B)). What is open is decided "
+        "under Approvals.",
+        listed=("access.list", "requests"),
+        permission=Permission.REGISTRY_READ,
+        empty="Nobody has asked.",
+    ),
+    Duty(
+        path="/registers/identity-providers",
+        title="Identity providers",
+        about="Whose word for who somebody is counts, for tokens of applications and for sign-in (164.312(d)).",
+        listed=("provider.list", "providers"),
+        permission=Permission.REGISTRY_READ,
+        empty="None: people sign in here, with a passkey or a password and a code.",
+        deeds=(("provider.nosignin", "End sign-in by it"), ("provider.disable", "Believe it no more")),
+    ),
+    Duty(
+        path="/registers/data-map",
+        title="Map of data",
+        about="From where to where health information can go, made from routes, sinks and places "
+        "(164.308(a)(1)(ii)(A)).",
+        listed=("asset.map", "edges"),
+        permission=Permission.REGISTRY_READ,
+        empty="Nothing goes anywhere yet.",
+        named="to",
+    ),
+    Duty(
+        path="/registers/suggested-risks",
+        title="Risks to consider",
+        about="Threats that what is set up here suggests; a suggestion is no judgement. Record the risk under Risks.",
+        listed=("risk.suggest", "suggestions"),
+        permission=Permission.REGISTRY_READ,
+        empty="Nothing is suggested.",
+        named="threat",
+    ),
 )
 
 
 async def _all(visit: Visit) -> Page:
-    shown = [each for each in (*DUTIES, *REGISTERS) if may(visit, each.permission)]
+    shown = [each for each in REGISTERS if may(visit, each.permission)]
     return Page(template="console/registers.html", values={"registers": shown})
 
 

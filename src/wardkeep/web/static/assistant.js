@@ -24,6 +24,9 @@ async function streamed(form, out, problem) {
 for (const form of document.querySelectorAll("form[data-stream]")) {
   form.addEventListener("submit", (event) => {
     if (!event.submitter || event.submitter.value !== "send") return;
+    // A file that was just chosen is looked at first, which is the form's own way.
+    const file = form.querySelector("input[type=file]");
+    if (file && file.files.length) return;
     event.preventDefault();
     const out = form.querySelector("[data-answer]");
     const problem = form.querySelector("[data-problem]");
