@@ -75,7 +75,17 @@ def hospital():
         )
         today = today_there()
         key = furnish(instance, where, [MODEL], expires_on=today + timedelta(days=23), today=today)
-        yield Hospital(instance=instance, vendor=vendor, key=key)
+        house = Hospital(instance=instance, vendor=vendor, key=key)
+        read_files(house)
+        yield house
+
+
+def read_files(house: Hospital):
+    """Let the model's route read the files of requests."""
+    route = next(each for each in house.api("GET", "routes")["routes"] if each["model"] == MODEL)
+    house.api("POST", f"routes/{MODEL}/remove", {"reason": "to read files"})
+    form = {name: route[name] for name in ("model", "deployment", "fallbacks")}
+    house.api("POST", "routes", {**form, "reads_files": True, "reason": "to read files"})
 
 
 def call_around(house: Hospital, times: int = 1):
@@ -152,6 +162,7 @@ def teach(house: Hospital, words=HOSTILE):
     due = (today + timedelta(days=30)).isoformat()
     house.api("POST", "courses/hipaa-basics/assign", {"roles": roles, "due_on": due, "reason": words[6]})
     house.api("POST", "reviews", {"id": "autumn", "reason": words[7]})
+    house.api("POST", "activity", {"id": "first-look", "sample": 10, "reason": words[7]})
     risk = {
         "id": "lost-device", "about": "organisation", "threat": "phishing", "likelihood": 3, "impact": 4,
         "residual_likelihood": 2, "residual_impact": 3, "treatment": "reduce", "owner": FIRST, "until": later,

@@ -1,7 +1,7 @@
 """Duties from the first click to their effect on calls: real Chromium, real processes, one hospital on its 24th day.
 
-A BAA ends and is renewed by two; an auditor takes a pack and checks it with no server; an incident becomes letters. In
-this order, because each changes what the hospital permits.
+A BAA ends and is renewed by two; an auditor takes a pack and checks it with no server; an incident becomes letters; a
+reviewer ends access and the review closes. In this order, because each changes what the hospital permits.
 """
 
 import json
@@ -14,10 +14,12 @@ import pytest
 from tests.console.browser import chromium, code, enrol, needs_chromium, origin
 from tests.console.hospital import MODEL, happen, hospital, today_there
 
-from wardkeep.demo.instance import FIRST, SECOND
+from wardkeep.demo.instance import FIRST, SECOND, InstanceError
 
 # The agreements of this hospital hold for 23 days more (`hospital`).
 DAYS = 24
+# Whom the reviewer decides on in the page, and what.
+CHOSEN = {"dr-amari": ("review.confirm", "works on the ward"), "nia": ("review.revoke", "left the ward in spring")}
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +179,39 @@ def test_an_incident_is_judged_by_two_and_becomes_letters(house, people):
     second.goto(place)
     row = second.get_by_role("row").filter(has_text="individuals")
     assert row.get_by_text("given").is_visible()
+
+
+def test_a_reviewer_ends_access_and_the_review_closes(house, people):
+    made = house.api("POST", "people/nia/credential", {"reason": "first one lost"})
+    (house.instance.home / "credentials" / "nia").write_text(made["credential"])
+    assert house.instance.api("nia", "GET", "my-reviews") == {"items": []}
+    left = []
+    for officer in (FIRST, SECOND):
+        mine = [each for each in house.api("GET", "my-reviews", officer=officer)["items"] if each["review"] == "autumn"]
+        # What nobody decided for long waits for the other officer too.
+        seen = {each["item"] for _, each in left}
+        left += [(officer, each) for each in mine if each["subject"] in CHOSEN and each["item"] not in seen]
+        kept = [each["item"] for each in mine if each["subject"] not in CHOSEN]
+        if kept:
+            body = {"items": kept, "reason": "still needed"}
+            house.api("POST", "reviews/autumn/confirm", body, officer=officer)
+    assert left
+    for officer, item in left:
+        page = people[officer]
+        page.goto(f"{origin(house.instance)}/my-reviews")
+        deed, why = CHOSEN[item["subject"]]
+        # To end a person's access ends their roles too, and those items with it.
+        if page.locator(f"input[name='items'][value='{item['item']}']").count():
+            do(page, deed, "autumn", why, holding=("items", item["item"]))
+    page = people[FIRST]
+    page.goto(f"{origin(house.instance)}/reviews")
+    do(page, "review.close", "autumn", "all asked")
+    assert "recorded as" in page.get_by_role("status").inner_text()
+    with pytest.raises(InstanceError, match=r"40[13]"):
+        house.instance.api("nia", "GET", "my-reviews")
+    people_now = {each["id"]: each for each in house.api("GET", "people")["people"]}
+    assert (people_now["nia"]["is_active"], people_now["dr-amari"]["is_active"]) == (False, True)
+    assert house.call()[0] == 200
 
 
 def newest(house):

@@ -7,17 +7,21 @@ import contextlib
 import hashlib
 import json
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from tests.console.browser import chromium, enrol, needs_chromium, origin
 from tests.console.hospital import happen, hospital
+from tests.console.hostile import ALL, CORPUS, NEVER, Reader, sent_as
+from tests.unit.privacy import made_files
 
 from wardkeep.audit.verify import verify_proof
+from wardkeep.compliance.exploring import FIELDS
 from wardkeep.demo.instance import FIRST, SECOND, InstanceError
 from wardkeep.web.console.listing import is_list
 from wardkeep.web.console.registers import REGISTERS
 from wardkeep.web.control import ROUTES
+from wardkeep.web.pages import ROUTES as PAGE_ROUTES
 
 MOST_BYTES = 150_000
 # What the API tells at once and is no list.
@@ -51,6 +55,9 @@ PAGES = {
     "/training": "Training",
     "/training/hipaa-basics": "HIPAA basics",
     "/reviews": "Access reviews",
+    "/reviews/autumn": "Access review autumn",
+    "/vendors/agreements/baa-northwind": "Clauses of baa-northwind",
+    "/activity/first-look": "Activity review first-look",
     "/my-reviews": "For you to review",
     "/activity": "Activity review",
     "/risks": "Risks",
@@ -146,24 +153,11 @@ def test_a_page_is_for_everybody(house, officer, path):
         page.close()
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_hostile_words_stay_words(house, officer, path):
+def test_hostile_words_stay_words(house, officer):
     """No element of a page was ever typed by anybody: every script is ours, and nothing has a handler or a style."""
     page = officer.new_page()
-    try:
-        page.goto(origin(house.instance) + filled(house, path))
-        sources = page.eval_on_selector_all("script", "all => all.map(each => each.getAttribute('src') || 'inline')")
-        assert all(each.startswith("/static/") for each in sources), sources
-        found = page.evaluate(
-            "[...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames().filter(n => n.startsWith('on')"
-            " || n === 'style').map(n => e.tagName + ' ' + n))"
-        )
-        assert found == []
-        assert page.locator("main img, main iframe, main object, main embed, main base").count() == 0
-        links = page.eval_on_selector_all("a", "all => all.map(each => each.getAttribute('href'))")
-        assert all(each.startswith(("/", "#")) for each in links), links
-    finally:
-        page.close()
+    assert hidden_in_pages(house, page, addresses(house)) == {}
+    page.close()
 
 
 def test_every_page_works_without_javascript(house, browser, officer):
@@ -290,7 +284,7 @@ def test_an_export_is_on_record_by_its_hash(house, officer):
 
 def test_every_register_opens_and_is_for_everybody(house, officer):
     page = officer.new_page()
-    for duty in REGISTERS:
+    for duty in (each for each in REGISTERS if each.path not in PAGES):
         assert page.goto(origin(house.instance) + duty.path).status == 200
         assert page.get_by_role("heading", level=1).inner_text() == duty.title
         assert violations(page) == [], duty.path
@@ -424,6 +418,44 @@ def test_a_clinician_sees_what_the_model_sees_and_then_sends(house, browser, cli
     page.close()
 
 
+def test_a_file_is_read_here_and_what_the_model_sees_of_it_is_shown_first(house, clinician):
+    pytest.importorskip("pypdfium2")
+    house.vendor.reset()
+    page = clinician.new_page()
+    seen = Seen(page)
+    page.goto(origin(house.instance) + "/assistant")
+    page.locator("#subject").fill("pat-77")
+    page.get_by_label("Your question or note").fill("Summarise the letter.")
+    letter = {"name": "<b>letter</b>.pdf", "mimeType": "text/html", "buffer": made_files.pdf(NOTE)}
+    page.get_by_label("File").set_input_files(letter)
+    page.get_by_role("button", name="See what the model will see").click()
+    read, sees = page.get_by_role("region", name="What was read from"), page.get_by_role("region", name="sees of it")
+    assert "Rosalind Okafor" in read.inner_text()
+    assert read.locator("mark", has_text="40718265").count() == 1
+    assert "Okafor" not in sees.inner_text()
+    assert "Parkinson" in sees.inner_text()
+    assert "<b>letter</b>.pdf" in page.locator("#file").inner_text()
+    assert violations(page) == []
+    assert house.vendor.seen() == []
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/assistant/*")
+    (sent,) = house.vendor.seen()
+    assert b"Parkinson" in sent.body
+    assert b"Okafor" not in sent.body
+    # What was read stays in the conversation; a file chosen now is looked at before it is sent.
+    page.get_by_label("Go on").fill("And compare it with this one.")
+    page.get_by_label("File").set_input_files(letter)
+    page.get_by_role("button", name="Send").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "What the model will see"
+    assert len(house.vendor.seen()) == 1
+    page.get_by_role("button", name="Send").click()
+    page.locator(".talk > li").nth(3).wait_for()
+    assert house.vendor.seen()[1].body.count(b"[Attached file") == 3  # the first, the model's echo of it, the second
+    assert b"Okafor" not in house.vendor.seen()[1].body
+    assert seen.errors == []
+    page.close()
+
+
 def test_the_assistant_says_what_to_do_when_the_road_is_closed(house, officer):
     """An officer has no role over data: the refusal is shown with its fix, and the vendor hears nothing."""
     house.vendor.reset()
@@ -518,7 +550,7 @@ def test_a_course_is_taken_and_a_policy_signed(house, officer):
     """Wrong answers are told why; the policy's text is what is signed."""
     page = officer.new_page()
     page.goto(origin(house.instance) + "/training/hipaa-basics")
-    for question in page.locator("fieldset").all():
+    for question in page.locator("form[action$=answers] fieldset").all():
         question.get_by_role("radio").first.check()
     page.get_by_role("button", name="Answer").click()
     assert "Not passed" in page.get_by_role("alert").inner_text()
@@ -547,4 +579,80 @@ def test_a_duty_is_done_with_the_form_of_its_type(house, officer):
     form.get_by_role("button", name="Record an asset").click()
     assert "recorded as" in page.get_by_role("status").inner_text()
     assert page.get_by_role("heading", name="scanner-3").is_visible()
+    page.close()
+
+
+def hidden_in_pages(house, page, paths, **settings):
+    """What stands in these pages as an element, handler or address that nobody of us wrote."""
+    found = {}
+    for path in paths:
+        answer = page.request.get(origin(house.instance) + path, **settings)
+        assert answer.status < 500, path
+        wrong = Reader(answer.text()).wrong
+        if wrong:
+            found[path] = wrong
+    return found
+
+
+def addresses(house):
+    return [*(filled(house, path) for path in PAGES), *(each.path for each in REGISTERS if each.path not in PAGES)]
+
+
+def test_words_in_addresses_and_headers_stay_words(house, officer):
+    """What comes back of a query, a path or a header is text, in pages and in refusals."""
+    page = officer.new_page()
+    asked = {
+        "/ledger": [*FIELDS, "day", "before"], "/today": ["days"], "/vendors/forecast": ["on"], "/controls": ["family"],
+        "/vendors/record": ["vendor"], "/step-up": ["next"], "/people": ["from"], "/account": ["done"],
+    }  # fmt: skip
+    paths = [f"{path}?{name}={quote(words)}" for path, names in asked.items() for name in names
+             for words in (CORPUS[len(path + name) % len(CORPUS)], ALL)]  # fmt: skip
+    parts = sorted({route.path for route in PAGE_ROUTES if route.method == "GET" and "{}" in route.path})
+    paths += [path.replace("{}", quote(words, safe="")) for path in parts for words in ("<wkx>", ALL[:300])]
+    assert hidden_in_pages(house, page, paths) == {}
+    headers = dict.fromkeys(
+        ("user-agent", "referer", "accept-language", "x-forwarded-for", "x-forwarded-host", "wardkeep-subject",
+         "wardkeep-purpose", "from"), "".join(each for each in ALL if each.isascii())
+    )  # fmt: skip
+    assert hidden_in_pages(house, page, addresses(house), headers=headers) == {}
+    page.close()
+
+
+def test_words_in_a_file_name_and_an_answer_stay_words(house, clinician):
+    """The model says what it was told to say; the file is called what somebody likes; the browser says what it is."""
+    page = clinician.new_page()
+    page.goto(origin(house.instance) + "/assistant")
+    page.get_by_label("Your question or note").fill(ALL)
+    page.get_by_label("File").set_input_files({"name": ALL[:150], "mimeType": "text/html", "buffer": ALL.encode()})
+    page.get_by_role("button", name="See what the model will see").click()
+    assert Reader(page.content()).wrong == []
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/assistant/*")
+    assert "wkx" in page.locator(".assistant .note").inner_text()
+    assert hidden_in_pages(house, page, [urlsplit(page.url).path, "/assistant", "/account"]) == {}
+    page.close()
+
+
+def test_words_in_every_field_of_every_form_stay_words(house, officer):
+    """Last, as it fills and sends each form that any page shows: whatever is taken, every page is as before."""
+    page = officer.new_page()
+    forms = {}
+    for path in addresses(house):
+        for action, fields in Reader(page.request.get(origin(house.instance) + path).text()).forms:
+            forms.setdefault((action, fields.get("deed", ("", ""))[1], fields.get("list", ("", ""))[1]), fields)
+    assert len(forms) > 100
+    own = {"origin": origin(house.instance), "sec-fetch-site": "same-origin"}
+    refused = 0
+    for number, (named, fields) in enumerate(sorted(forms.items())):
+        if named[0] in NEVER:
+            continue
+        words = CORPUS[number % len(CORPUS)]
+        form = sent_as(fields, words)
+        answer = page.request.post(origin(house.instance) + named[0], form=form, headers=own, max_redirects=0)
+        assert answer.status < 500, named
+        refused += answer.status >= 400
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            assert Reader(answer.text()).wrong == [], named
+    assert refused < len(forms)
+    assert hidden_in_pages(house, page, addresses(house)) == {}
     page.close()

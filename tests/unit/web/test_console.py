@@ -14,7 +14,7 @@ from wardkeep.compliance.activity import Activity
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.forms import AgreementForm, read_form
 from wardkeep.compliance.incident_forms import CountForm
-from wardkeep.compliance.register_forms import AssetForm
+from wardkeep.compliance.register_forms import AssetForm, ClausesForm
 from wardkeep.model.registry import Registry
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.web.console.asking import body_of
@@ -57,6 +57,18 @@ def test_a_box_that_is_not_ticked_is_no():
 def test_counts_by_state_and_a_reach_that_was_left_out():
     form = read_form(CountForm, body_of(CountForm, {"individuals": "12", "residents": "NY=7\nNJ=5", "reason": "r"}))
     assert (form.residents, form.reach) == ({"NY": 7, "NJ": 5}, None)
+
+
+def test_parts_by_their_own_names_and_blank_ones_left_out():
+    sent = {
+        "clauses.HPR-1.standing": "present", "clauses.HPR-1.place": "4.2(b)", "clauses.HPR-2.standing": "",
+        "clauses.HPR-2.place": "", "clauses.HPR-3.standing": "absent", "clauses.HPR-3.place": "", "reason": "read",
+    }  # fmt: skip
+    form = read_form(ClausesForm, body_of(ClausesForm, sent))
+    assert {name: (each.standing.value, each.place) for name, each in form.clauses.items()} == {
+        "HPR-1": ("present", "4.2(b)"),
+        "HPR-3": ("absent", None),
+    }
 
 
 def test_what_is_not_sent_keeps_the_form_s_own_default():

@@ -92,10 +92,7 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
     if isinstance(kind, inspect.FrozenSetType | inspect.SetType | inspect.VarTupleType | inspect.ListType):
         return _several(kind.item_type, sent, name)
     if isinstance(kind, inspect.DictType):
-        if name not in sent:
-            return _MISSING
-        pairs = [line.partition("=") for line in sent[name].replace(",", "\n").splitlines() if line.strip()]
-        return {key.strip(): _worth(kind.value_type, value.strip()) for key, _, value in pairs}
+        return _pairs(kind, sent, name)
     if name not in sent:
         return _MISSING
     text = sent[name].strip()
@@ -108,11 +105,29 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
     return text
 
 
+def _pairs(kind: inspect.DictType, sent: Mapping[str, str], name: str) -> Any:
+    """Return what stands as `name=value`, one to a line; or, where the values are forms of their own, as `_named`."""
+    if isinstance(kind.value_type, inspect.StructType):
+        return _named(kind.value_type, sent, name)
+    if name not in sent:
+        return _MISSING
+    lines = [line.partition("=") for line in sent[name].replace(",", "\n").splitlines() if line.strip()]
+    return {key.strip(): _worth(kind.value_type, value.strip()) for key, _, value in lines}
+
+
 def _worth(kind: inspect.Type, text: str) -> object:
     """Return the right side of a line `name=value`; several values are joined by `+`."""
     if isinstance(kind, inspect.FrozenSetType | inspect.SetType | inspect.VarTupleType):
         return [each.strip() for each in text.split("+") if each.strip()]
     return int(text) if isinstance(kind, inspect.IntType) and text.isdigit() else text
+
+
+def _named(kind: inspect.StructType, sent: Mapping[str, str], name: str) -> Any:
+    """Return parts by their own names, which hold no dot: `clauses.HPR-504.place`; a part left blank is not there."""
+    names = dict.fromkeys(
+        each[len(name) + 1 :].partition(".")[0] for each in sent if each.startswith(f"{name}.") and sent[each].strip()
+    )
+    return {each: _value(kind, sent, f"{name}.{each}") for each in names} or _MISSING
 
 
 def _is_blank(sent: Mapping[str, str], name: str) -> bool:

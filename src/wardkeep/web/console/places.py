@@ -14,6 +14,7 @@ from wardkeep.model.registry import AgreementKind, Retention
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read
 from wardkeep.web.console.deeds import Doable
+from wardkeep.web.console.duties import deeds_of
 from wardkeep.web.console.fields import MOST_OFFERED
 from wardkeep.web.console.shell import local, part_of, zone_of
 from wardkeep.web.page import Page, PageRoute, Visit
@@ -188,6 +189,7 @@ async def _keys(visit: Visit) -> Page:
         "roles": [Role.CLINICIAN.value, Role.NURSE.value, Role.BILLING.value, Role.RESEARCHER.value,
                   Role.DEVELOPER.value],
         "me": "" if visit.person is None else visit.person.id,
+        "begins": deeds_of(visit, (("workspace.add", "Make a workspace"),)),
         "can": Doable(visit),
     }  # fmt: skip
     return Page(template="console/keys.html", values=values)

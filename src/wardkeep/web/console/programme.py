@@ -5,8 +5,11 @@ from typing import Any, Final
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import body_of, change, read, route_named
 from wardkeep.web.console.deeds import Doable
+from wardkeep.web.console.duties import deeds_of
 from wardkeep.web.console.shell import who
 from wardkeep.web.page import Page, PageRoute, Visit
+
+_COURSE_DEEDS: Final = (("training.assign", "Assign it to roles"), ("training.extend", "Give somebody more time"))
 
 
 async def _policies(visit: Visit) -> Page:
@@ -37,7 +40,8 @@ async def _course(visit: Visit) -> Page:
     told = await read(visit, "training.show", visit.words[0])
     mine = (await read(visit, "training.mine"))["rows"]
     row = next((each for each in mine if each["course"] == told["id"]), None)
-    return Page(template="console/course.html", values={"course": told, "row": row, "result": None})
+    deeds = deeds_of(visit, _COURSE_DEEDS)
+    return Page(template="console/course.html", values={"course": told, "row": row, "result": None, "deeds": deeds})
 
 
 async def _answer(visit: Visit) -> Page:
@@ -46,7 +50,7 @@ async def _answer(visit: Visit) -> Page:
     told = await read(visit, "training.show", visit.words[0])
     body = body_of(route.form, visit.form)
     result = await change(visit, "training.answer", (visit.words[0],), body)
-    return Page(template="console/course.html", values={"course": told, "row": None, "result": result})
+    return Page(template="console/course.html", values={"course": told, "row": None, "result": result, "deeds": []})
 
 
 PROGRAMME_PAGES: Final = (
