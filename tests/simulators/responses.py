@@ -27,6 +27,16 @@ def _text(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in content or ())
 
 
+def _flat(tools: Any) -> Iterator[Any]:
+    for one in tools:
+        if one["type"] == "namespace":
+            if not one.get("description") or not one["tools"]:
+                raise RejectedError(400, "Missing required parameter: 'tools[0].description'.", param="tools")
+            yield from one["tools"]
+        else:
+            yield one
+
+
 def read_response(body: Any) -> Prompt:
     """Turn a Responses request into a Prompt. Raises RejectedError as the vendor would refuse it."""
     for name in body:
@@ -46,7 +56,7 @@ def read_response(body: Any) -> Prompt:
                 raise RejectedError(400, "No tool call found for function call output.", param="input")
             results.append(_text(item["output"]))
     spoken = [_text(item["content"]) for item in items if item.get("role") == "user"]
-    tools = tuple(Tool(name=one["name"], schema=one.get("parameters") or {}) for one in body.get("tools") or ())
+    tools = tuple(Tool(name=one["name"], schema=one.get("parameters") or {}) for one in _flat(body.get("tools") or ()))
     chosen = (body.get("text") or {}).get("format") or {}
     choice = body.get("tool_choice", "auto")
     last_is_result = bool(items) and items[-1].get("type") == "function_call_output"

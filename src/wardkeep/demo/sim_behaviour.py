@@ -66,6 +66,9 @@ class Behaviour:
     piece: int = 0
     #: Parallel tool calls that ``sim-tools`` makes.
     calls: int = 1
+    #: The one tool that ``sim-tools`` calls, and what it is given as JSON; by default those offered, filled by schema.
+    tool: str = ""
+    arguments: str = "{}"
     #: Escape non-ASCII inside JSON answers and tool arguments.
     ascii_arguments: bool = False
     #: Line end of server-sent events; the standard allows LF, CRLF and CR.

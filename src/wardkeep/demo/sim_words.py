@@ -82,13 +82,26 @@ class Stamp:
     created: int
 
 
-def compose(prompt: Prompt, *, reply: str | None, events: int, calls: int, ascii_arguments: bool) -> Reply:
-    """Choose what the model named in ``prompt`` answers; ``reply`` replaces the text of any answer."""
+def compose(
+    prompt: Prompt,
+    *,
+    reply: str | None,
+    events: int,
+    calls: int,
+    ascii_arguments: bool,
+    chosen: tuple[str, str] | None = None,
+) -> Reply:
+    """Choose what the model named in ``prompt`` answers; ``reply`` replaces the text of any answer.
+
+    ``chosen`` is the name of the one tool to call and what it is given.
+    """
     thinking = _thinking(prompt.user_text) if prompt.model in {"sim-think", "sim-think-tools"} else None
     if prompt.model in {"sim-tools", "sim-think-tools"}:
-        chosen = _tools_to_call(prompt, calls)
-        if chosen:
-            made = tuple(_call(tool, prompt.user_text, ascii_arguments=ascii_arguments) for tool in chosen)
+        offered = _tools_to_call(prompt, calls)
+        if offered and chosen is not None:
+            return Reply(thinking=thinking, calls=(ToolCall(name=chosen[0], arguments=chosen[1]),))
+        if offered:
+            made = tuple(_call(tool, prompt.user_text, ascii_arguments=ascii_arguments) for tool in offered)
             return Reply(thinking=thinking, calls=made)
     text = reply if reply is not None else _answer(prompt, events=events, ascii_only=ascii_arguments)
     return Reply(thinking=thinking, text=text)

@@ -213,6 +213,7 @@ class Simulator:
             reply=behaviour.reply,
             events=behaviour.events,
             calls=behaviour.calls,
+            chosen=(behaviour.tool, behaviour.arguments) if behaviour.tool else None,
             ascii_arguments=behaviour.ascii_arguments,
         )
 

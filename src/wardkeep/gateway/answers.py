@@ -42,7 +42,8 @@ class _Walk:
     def value(self, value: object, key: str | None) -> None:
         if isinstance(value, dict):
             kind = value.get("type")
-            if kind in {"thinking", "redacted_thinking"}:
+            # A tool that the vendor repeats may have a schema whose `type` is a list.
+            if isinstance(kind, str) and kind in {"thinking", "redacted_thinking"}:
                 self.signed(value)
                 return
             for name, item in value.items():

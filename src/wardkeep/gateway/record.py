@@ -113,6 +113,9 @@ class Recorder:
         }
         if call.original is not None:
             sealed["original"] = call.original
+        if routed.safe.dropped:
+            # Here and in the closing header: this one has no room.
+            sealed["dropped"] = routed.safe.dropped
         if proof is not None:
             # Whole here and in the closing header: this one has no room, its ids may be long (ADR 8).
             sealed["attested"] = proof.told
@@ -155,7 +158,7 @@ class Recorder:
 
     async def close(self, opened: Opened, outcome: "Outcome") -> None:
         """Make the closing record durable: the answer, or how it ended without one."""
-        await self._close(opened.id, outcome, opened.proof)
+        await self._close(opened.id, outcome, opened.proof, opened.routed.safe.dropped)
 
     async def settle(self) -> None:
         """Append the closings that are owed. Raises as `Sequencer.append`; what is left stays owed."""
@@ -167,7 +170,9 @@ class Recorder:
         with contextlib.suppress(LedgerUnavailable):
             await self._close(call_id, Outcome(decision="client_disconnected", is_aborted=True, released_bytes=0))
 
-    async def _close(self, call_id: bytes, outcome: "Outcome", proof: Proof | None = None) -> None:
+    async def _close(
+        self, call_id: bytes, outcome: "Outcome", proof: Proof | None = None, dropped: tuple[str, ...] = ()
+    ) -> None:
         key_of = self._open.pop(call_id, None)
         if key_of is None:
             return
@@ -189,6 +194,9 @@ class Recorder:
         if outcome.signals:
             detail = header.get("detail")
             header["detail"] = {**(detail if isinstance(detail, dict) else {}), **_signalled(outcome.signals)}
+        if dropped:
+            detail = header.get("detail")
+            header["detail"] = {**(detail if isinstance(detail, dict) else {}), "dropped": ",".join(dropped)}
         if proof is not None:
             detail = header.get("detail")
             header["detail"] = {**(detail if isinstance(detail, dict) else {}), **proof.told}

@@ -29,6 +29,7 @@ from wardkeep.privacy.errors import DetectorFailed, DetectorUnavailable
 from wardkeep.privacy.installed import installed_screen
 from wardkeep.privacy.policies.policy import Action, PrivacyPolicy, interactive
 from wardkeep.privacy.prompt.answer import mark_of
+from wardkeep.privacy.reviewed import is_reviewed
 from wardkeep.privacy.shift import days_from
 from wardkeep.privacy.surrogates import Surrogates
 from wardkeep.privacy.synthetic import is_declared, is_reserved
@@ -41,6 +42,7 @@ _GRAMMARS: Final[dict[Surface, Record]] = {
     Surface.ANTHROPIC_MESSAGES: anthropic_messages.REQUEST,
     Surface.ANTHROPIC_COUNT_TOKENS: anthropic_messages.COUNT_TOKENS,
 }
+_DROPPED_BETAS: Final = anthropic_messages.DROPPED_BETAS
 _WRAPPED: Final = "wk1."
 _REMOVED: Final = "[removed: looked like an injected instruction]"
 
@@ -104,7 +106,8 @@ def make_safe(
         body=body,
         features=_features(call, reading),
         geography=_geography(reading),
-        traits=frozenset(reading.traits) | {f"beta.{beta}" for beta in call.betas},
+        traits=frozenset(reading.traits) | {f"beta.{beta}" for beta in call.betas if beta not in _DROPPED_BETAS},
+        dropped=_dropped(call, reading),
         restore=found.restore,
         counts={kind.value: count for kind, count in _counts(found).items()},
         conversation_key=conversation_key,
@@ -175,7 +178,7 @@ def _treated(
     """Replace what identifies; `own` are the conversation's surrogates and its shift of dates."""
     surrogates, days = own
     keep = allowed_by(permitted.route.policy) | {IdentifierType(name) for name in permitted.keeps}
-    leaves, known = _all_leaves(reading), _known(reading)
+    leaves, known = [_unreviewed(leaf) for leaf in _all_leaves(reading)], _known(reading)
     if not permitted.route.actions:
         # Every class that is not kept becomes a surrogate: nothing is to be told apart.
         return deidentify(leaves, detector=detector, surrogates=surrogates, keep=keep, known=known)
@@ -219,8 +222,13 @@ def _counts(found: Deidentified | Treated) -> dict[IdentifierType, int]:
 
 def _check_betas(call: Call) -> None:
     for beta in call.betas:
-        if beta not in anthropic_messages.BETAS:
+        if beta not in anthropic_messages.BETAS | _DROPPED_BETAS:
             raise RefusalError(Refused(reason=Reason.BETA_UNLISTED, field="anthropic-beta"))
+
+
+def _dropped(call: Call, reading: Reading) -> tuple[str, ...]:
+    """Return what the request says of its client and no vendor is sent: names of members, never their values."""
+    return (*sorted(reading.dropped), *(f"beta.{beta}" for beta in sorted(_DROPPED_BETAS.intersection(call.betas))))
 
 
 def _features(call: Call, reading: Reading) -> frozenset[str]:
@@ -235,6 +243,11 @@ def _all_leaves(reading: Reading) -> list[Leaf]:
     for _, embedded in reading.embedded:
         leaves += [leaf for _, leaf in embedded.leaves]
     return leaves
+
+
+def _unreviewed(leaf: Leaf) -> Leaf:
+    """Return what is left to scan of a leaf: nothing of a tool definition that is listed, byte for byte, as read."""
+    return Leaf("", leaf.cue, leaf.kind) if leaf.kind is LeafKind.SCHEMA and is_reviewed(leaf.text) else leaf
 
 
 def _known(reading: Reading) -> tuple[str, ...]:
@@ -265,7 +278,7 @@ def _body(call: Call, reading: Reading, found: Deidentified | Treated, signed: d
         model_ordinal=reading.marks["model"][0],
         # DESIGN 11: absent `store` is sent as false, so that the vendor's default never decides.
         insert=b'"store":false' if may_store and call.document.value.get("store") is None else b"",
-        without=frozenset(_never_sent(call)),
+        without=frozenset(_never_sent(call)) | reading.dropped,
     )
 
 

@@ -162,6 +162,7 @@ class Safe:
     `restore` maps surrogate to original and lives in this call alone; `dates` is None where none were moved. `body`
     carries the client's model name until the route is chosen. `signals` are codes of prompt security, `guard` what is
     done on the answer's, `canary` the mark planted in the system prompt, `system` that prompt as the vendor sees it.
+    `dropped` names what a client says of itself and no vendor is sent.
     """
 
     permitted: Permitted
@@ -177,6 +178,13 @@ class Safe:
     guard: GuardTerms = field(default_factory=GuardTerms)
     canary: str | None = None
     system: tuple[str, ...] = field(default=(), repr=False)
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def betas(self) -> tuple[str, ...]:
+        """The vendor beta names that are sent on."""
+        left = {name.removeprefix("beta.") for name in self.dropped}
+        return tuple(beta for beta in self.permitted.identified.call.betas if beta not in left)
 
     @property
     def hidden(self) -> str:

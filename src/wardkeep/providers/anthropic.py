@@ -22,8 +22,8 @@ class Anthropic:
             ("content-type", "application/json"),
             ("anthropic-version", call.anthropic_version),
         ]
-        if call.betas:
-            headers.append(("anthropic-beta", ",".join(call.betas)))
+        if routed.safe.betas:
+            headers.append(("anthropic-beta", ",".join(routed.safe.betas)))
         if credential is not None:
             headers.append(("x-api-key", credential))
         headers += notices_of(opened)

@@ -116,7 +116,7 @@ class VertexAnthropic:
         action = "streamRawPredict" if call.wants_stream else "rawPredict"
         path = f"/publishers/anthropic/models/{quote(deployment.model, safe='@')}:{action}"
         bearer = await self.tokens.bearer(deployment, credential)
-        upstream = await _post(self.pool, opened, bearer, path, betas=call.betas)
+        upstream = await _post(self.pool, opened, bearer, path, betas=opened.routed.safe.betas)
         if upstream.status < 400:
             return upstream
         status = upstream.status

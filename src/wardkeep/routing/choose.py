@@ -193,7 +193,7 @@ def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Sco
     terms = safe.permitted.facts.terms[deployment.platform]
     edits = safe.body.edits(
         deployment.model,
-        insert=_inserted(call, deployment, terms.regions.told),
+        insert=_inserted(safe, deployment, terms.regions.told),
         without=_left_out(call, deployment),
         is_stateless="store" in DIALECTS[deployment.dialect].without,
     )
@@ -209,13 +209,13 @@ def _routed(safe: Safe, deployment: Deployment, agreement: Agreement, scope: Sco
     )
 
 
-def _inserted(call: Call, deployment: Deployment, told: Told) -> bytes:
+def _inserted(safe: Safe, deployment: Deployment, told: Told) -> bytes:
     """Return the members that the vendor's protocol wants in the body, and the geography where the request tells it."""
-    dialect = DIALECTS[deployment.dialect]
+    dialect, call = DIALECTS[deployment.dialect], safe.permitted.identified.call
     if told is Told.REQUEST and "inference_geo" not in call.document.value and deployment.region == "us":
         return b'"inference_geo":"us"'
-    if dialect.betas_in_body and call.betas:
-        names = ",".join(f'"{beta}"' for beta in call.betas)
+    if dialect.betas_in_body and safe.betas:
+        names = ",".join(f'"{beta}"' for beta in safe.betas)
         return dialect.insert + f',"anthropic_beta":[{names}]'.encode()
     return dialect.insert
 

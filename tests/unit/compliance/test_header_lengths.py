@@ -102,6 +102,7 @@ def parts():
         counts={kind.value: MOST_FOUND for kind in IdentifierType},
         conversation_key=Secret(b""),
         signals=SIGNALS,
+        dropped=("beta.claude-code-20250219",),
     )
     routed = Routed(
         safe=safe,

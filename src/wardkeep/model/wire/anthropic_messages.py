@@ -195,5 +195,13 @@ BETAS: Final = frozenset(
         "context-1m-2025-08-07",
         "structured-outputs-2025-11-13",
         "structured-outputs-2025-12-15",
+        "effort-2025-11-24",
+        "mid-conversation-system-2026-04-07",
     }
 )
+"""Betas whose fields the grammar reads; each is still held against the terms of the platform."""
+
+DROPPED_BETAS: Final = frozenset({"claude-code-20250219"})
+"""Betas that name the client and no field: never sent on, and what was left out stands in the record.
+
+Anthropic's agreement does not reach Claude Code as a product; what goes there is a plain call of the Messages API."""

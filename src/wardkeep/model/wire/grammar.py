@@ -36,6 +36,7 @@ class Reading:
     features: set[str] = field(default_factory=set)
     traits: set[str] = field(default_factory=set)
     marks: dict[str, tuple[int, object]] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)
     thinking: list["SignedBlock"] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     ordinal: int = 0
@@ -185,6 +186,18 @@ class Never:
         """Refuse, unless the place is empty."""
         if value not in (None, [], {}):
             raise refuse(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A member that no vendor needs: not read, so never sent. Top level only; its name stands in the record."""
+
+    name: str
+
+    def read(self, value: object, reading: Reading) -> None:
+        """Note that it is left out, and move past it."""
+        reading.dropped.add(self.name)
+        reading.skip(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 Source: OpenAI API reference, "Create a model response"; which fields keep state at the vendor: "Your data" page. The
 vendor stores responses unless told not to, so `store` is sent as false; what refers to stored state (`item_reference`,
 `previous_response_id`, `conversation`, stored prompts) is refused, and so are tools that the vendor runs. Encrypted
-reasoning comes back only in our wrapper (DESIGN section 11).
+reasoning comes back only in our wrapper (DESIGN section 11). What a client says of itself (`client_metadata`: ids of
+its installation, its directories and repositories) is left out.
 """
 
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from typing import Final
 from wardkeep.model.reasons import Reason
 from wardkeep.model.spans import LeafKind
 from wardkeep.model.wire.grammar import (
+    Dropped,
     Either,
     Flag,
     Free,
@@ -83,10 +85,17 @@ _ITEM: Final = Variant(
             "content",
         ),
         "function_call": _item(
-            "function_call", {"call_id": _OPAQUE, "name": _OPAQUE, "arguments": JsonText()}, "call_id", "name"
+            "function_call",
+            {"call_id": _OPAQUE, "name": _OPAQUE, "namespace": _OPAQUE, "arguments": JsonText()},
+            "call_id",
+            "name",
         ),
         "function_call_output": _item("function_call_output", {"call_id": _OPAQUE, "output": _CONTENT}, "call_id"),
-        "custom_tool_call": _item("custom_tool_call", {"call_id": _OPAQUE, "name": _OPAQUE, "input": _TEXT}, "call_id"),
+        "custom_tool_call": _item(
+            "custom_tool_call",
+            {"call_id": _OPAQUE, "name": _OPAQUE, "namespace": _OPAQUE, "input": _TEXT},
+            "call_id",
+        ),
         "custom_tool_call_output": _item(
             "custom_tool_call_output", {"call_id": _OPAQUE, "output": _CONTENT}, "call_id"
         ),
@@ -105,23 +114,32 @@ _ITEM: Final = Variant(
         "custom_tool_call_output": "tools",
     },
 )
-_TOOL: Final = Variant(
+_FUNCTION: Final = Record(
     {
-        "function": Record(
-            {
-                "type": words("function"),
-                "name": _OPAQUE,
-                "description": _SCHEMA_TEXT,
-                "parameters": _SCHEMA,
-                "strict": _FLAG,
-            },
-            frozenset({"name"}),
-        ),
-        "custom": Record(
-            {"type": words("custom"), "name": _OPAQUE, "description": _SCHEMA_TEXT, "format": _SCHEMA},
-            frozenset({"name"}),
-        ),
+        "type": words("function"),
+        "name": _OPAQUE,
+        "description": _SCHEMA_TEXT,
+        "parameters": _SCHEMA,
+        "strict": _FLAG,
     },
+    frozenset({"name"}),
+)
+_CUSTOM: Final = Record(
+    {"type": words("custom"), "name": _OPAQUE, "description": _SCHEMA_TEXT, "format": _SCHEMA},
+    frozenset({"name"}),
+)
+# A namespace groups tools that the client runs; what would be found by the vendor's tool search is no part of it.
+_NAMESPACE: Final = Record(
+    {
+        "type": words("namespace"),
+        "name": _OPAQUE,
+        "description": _SCHEMA_TEXT,
+        "tools": Many(Variant({"function": _FUNCTION, "custom": _CUSTOM}, otherwise=Reason.FEATURE_DENIED)),
+    },
+    frozenset({"name", "tools"}),
+)
+_TOOL: Final = Variant(
+    {"function": _FUNCTION, "custom": _CUSTOM, "namespace": _NAMESPACE},
     otherwise=Reason.FEATURE_DENIED,
 )
 _TOOL_CHOICE: Final = Either(
@@ -193,6 +211,7 @@ REQUEST: Final = Record(
             "conversation": _STATE,
             "prompt": _STATE,
             "context_management": Never(Reason.FEATURE_DENIED),
+            "client_metadata": Dropped("client_metadata"),
         }
     ),
     frozenset({"model", "input"}),
