@@ -12,7 +12,7 @@ from wardkeep.app.road import allow_origins
 from wardkeep.gateway.pipeline import Road
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
-from wardkeep.settings import ClientCertificates, Settings
+from wardkeep.settings import FILE_NAME, ClientCertificates, Settings, SettingsInvalid
 from wardkeep.transport.pool import Pool
 from wardkeep.transport.tls import TlsFiles
 from wardkeep.web.data import DataFace
@@ -59,13 +59,18 @@ def guard_for(settings: Settings, metrics: Metrics, log: LogLine, *, takes_back:
 def tls_files(settings: Settings, clients: ClientCertificates = ClientCertificates.IGNORED) -> TlsFiles | None:
     """Return the server's certificate when TLS is on, and whose certificates a port takes or demands of callers.
 
-    Where the authority's file is not there, none are taken; where they are demanded, that stops the start.
+    Where the authority's file is not there, none are taken. Raises SettingsInvalid where one is demanded all the same.
     """
     if not settings.is_tls_on:
         return None
     authority = settings.path(settings.tls.client_authority)
     is_required = clients is ClientCertificates.REQUIRED
-    is_taken = is_required or (clients is ClientCertificates.ACCEPTED and authority.is_file())
+    is_taken = clients is not ClientCertificates.IGNORED and authority.is_file()
+    if is_required and not is_taken:
+        raise SettingsInvalid(
+            f"{FILE_NAME}: a port demands client certificates, and tls.client_authority names no file. "
+            "Put the PEM file of who issues them there and start again."
+        )
     return TlsFiles(
         certificate=settings.path(settings.tls.certificate),
         key=settings.path(settings.tls.key),

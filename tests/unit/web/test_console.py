@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,8 @@ from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.forms import AgreementForm, read_form
 from wardkeep.compliance.incident_forms import CountForm
 from wardkeep.compliance.register_forms import AssetForm, ClausesForm
+from wardkeep.compliance.usage_forms import PriceForm
+from wardkeep.model.access import Role
 from wardkeep.model.registry import Registry
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.web.console.asking import body_of
@@ -24,6 +27,9 @@ from wardkeep.web.console.ledger import cell
 from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
 from wardkeep.web.console.shell import own_path, part_of
 from wardkeep.web.control import ROUTES
+from wardkeep.web.control_budgets import BudgetForm
+from wardkeep.web.control_certificates import CertificateForm
+from wardkeep.web.control_scim import ScimClientForm
 
 SRC = Path(wardkeep.__file__).parent
 
@@ -203,3 +209,24 @@ def test_a_part_that_was_left_empty_is_left_out():
     assert read_form(CountForm, body_of(CountForm, sent)).reach is None
     with pytest.raises(NotAllowed):
         read_form(CountForm, body_of(CountForm, sent | {"reach.start": "4"}))
+
+
+def test_lines_of_names_with_several_values_and_pasted_certificates_come_whole():
+    sent = {"id": "directory", "roles": "Ward 7=nurse + clinician\nDesk=billing", "reason": "x"}
+    filled = read_form(ScimClientForm, body_of(ScimClientForm, sent))
+    assert filled.roles == {"Ward 7": {Role.NURSE, Role.CLINICIAN}, "Desk": {Role.BILLING}}
+    pem = "-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----\r\n"
+    sent = {"kind": "person", "holder": "ana", "days": "90", "csr": "", "certificate": pem, "reason": "x"}
+    form = read_form(CertificateForm, body_of(CertificateForm, sent))
+    assert (form.csr, form.certificate) == (None, pem.strip())
+    kinds = {each.name: each.kind for each in fields_of(CertificateForm, Registry(epoch=0))}
+    assert (kinds["csr"], kinds["kind"], kinds["days"]) == ("area", "select", "number")
+
+
+def test_what_costs_something_can_be_put_in():
+    kinds = {each.name: each.kind for each in fields_of(PriceForm, Registry(epoch=0))}
+    assert kinds["input_per_million"] == "text"
+    sent = {"id": "b", "kind": "key", "holder": "k", "period": "day", "tokens": "", "cost": "1.50", "currency": "USD",
+            "reason": "x"}  # fmt: skip
+    form = read_form(BudgetForm, body_of(BudgetForm, sent))
+    assert (form.tokens, form.cost) == (None, Decimal("1.50"))
