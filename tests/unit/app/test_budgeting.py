@@ -144,12 +144,12 @@ async def test_that_a_budget_is_nearly_used_is_told_once_and_on_record(tmp_path,
             keep_budgets(desk.budgets, instance.control, instance.clock, stopping=stopping, log=log, look_seconds=0.001)
         )
         await desk.set(budget(tokens=100))
-        await asyncio.wait_for(until(lambda: desk.used() == 0), 20)
+        await asyncio.wait_for(until(lambda: desk.used() == 0), 60)
         await desk.call(tokens=80)
-        await asyncio.wait_for(told.wait(), 20)
-        await asyncio.wait_for(until(lambda: instance.control.registry.budgets["b1"].told_percent == 80), 20)
+        await asyncio.wait_for(told.wait(), 60)
+        await asyncio.wait_for(until(lambda: instance.control.registry.budgets["b1"].told_percent == 80), 60)
         stopping.set()
-        await asyncio.wait_for(keeping, 20)
+        await asyncio.wait_for(keeping, 60)
         assert lines == [("budgets_told", {"count": 1})]
         entries = [decode(each) for each in await instance.headers()]
         (entry,) = [each for each in entries if (each.detail or {}).get("action") == "budget.tell"]

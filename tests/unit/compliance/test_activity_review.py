@@ -298,8 +298,9 @@ async def test_a_week_that_nobody_reviewed_opens_its_own_review_once(tmp_path):
                 first_seconds=0.001,
             )
         )  # fmt: skip
-        while not lines:
-            await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            while not lines:
+                await asyncio.sleep(0)
         stopping.set()
         await keeping
         (line,) = lines
