@@ -6,6 +6,7 @@ refused with its line, because a misspelt safeguard is a missing one; a key that
 because files are copied into tickets and backups.
 """
 
+import hashlib
 import ipaddress
 import json
 import os
@@ -132,6 +133,8 @@ class LedgerSettings:
     `database_login` is a file, readable by nobody else, with the password; `database_authority` the PEM file that the
     server's certificate must come from (else the system's roots); `database_agreement` the active agreement under which
     another party runs the host, or `own` for the organisation's: what the database holds counts as PHI.
+    `spool` is an absolute path of a directory on another disk than the home, where a declared emergency keeps records
+    while the ledger is down; without it there is no emergency mode.
     `archive_days` is how long S3 locks what it is given: six years (45 CFR 164.316(b)(2)(i)), leap days included.
     """
 
@@ -152,6 +155,7 @@ class LedgerSettings:
     archive_region: str = ""
     archive_seconds: int = 300
     archive_days: int = 2192
+    spool: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +202,14 @@ class Settings:
     def sessions_path(self) -> Path:
         """Who is signed in, and the counters of second factors."""
         return self.home / "sessions.db"
+
+    @property
+    def spool_path(self) -> Path | None:
+        """Where records wait in a declared emergency; named for the home, so that two instances never share one."""
+        if not self.ledger.spool:
+            return None
+        name = hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:16]
+        return Path(self.ledger.spool) / f"wardkeep-{name}.spool"
 
     @property
     def search_path(self) -> Path:
@@ -410,6 +422,7 @@ def _check(settings: Settings) -> None:
     ledger = settings.ledger
     _demand(10 <= ledger.timestamp_seconds <= 86_400, "ledger.timestamp_seconds is 10 to 86400")
     _demand(1 <= ledger.archive_seconds <= 86_400, "ledger.archive_seconds is 1 to 86400")
+    _demand(not ledger.spool or Path(ledger.spool).is_absolute(), "ledger.spool is an absolute path, on another disk")
     _demand(1 <= ledger.archive_days <= 36_500, "ledger.archive_days is 1 to 36500")
     _demand(
         not ledger.timestamp_authority or bool(ledger.timestamp_roots),

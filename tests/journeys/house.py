@@ -81,9 +81,13 @@ class House:
 
 @contextmanager
 def house(
-    *models: str, workers: int = 1, home: Path | None = None, environment: Mapping[str, str] | None = None
+    *models: str,
+    workers: int = 1,
+    home: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[House]:
-    """Set up and serve a new instance, furnished with the models named."""
+    """Set up and serve a new instance, furnished with the models named; `settings` replace lines of its file."""
     with tempfile.TemporaryDirectory() as directory, SimulatorProcess() as vendor:
         instance = Instance(
             home=home or Path(directory) / "home",
@@ -92,6 +96,10 @@ def house(
             deadline_seconds=120.0,
         )
         instance.init(zone=ZONE)
+        file = instance.home / "wardkeep.toml"
+        for line, instead in (settings or {}).items():
+            assert file.read_text().count(f"\n{line}\n") == 1, line
+            file.write_text(file.read_text().replace(f"\n{line}\n", f"\n{instead}\n"))
         with instance:
             yield House(instance, vendor, furnish(instance, where(vendor), models, today=today()))
 

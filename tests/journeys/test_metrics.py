@@ -30,6 +30,8 @@ FAMILIES = {
                 "wardkeep_alarm_unrecorded_call",
                 "wardkeep_alarm_witness",
                 "wardkeep_alarm_break_glass",
+                "wardkeep_alarm_emergency",
+                "wardkeep_spooled_appends",
             ),
             *("wardkeep_alarm_sink", "wardkeep_sink_lag_entries", "wardkeep_sink_lag_seconds"),
             *("wardkeep_index_entries", "wardkeep_index_rebuilt"),

@@ -11,9 +11,11 @@ from wardkeep.app.database import opener_for
 from wardkeep.app.roots import open_line, open_place
 from wardkeep.app.witnessing import require_witnessed
 from wardkeep.audit.ledger import StoredLedger
+from wardkeep.audit.spool import Spool
 from wardkeep.audit.subjects import SubjectKeys, open_subjects
 from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control, open_control
+from wardkeep.compliance.emergency import Emergency
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.key_custody import KeyCustody
 from wardkeep.compliance.shredder import Shredder
@@ -32,6 +34,7 @@ from wardkeep.model.instant import Instant
 from wardkeep.settings import Settings
 from wardkeep.storage.control_sqlite import ControlFile
 from wardkeep.storage.sessions_sqlite import SessionsFile
+from wardkeep.storage.spool_file import SpoolFile
 
 
 class WitnessCheck(Enum):
@@ -59,10 +62,12 @@ class OpenHome:
     subjects: SubjectKeys
     shredder: Shredder
     custody: KeyCustody
+    emergency: Emergency
 
     async def close(self) -> None:
         """Finish writing and release all stores."""
         await self.ledger.close()
+        await self.emergency.close()
         await self.subjects.close()
         self.store.close()
         self.sessions.close()
@@ -127,9 +132,19 @@ async def open_home(
         try:
             subjects = open_subjects(settings.subjects_path, settings.subject_seal_path, keyring, keys)
             try:
-                await ledger.recover(is_expired=lambda _: True)
                 entries = EntryMaker(keys=keys, tenant=keyring.tenant, clock=clock, find_key=subjects.find)
                 control = await open_control(ledger=ledger, store=store, entries=entries)
+                emergency = Emergency(
+                    spool=_spool_of(settings, keyring, keys),
+                    ledger=ledger,
+                    subjects=subjects,
+                    control=control,
+                    entries=entries,
+                    clock=clock,
+                )
+                await emergency.begin()  # before open requests are closed: their closing may wait there
+                control.in_an_outage(keep=emergency.keep_change, settle=emergency.settle)
+                await ledger.recover(is_expired=lambda _: True)
                 shredder = Shredder(
                     control=control,
                     ledger=ledger,
@@ -170,4 +185,13 @@ async def open_home(
         subjects=subjects,
         shredder=shredder,
         custody=custody,
+        emergency=emergency,
     )
+
+
+def _spool_of(settings: Settings, keyring: Keyring, keys: DataKeys) -> Spool | None:
+    """Return the spool on the second path, where one is set."""
+    path = settings.spool_path
+    if path is None:
+        return None
+    return Spool(SpoolFile(path), keys=keys, tenant=keyring.tenant, signer=keyring.signer)

@@ -38,10 +38,12 @@ from wardkeep.audit.errors import (
     StaleFacts,
 )
 from wardkeep.audit.ledger import StoredLedger
+from wardkeep.audit.spool import Spooled
 from wardkeep.audit.subjects import SubjectKeys
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.deployments import is_for_inspection
 from wardkeep.compliance.duties import DeadlineSource
+from wardkeep.compliance.emergency import Emergency
 from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.crypto.errors import KeyDestroyed
 from wardkeep.crypto.keys import DataKeys, dump_data_keys
@@ -72,6 +74,7 @@ class LocalSequencer:
     clock: Callable[[], Instant]
     last_use: LastUse
     budgets: Budgets | None = None
+    emergency: Emergency | None = None
 
     async def append_each(self, wanted: Sequence[Wanted]) -> list[Outcome]:
         """Admit each first draft when asked to, then make durable what was admitted; return each one's outcome.
@@ -79,6 +82,11 @@ class LocalSequencer:
         Raises:
             LedgerUnavailable: nothing of it is acknowledged.
         """
+        emergency = self.emergency
+        if emergency is not None:
+            await emergency.settle()
+            if emergency.stands_in:
+                return await self._spooled(emergency, wanted)
         now = self.clock()
         refused: list[LedgerError | RefusalError | None] = [
             self._closed(each) or self._admitted(each, now) for each in wanted
@@ -115,6 +123,30 @@ class LocalSequencer:
                     for receipt, draft in zip(receipts, each.drafts, strict=True):
                         self.budgets.note(receipt.index, draft.body)
                 outcomes.append([receipt.index for receipt in receipts])
+        return outcomes
+
+    async def _spooled(self, emergency: Emergency, wanted: Sequence[Wanted]) -> list[Outcome]:
+        """As `append_each`, into the spool of an emergency; an index is then -1 minus the number in the spool."""
+        now = self.clock()
+        outcomes: list[Outcome] = []
+        for each in wanted:
+            is_break_glass = each.admission is not None and each.admission.is_emergency
+            error = self._closed(each) or emergency.refusal(each.drafts, is_break_glass=is_break_glass)
+            refused = error or self._admitted(each, now)
+            if refused is not None:
+                outcomes.append(refused)
+                continue
+            try:
+                new = None if each.under is None else each.under.new
+                (number,) = await emergency.append([Spooled(each.drafts, new)])
+            except BaseException as failed:
+                self._release(each, is_durable=False)
+                if not isinstance(failed, LedgerUnavailable):
+                    raise
+                outcomes.append(failed)
+            else:
+                self._release(each, is_durable=True)
+                outcomes.append([-1 - number] * len(each.drafts))
         return outcomes
 
     async def _kept(self, admitted: Sequence[Wanted]) -> LedgerUnavailable | None:

@@ -156,6 +156,7 @@ async def _run(
                 clock=clock,
                 last_use=LastUse(home.sessions),
                 budgets=Budgets(ledger=home.ledger, registry=lambda: home.control.registry),
+                emergency=home.emergency,
             ),
             control=home.control,
             keys=data_keys(home.keyring),
@@ -344,6 +345,7 @@ class _Instance:
             custody=home.custody,
             authority=_authority(self.settings),
             budget_standing=self._budget_standing,
+            emergency=home.emergency,
             keys=home.keys,
             clock=self.clock,
             tenant=home.keyring.tenant,
@@ -516,6 +518,9 @@ class _Instance:
             was_writable = is_writable
             if not self.home.subjects.writable and await self.home.subjects.probe():
                 self.log("subject_keys_writable")
+            if is_writable:
+                with contextlib.suppress(LedgerError):
+                    await self.home.emergency.settle()
             if is_writable and self.recorder is not None:
                 with contextlib.suppress(LedgerError):
                     await self.recorder.settle()
@@ -537,6 +542,7 @@ class _Instance:
             sent=self._sent,
             lag_seconds=self._witness_lag,
             is_glass_broken=lambda: is_unsettled(self.home.control.registry, self.clock().wall),
+            is_emergency=lambda: self.home.emergency.is_alarming,
             started_at=self.started_at,
         )
         await watch.begin()
@@ -707,6 +713,8 @@ class _Instance:
             "index_entries": float(index.size if index is not None else 0),
             "index_rebuilt": float(index.rebuilt if index is not None else 0),
             "alarm_break_glass": float(watched.get("alarm_break_glass", 0)),
+            "alarm_emergency": float(watched.get("alarm_emergency", 0)),
+            "spooled_appends": float(home.emergency.waiting),
             "canary_age_seconds": float(watched.get("canary_age_seconds", 0)),
             "watch_age_seconds": float(watched.get("watch_age_seconds", 0)),
             "witness_lag_seconds": float(publisher.lag_seconds if publisher is not None else 0),

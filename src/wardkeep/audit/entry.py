@@ -75,6 +75,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ct_len: int | None = None
     key: str | None = None
     commit: str | None = None
+    spool: int | None = None
     detail: dict[str, str | int | bool] | None = None
 
 
@@ -155,6 +156,14 @@ def check_draft(draft: Draft) -> None:
         raise DraftMalformed("the header does not name this payload")
     if b'"ct_len":%d,' % len(payload) not in body or b'"commit":"' not in body:
         raise DraftMalformed("the header lacks the payload's length or key commitment")
+
+
+def spooled(draft: Draft, number: int) -> Draft:
+    """Return a draft as it is merged: marked with its number in the spool that it waited in.
+
+    The facts it was decided on are those of its time; that they still were is the spool's to know.
+    """
+    return msgspec.structs.replace(draft, body=b'%b,"spool":%d}' % (draft.body[:-1], number), facts_epoch=None)
 
 
 def leaf_bytes(index: int, previous: bytes, body: bytes) -> bytes:

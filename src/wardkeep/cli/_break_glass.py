@@ -1,15 +1,14 @@
 """`wardkeep access break-glass`: wider access in an emergency, for people only (45 CFR 164.312(a)(2)(ii))."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wardkeep.cli._client import client
-from wardkeep.cli._failure import CommandFailed
-from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table, report
+from wardkeep.cli._options import As, Home, Json, Reason, entry_of, print_json, print_lines, print_table, report
 from wardkeep.cli._shown_once import write_private
+from wardkeep.cli._typed import typed_code
 from wardkeep.model.break_glass import GlassOutcome
 
 Glass = Annotated[str, typer.Argument(metavar="ID", help="The break-glass's id.")]
@@ -40,17 +39,7 @@ def begin(
 ) -> None:
     """Break the glass; the code of your authenticator or envelope is read from standard input."""
     caller = client(home, acting)
-    if sys.stdin.isatty():
-        sys.stderr.write("Code of your authenticator, or of the sealed envelope: ")
-        sys.stderr.flush()
-    code = sys.stdin.readline().strip()
-    if not code:
-        raise CommandFailed(
-            "mfa_stale",
-            what="No code was given.",
-            why="Wider access needs fresh proof that it is you (45 CFR 164.312(d)).",
-            fix="Type the code of your authenticator, or one of the sealed envelope, on standard input.",
-        )
+    code = typed_code("Code of your authenticator, or of the sealed envelope: ")
     form: dict[str, object] = {
         "workspace": workspace,
         "code": code,
@@ -66,7 +55,7 @@ def begin(
     if json:
         print_json(done)
         return
-    print_lines(f"The glass is broken for {minutes} minutes ({done['id']}, ledger entry {done['ledger_index']}).")
+    print_lines(f"The glass is broken for {minutes} minutes ({done['id']}, {entry_of(done)}).")
     print_lines("It is alarmed, and an officer reviews it. Applications send as Wardkeep-Person-Token:")
     print_lines(ticket if out is None else f"the content of {out}")
 

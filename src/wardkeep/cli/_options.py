@@ -57,7 +57,13 @@ def report(done: Mapping[str, object], what: str, *, json: bool) -> None:
     if json:
         print_json(done)
     else:
-        print_lines(f"{what} (ledger entry {done['ledger_index']}).")
+        print_lines(f"{what} ({entry_of(done)}).")
+
+
+def entry_of(done: Mapping[str, object]) -> str:
+    """Return which entry a change is; in an emergency it waits in the spool and has no index yet."""
+    index = done["ledger_index"]
+    return "waits in the spool" if index is None else f"ledger entry {index}"
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:

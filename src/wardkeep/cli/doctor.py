@@ -116,6 +116,7 @@ def examine(home: Path) -> Iterator[Finding]:
     yield _post_quantum()
     yield from _attested(settings)
     yield _disk(settings)
+    yield _spool(settings)
     yield _server(settings)
 
 
@@ -395,6 +396,23 @@ def _disk(settings: Settings) -> Finding:
     if free < _LOW_BYTES:
         return _warn("disk", detail, "Make room before the ledger needs it.")
     return _ok("disk", detail)
+
+
+def _spool(settings: Settings) -> Finding:
+    """Say whether records have a second path for a declared emergency (45 CFR 164.308(a)(7)(ii)(C))."""
+    what, path = "second path", settings.spool_path
+    if path is None:
+        return _ok(what, "not set: while the ledger is down there is no emergency mode, only the downtime procedure")
+    try:
+        place = path.parent.stat()
+        is_elsewhere = place.st_dev != settings.home.stat().st_dev
+    except OSError as error:
+        return _fail(what, f"{path.parent}: {error.strerror}", "Make the directory, or correct `ledger.spool`.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return _fail(what, f"{path.parent} cannot be written", "Give it to the user that runs the server.")
+    if not is_elsewhere:
+        return _warn(what, f"{path.parent} is on the home's own disk", "Name a directory on another disk.")
+    return _ok(what, f"{path.parent}, on another disk")
 
 
 def _server(settings: Settings) -> Finding:

@@ -115,6 +115,8 @@ archive_endpoint = ""
 archive_region = ""
 archive_seconds = 300
 archive_days = 2192
+# a directory on another disk, for records of a declared emergency while the ledger is down; empty: no emergency mode
+spool = ""
 """
 
 

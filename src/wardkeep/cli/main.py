@@ -55,6 +55,7 @@ COMMANDS: Final = (
     "application",
     "careteam",
     "access",
+    "emergency",
     "policy",
     "provider",
     "review",

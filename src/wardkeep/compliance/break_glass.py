@@ -73,7 +73,7 @@ def begin(
         words=SEE_THIS_ENTRY,
     )
     begun = Change(kind=Kind.BREAK_GLASS, id=glass.id, record=record, note=NOTE)
-    return (begun,) if spent_code is None else (begun, _spent(registry, by, spent_code))
+    return (begun,) if spent_code is None else (begun, spent(registry, by, spent_code))
 
 
 def end(registry: Registry, by: Person, *, glass: str, now: datetime) -> tuple[Change, ...]:
@@ -183,7 +183,8 @@ def glass_view(glass: BreakGlass, now: datetime) -> dict[str, object]:
     }
 
 
-def _spent(registry: Registry, by: Person, code: bytes) -> Change:
+def spent(registry: Registry, by: Person, code: bytes) -> Change:
+    """Return what takes an offline code away with its use. Raises NotAllowed when it is not there any more."""
     held = registry.offline_codes.get(by.id)
     if held is None or code not in held.macs:
         raise NotAllowed(

@@ -8,10 +8,11 @@ Lives in the keeper only. Changes are serialised, and planned against the regist
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from wardkeep.audit.errors import LedgerUnavailable, StaleFacts
+from wardkeep.audit.entry import Draft
+from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable, StaleFacts
 from wardkeep.audit.ledger import Ledger
 from wardkeep.compliance.entries import EntryMaker, peek
 from wardkeep.compliance.errors import ControlAhead
@@ -21,6 +22,11 @@ from wardkeep.model.registry import Registry
 from wardkeep.storage.control_sqlite import NOTHING_APPLIED, ControlFile
 
 Plan = Callable[[Registry], Sequence[Change]]
+Keep = Callable[[str, Draft], Awaitable[bool]]
+"""Puts a change elsewhere while the ledger is down, where that is allowed; says whether it was."""
+
+WAITS: Final = -1
+"""In place of an index: the entry waits in the spool of an emergency."""
 
 # A header is bounded (`audit.entry.MAX_LEAF_BYTES`); what does not fit here is sealed in full all the same.
 _MOST_NAMED: Final = 4
@@ -38,6 +44,8 @@ class Control:
         self._registry = registry
         self._listeners: list[Callable[[Registry], None]] = []
         self._one_at_a_time = asyncio.Lock()
+        self._keep: Keep = _nowhere
+        self._settle: Callable[[], Awaitable[None]] = _nothing
 
     @property
     def registry(self) -> Registry:
@@ -48,8 +56,12 @@ class Control:
         """Call `listener` with each new registry, in order, on the event loop. It must not raise or block."""
         self._listeners.append(listener)
 
+    def in_an_outage(self, *, keep: Keep, settle: Callable[[], Awaitable[None]]) -> None:
+        """Ask `keep` when the ledger takes no change, and `settle` before each: what waits elsewhere comes first."""
+        self._keep, self._settle = keep, settle
+
     async def change(self, *, by: str, action: str, reason: str, plan: Plan) -> int:
-        """Record, apply and publish one change; return its ledger index.
+        """Record, apply and publish one change; return its ledger index, or `WAITS`.
 
         `plan` is asked for the changes while no other change can come between; it may be asked again.
 
@@ -61,6 +73,7 @@ class Control:
         """
         words = clean_reason(reason)
         clean_id(action, "action")
+        await self._settle()
         async with self._one_at_a_time:
             for last in (False,) * (_MOST_TRIES - 1) + (True,):
                 try:
@@ -97,6 +110,33 @@ class Control:
             payload=encode_payload(action, reason, changes),
             facts_epoch=self._registry.epoch,
         )
+        try:
+            return await self._append(draft, changes)
+        except LedgerUnavailable as error:
+            # After a timeout the entry may yet appear, so that nothing else may stand for it.
+            if isinstance(error, LedgerTimeout) or not await self._keep(action, draft):
+                raise
+            self.show(changes)
+            return WAITS
+
+    async def take_up(self, draft: Draft) -> int:
+        """Append, apply and publish a change that waited elsewhere, from its own sealed payload; return its index.
+
+        Raises:
+            EntryUnopenable, RecordUnreadable: it cannot be read.
+            LedgerUnavailable, ControlNotApplied: as `change`.
+        """
+        payload = b"" if draft.payload is None else draft.payload
+        return await self._append(draft, decode_payload(self._entries.opened(draft.body, payload)))
+
+    def show(self, changes: Sequence[Change]) -> None:
+        """Have changes hold that wait elsewhere to be appended. Nothing is written here, and no epoch begins."""
+        if changes:
+            self._registry = apply(self._registry, changes, epoch=self._registry.epoch)
+            for listener in self._listeners:
+                listener(self._registry)
+
+    async def _append(self, draft: Draft, changes: tuple[Change, ...]) -> int:
         loop = asyncio.get_running_loop()
 
         def apply_at(index: int) -> None:
@@ -142,6 +182,14 @@ async def open_control(*, ledger: Ledger, store: ControlFile, entries: EntryMake
         store.apply(entry.index, *stored(changes))
         registry = apply(registry, changes, epoch=entry.index + 1)
     return Control(ledger=ledger, store=store, entries=entries, registry=registry)
+
+
+async def _nowhere(action: str, draft: Draft) -> bool:  # noqa: ARG001 - a `Keep`
+    return False
+
+
+async def _nothing() -> None:
+    """Nothing waits anywhere."""
 
 
 def _detail(action: str, changes: Sequence[Change]) -> dict[str, str | int | bool]:

@@ -33,7 +33,10 @@ _HEAD_BYTES: Final = 200
 
 
 class Alarm(StrEnum):
-    """What can be wrong with the record, and `BREAK_GLASS`: somebody broke the glass, and nobody reviewed it yet.
+    """What can be wrong with the record, or has to be looked at.
+
+    `BREAK_GLASS`: somebody broke the glass, and nobody reviewed it yet. `EMERGENCY`: records wait in the spool, may
+    come to, or were lost there.
 
     Values stand in entries and metrics and are never renamed.
     """
@@ -43,6 +46,7 @@ class Alarm(StrEnum):
     UNRECORDED_CALL = "unrecorded_call"
     WITNESS = "witness"
     BREAK_GLASS = "break_glass"
+    EMERGENCY = "emergency"
 
 
 class Watched(Protocol):
@@ -80,6 +84,7 @@ class Watch:
     lag_seconds: Callable[[], float]
     started_at: int
     is_glass_broken: Callable[[], bool] = lambda: False
+    is_emergency: Callable[[], bool] = lambda: False
     previous: bytes = ZERO_HASH
     seen: int = 0
     requests: int = 0
@@ -108,6 +113,7 @@ class Watch:
         self._set(Alarm.UNRECORDED_CALL, self.gap_at is None and sent > self.requests and self._is_caught_up)
         self._set(Alarm.WITNESS, self.lag_seconds() > STALE_SECONDS)
         self._set(Alarm.BREAK_GLASS, self.is_glass_broken())
+        self._set(Alarm.EMERGENCY, self.is_emergency())
         self.turned_at_ns = self.clock().mono_ns
         await self._tell()
         return frozenset(self.raised)

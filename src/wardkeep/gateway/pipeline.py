@@ -57,6 +57,7 @@ from wardkeep.transport.errors import AnswerInvalid, AnswerTooLarge, PeerKeyUnex
 _STALE: Final = 3
 _LARGE_BYTES: Final = 8 * 1024
 """About twenty milliseconds of detection."""
+_INDEX: Final = b"wardkeep-ledger-index"
 _PASSED_HEADERS: Final = frozenset({b"content-type", b"request-id", b"x-request-id", b"retry-after", b"x-should-retry"})
 
 
@@ -343,7 +344,7 @@ async def _call(road: Road, opened: Opened) -> Ended:
         return Ended(said=said_no, failure=failure or of_refusal(place, error.refused))
     except LedgerUnavailable as error:
         is_well = None
-        return Ended(said=Turned(refused=Refused(reason=ledger_reason(error)), index=opened.index))
+        return Ended(said=Turned(refused=Refused(reason=ledger_reason(error)), index=_index_of(opened)))
     except asyncio.CancelledError:
         is_well = None
         await asyncio.shield(
@@ -383,7 +384,7 @@ def _reason_of(error: TransportError) -> Reason:
 
 async def _fail(road: Road, opened: Opened, reason: Reason, signals: tuple[str, ...] = ()) -> Turned:
     await _abort(road, opened, Outcome(decision=reason.value, is_aborted=True, released_bytes=0, signals=signals))
-    return Turned(refused=Refused(reason=reason), index=opened.index)
+    return Turned(refused=Refused(reason=reason), index=_index_of(opened))
 
 
 async def _abort(road: Road, opened: Opened, outcome: Outcome) -> None:
@@ -448,7 +449,9 @@ def _shown(safe: Safe) -> dict[str, str]:
 def _headers(opened: Opened, upstream: VendorAnswer, *, signals: tuple[str, ...] = ()) -> list[tuple[bytes, bytes]]:
     """Return the vendor's headers that pass, and ours: where the proof is and what was hidden."""
     headers = [(name, value) for name, value in upstream.headers if name in _PASSED_HEADERS]
-    headers.append((b"wardkeep-ledger-index", b"%d" % opened.index))
+    index = _index_of(opened)
+    # In an emergency the record waits in the spool; its index is given when it is merged.
+    headers.append((b"wardkeep-spooled", b"%d" % (-1 - opened.index)) if index is None else (_INDEX, b"%d" % index))
     headers.append((b"wardkeep-hidden", opened.routed.safe.hidden.encode() or b"none"))
     signals = (*opened.routed.safe.signals, *signals)
     if signals:
@@ -458,6 +461,10 @@ def _headers(opened: Opened, upstream: VendorAnswer, *, signals: tuple[str, ...]
     if DataClass.PART2 in opened.routed.safe.permitted.data_classes:
         headers.append((b"wardkeep-notice", NOTICE.encode()))
     return headers
+
+
+def _index_of(opened: Opened) -> int | None:
+    return opened.index if opened.index >= 0 else None
 
 
 def _shift(safe: Safe) -> DateShift | None:

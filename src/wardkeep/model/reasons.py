@@ -885,7 +885,8 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             503,
             "The ledger cannot be written.",
             _AUDIT_RULE,
-            "Tell the operator; /readyz and `wardkeep doctor` say what is wrong. Calls resume when it is mended.",
+            "Tell the operator; /readyz and `wardkeep doctor` say what is wrong. Calls resume when it is mended. "
+            "When care cannot wait, follow docs/downtime.md.",
         ),
         Reason.LEDGER_TIMEOUT: _row(
             503,

@@ -109,7 +109,8 @@ async def change(
         return plan(registry, by if by is not None else asked.by)
 
     index = await asked.app.control.change(by=actor(asked.by), action=action, reason=reason, plan=planned)
-    return {"ledger_index": index, **shown}
+    # In an emergency the entry waits in the spool, and has no index yet.
+    return {"ledger_index": index if index >= 0 else None, **shown}
 
 
 def today(asked: Asked) -> date:

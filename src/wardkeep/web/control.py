@@ -23,6 +23,7 @@ from wardkeep.compliance import deployments, people, two_people, vendors
 from wardkeep.compliance import forms as form
 from wardkeep.compliance.backups import Backups
 from wardkeep.compliance.control import Control
+from wardkeep.compliance.emergency import Emergency
 from wardkeep.compliance.errors import EntryKeyMissing, EntryShredded, EntryUnopenable, NotAllowed
 from wardkeep.compliance.exporting import Exporter
 from wardkeep.compliance.factors import Factors
@@ -59,6 +60,7 @@ from wardkeep.web.control_budgets import BUDGET_ROUTES
 from wardkeep.web.control_certificates import CERTIFICATE_ROUTES
 from wardkeep.web.control_custody import CUSTODY_ROUTES
 from wardkeep.web.control_destinations import DESTINATION_ROUTES
+from wardkeep.web.control_emergency import EMERGENCY_ROUTES
 from wardkeep.web.control_evidence import EVIDENCE_ROUTES
 from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
@@ -114,6 +116,7 @@ class ControlFace:
     custody: KeyCustody | None = None
     authority: CertificateFiles | None = None
     budget_standing: Callable[[Budget], tuple[Use, str] | None]
+    emergency: Emergency | None = None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -242,6 +245,7 @@ def control_app(
     custody: KeyCustody | None = None,
     authority: CertificateFiles | None = None,
     budget_standing: Callable[[Budget], tuple[Use, str] | None] = lambda _: None,
+    emergency: Emergency | None = None,
 ) -> ControlFace:
     """Return the control API. `keys` check personal credentials and seal vendor credentials.
 
@@ -271,6 +275,7 @@ def control_app(
         custody=custody,
         authority=authority,
         budget_standing=budget_standing,
+        emergency=emergency,
     )
 
 
@@ -560,6 +565,7 @@ ROUTES: Final = (
     *REPORT_ROUTES,
     *REVIEW_ROUTES,
     *USAGE_ROUTES,
+    *EMERGENCY_ROUTES,
     *GLASS_ROUTES,
     *SCIM_ROUTES,
     *CERTIFICATE_ROUTES,
