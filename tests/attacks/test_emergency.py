@@ -19,7 +19,7 @@ from tests.journeys.house import CHAT, House, body_for, key_headers
 from wardkeep.demo.furnish import OPENAI_VENDOR, PARTIES, scope
 from wardkeep.demo.instance import FIRST, SECOND, InstanceError
 
-MODEL = "sim-echo"
+MODEL, SLOW = "sim-echo", "sim-slow"
 CANARY = "Leopold Okafor-Brandt"
 WHY = {"reason": "the ledger's disk has failed, patients wait"}
 PURPOSE = {"wardkeep-purpose": "ETREAT", "wardkeep-subject": "s-1"}
@@ -38,7 +38,7 @@ def place() -> Iterator[Path]:
 #: The other number of workers is for the long run.
 @pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow)])
 def ward(request, place) -> Iterator[House]:
-    with at.house(MODEL, workers=request.param, settings={'spool = ""': f'spool = "{place}"'}) as found:
+    with at.house(MODEL, SLOW, workers=request.param, settings={'spool = ""': f'spool = "{place}"'}) as found:
         made = found.officer("POST", "people", {"id": "nia", "roles": ["nurse"], "reason": "joined"})
         (found.instance.home / "credentials" / "nia").write_text(made["credential"])
         terms = {
@@ -51,7 +51,7 @@ def ward(request, place) -> Iterator[House]:
         body = {
             "id": "baa-emergency", "kind": "baa", "vendor": OPENAI_VENDOR, "party": PARTIES[OPENAI_VENDOR],
             "document_sha256": hashlib.sha256(b"e").hexdigest(), "effective_on": at.today().isoformat(),
-            "expires_on": None, "scopes": [scope([MODEL], purposes=["ETREAT"])],
+            "expires_on": None, "scopes": [scope([MODEL, SLOW], purposes=["ETREAT"])],
         }  # fmt: skip
         found.officer("POST", "agreements", body)
         found.officer("POST", "agreements/baa-emergency/activate", WHY, officer=SECOND)
@@ -61,7 +61,7 @@ def ward(request, place) -> Iterator[House]:
 @pytest.fixture(scope="module")
 def key(ward) -> str:
     form = {
-        "name": "portal", "owner": SECOND, "workspace": "ward", "application": "portal", "models": [MODEL],
+        "name": "portal", "owner": SECOND, "workspace": "ward", "application": "portal", "models": [MODEL, SLOW],
         "purposes": ["ETREAT", "TREAT"],
     }  # fmt: skip
     return ward.officer("POST", "keys", form)["credential"]
@@ -206,7 +206,7 @@ async def test_a_host_that_dies_in_it_loses_nothing(ward, place, key, codes):
         sent = ward.vendor.stats()["requests"]
         async with at.line_to(ward.instance.data) as line:
             headers = key_headers(key) | PURPOSE | {"wardkeep-person-token": ticket}
-            line.send("POST", CHAT, headers, body_for(CHAT, MODEL, CANARY))
+            line.send("POST", CHAT, headers, body_for(CHAT, SLOW, CANARY))
             await at.eventually(lambda: ward.vendor.stats()["requests"] == sent + 1)
             ward.instance.kill()
     (spool,) = spools(place)

@@ -82,11 +82,13 @@ class LocalSequencer:
         Raises:
             LedgerUnavailable: nothing of it is acknowledged.
         """
-        emergency = self.emergency
-        if emergency is not None:
-            await emergency.settle()
-            if emergency.stands_in:
-                return await self._spooled(emergency, wanted)
+        if self.emergency is not None:
+            await self.emergency.settle()
+            if self.emergency.stands_in:
+                return await self._spooled(self.emergency, wanted)
+        return await self._recorded(wanted)
+
+    async def _recorded(self, wanted: Sequence[Wanted]) -> list[Outcome]:
         now = self.clock()
         refused: list[LedgerError | RefusalError | None] = [
             self._closed(each) or self._admitted(each, now) for each in wanted
@@ -146,6 +148,9 @@ class LocalSequencer:
                 outcomes.append(failed)
             else:
                 self._release(each, is_durable=True)
+                if self.budgets is not None:
+                    for draft in each.drafts:
+                        self.budgets.note(-1 - number, draft.body)
                 outcomes.append([-1 - number] * len(each.drafts))
         return outcomes
 

@@ -75,6 +75,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ct_len: int | None = None
     key: str | None = None
     commit: str | None = None
+    len: int | None = None
     spool: int | None = None
     detail: dict[str, str | int | bool] | None = None
 

@@ -47,9 +47,15 @@ class _Header(msgspec.Struct, frozen=True):
     decision: str = ""
     status: int = 200
     ct_len: int = 0
+    len: int = 0
     tokens_in: int | None = None
     tokens_out: int | None = None
     detail: dict[str, str | int | bool] = {}
+
+    @property
+    def length(self) -> int:
+        """How long the text is, rounded up. The ciphertext tells it only where texts were not packed yet."""
+        return self.len or self.ct_len
 
 
 _DECODER: Final = msgspec.json.Decoder(_Header)
@@ -106,7 +112,7 @@ class Spending:
         if header.type == "request":
             self._begin(header)
         elif header.type in _FOLLOWERS and (found := self._running.get(header.parent)) is not None:
-            found.bytes_out += header.ct_len
+            found.bytes_out += header.length
             if header.type != "segment":
                 del self._running[header.parent]
                 self._end(header, found)
@@ -142,12 +148,12 @@ class Spending:
         person = header.detail.get("person", "")
         if person:
             whose.append(("person", str(person)))
-        self._running[header.id] = _Running(day, tuple(whose), header.deployment, header.ct_len)
+        self._running[header.id] = _Running(day, tuple(whose), header.deployment, header.length)
 
     def _end(self, header: _Header, found: _Running) -> None:
         sent, answered = header.tokens_in, header.tokens_out
         if sent is None and answered is None:
-            if header.status >= 400 or (header.decision not in _TAKEN and found.bytes_out <= header.ct_len):
+            if header.status >= 400 or (header.decision not in _TAKEN and found.bytes_out <= header.length):
                 return
             sent = -(-found.bytes_in // _BYTES_A_TOKEN)
             answered = -(-found.bytes_out // _BYTES_A_TOKEN)

@@ -16,6 +16,7 @@ import orjson
 
 from wardkeep.audit.entry import SEALED_FIELD, SEALED_TABLE, SEALED_VERSION, Draft, Kind
 from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
+from wardkeep.crypto.compression import size_class
 from wardkeep.crypto.envelope import EpochKeys, seal
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import sha256
@@ -292,6 +293,8 @@ class Recorder:
         body["ct_len"] = len(sealed.ciphertext)
         body["key"] = sealed.key_id
         body["commit"] = sealed.commitment.hex()
+        # What was packed does not tell how much was said; budgets must know. In classes, as the payload is padded.
+        body["len"] = size_class(len(payload))
         return Draft(
             id=entry_id,
             kind=kind,

@@ -145,6 +145,13 @@ def test_a_call_without_a_count_is_charged_by_what_was_sealed_of_it():
     assert used(counted(request("a"), piece, closing("a", "aborted", "vendor_timeout"))).tokens == 201 + 250
 
 
+def test_packing_a_text_does_not_make_it_cheaper():
+    asked, said = request("a", ct_len=60, len=2048), closing("a", ct_len=50, len=1024)
+    assert used(counted(asked, said)).tokens == 1024 + 512
+    # nothing was said: the empty text's own ciphertext, as before
+    assert used(counted(asked, closing("a", "aborted", "vendor_unreachable", ct_len=29, len=0))).tokens == 0
+
+
 def test_cost_is_reckoned_by_the_prices_on_record_or_not_at_all():
     spending = counted(request("a"), closing("a", tokens_in=1_000_000, tokens_out=100_000))
     found = used(spending, budget(cost=Decimal(7), currency="USD"))
