@@ -141,17 +141,18 @@ class LocalSequencer:
             try:
                 new = None if each.under is None else each.under.new
                 (number,) = await emergency.append([Spooled(each.drafts, new)])
-            except BaseException as failed:
+            except LedgerUnavailable as unavailable:
                 self._release(each, is_durable=False)
-                if not isinstance(failed, LedgerUnavailable):
-                    raise
-                outcomes.append(failed)
-            else:
-                self._release(each, is_durable=True)
-                if self.budgets is not None:
-                    for draft in each.drafts:
-                        self.budgets.note(-1 - number, draft.body)
-                outcomes.append([-1 - number] * len(each.drafts))
+                outcomes.append(unavailable)
+                continue
+            except BaseException:
+                self._release(each, is_durable=False)
+                raise
+            self._release(each, is_durable=True)
+            if self.budgets is not None:
+                for draft in each.drafts:
+                    self.budgets.note(-1 - number, draft.body)
+            outcomes.append([-1 - number] * len(each.drafts))
         return outcomes
 
     async def _kept(self, admitted: Sequence[Wanted]) -> LedgerUnavailable | None:
