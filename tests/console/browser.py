@@ -87,6 +87,32 @@ def enrol(page, instance, person: str, *, days_ahead: int = 0) -> tuple[str, str
     return secret, spent
 
 
+def do(page, deed, on, reason, *, holding=None, **fields):
+    """Fill one deed's form by the names of its fields and send it; `holding` is a hidden field of the wanted one."""
+    form = page.locator("form", has=page.locator(f"input[name=deed][value='{deed}']"))
+    if on is not None:
+        form = form.and_(page.locator("form", has=page.locator(f"input[name='deed-on'][value='{on}']")))
+    if holding is not None:
+        form = form.and_(page.locator("form", has=page.locator(f"input[name='{holding[0]}'][value='{holding[1]}']")))
+    form = form.first
+    details = form.locator("xpath=ancestor::details[1]")
+    if details.count() and details.get_attribute("open") is None:
+        details.locator("summary").first.click()
+    for name, value in {**fields, "reason": reason}.items():
+        place = form.locator(f"[name='{name}']")
+        if place.first.evaluate("each => each.tagName") == "SELECT":
+            place.select_option(value)
+        elif place.first.get_attribute("type") == "radio":
+            form.locator(f"[name='{name}'][value='{value}']").check()
+        elif value is True:
+            place.check()
+        else:
+            place.fill(value)
+    with page.expect_navigation():
+        form.get_by_role("button").last.click()
+    assert page.get_by_role("alert").count() == 0, page.locator("main").inner_text()
+
+
 def authenticator(page):
     """Attach a virtual authenticator that keeps passkeys and verifies its user (W3C WebAuthn section 11)."""
     line = page.context.new_cdp_session(page)

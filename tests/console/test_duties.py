@@ -11,7 +11,7 @@ import zipfile
 from datetime import timedelta
 
 import pytest
-from tests.console.browser import chromium, code, enrol, needs_chromium, origin
+from tests.console.browser import chromium, code, do, enrol, needs_chromium, origin
 from tests.console.hospital import MODEL, happen, hospital, today_there
 
 from wardkeep.demo.instance import FIRST, SECOND, InstanceError
@@ -47,32 +47,6 @@ def people(house):
             pages[person] = browser.new_context(accept_downloads=True).new_page()
             enrol(pages[person], house.instance, person, days_ahead=DAYS)
         yield pages
-
-
-def do(page, deed, on, reason, *, holding=None, **fields):
-    """Fill one deed's form by the names of its fields and send it; `holding` is a hidden field of the wanted one."""
-    form = page.locator("form", has=page.locator(f"input[name=deed][value='{deed}']"))
-    if on is not None:
-        form = form.and_(page.locator("form", has=page.locator(f"input[name='deed-on'][value='{on}']")))
-    if holding is not None:
-        form = form.and_(page.locator("form", has=page.locator(f"input[name='{holding[0]}'][value='{holding[1]}']")))
-    form = form.first
-    details = form.locator("xpath=ancestor::details[1]")
-    if details.count():
-        details.locator("summary").first.click()
-    for name, value in {**fields, "reason": reason}.items():
-        place = form.locator(f"[name='{name}']")
-        if place.first.evaluate("each => each.tagName") == "SELECT":
-            place.select_option(value)
-        elif place.first.get_attribute("type") == "radio":
-            form.locator(f"[name='{name}'][value='{value}']").check()
-        elif value is True:
-            place.check()
-        else:
-            place.fill(value)
-    with page.expect_navigation():
-        form.get_by_role("button").last.click()
-    assert page.get_by_role("alert").count() == 0, page.locator("main").inner_text()
 
 
 def test_an_agreement_ends_calls_are_refused_and_two_people_renew_it(house, people):

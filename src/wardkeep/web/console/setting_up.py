@@ -4,13 +4,17 @@ The first page holds nothing of the registry: whoever reaches the port may read 
 on record, so it can be left and taken up again, by two officers in turn; each step is one of the console's own forms.
 """
 
+import contextlib
 from typing import Final
 
+from wardkeep.audit.errors import LedgerError
 from wardkeep.model.registry import AgreementStatus, Registry
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.deeds import Doable
 from wardkeep.web.console.shell import home_of, may, who
 from wardkeep.web.page import Page, PageRoute, Visit
+
+_MOST_COUNTED: Final = 2_000
 
 
 async def _front(visit: Visit) -> Page:
@@ -23,6 +27,9 @@ async def _front(visit: Visit) -> Page:
 async def _set_up(visit: Visit) -> Page:
     person, _ = who(visit)
     registry = visit.registry
+    with contextlib.suppress(LedgerError):
+        # The first call is to be seen when it was made, not at the next count.
+        await visit.app.activity.follow(most=_MOST_COUNTED)
     organisation = registry.organisation
     values = {
         "steps": steps_of(registry),
