@@ -67,6 +67,8 @@ PAGES = {
     "/checklists": "Joiners and leavers",
     "/evidence": "Auditor's room",
     "/registers": "All registers",
+    "/refusals": "Refusals",
+    "/host": "This instance",
     "/registers/terms": "Vendors' terms",
     "/registers/retention": "Retention",
     "/registers/representatives": "Personal representatives",
@@ -500,6 +502,19 @@ def test_a_suspension_takes_a_reason_and_another_person_ends_it(house, officer):
     card.get_by_role("button", name="Resume the vendor").click()
     assert "another person" in page.locator("main").inner_text()
     house.api("POST", "vendors/northwind/resume", {"reason": "cleared"}, officer=SECOND)
+    page.close()
+
+
+def test_refusals_are_followed_as_they_come(house, officer):
+    page = officer.new_page()
+    page.goto(origin(house.instance) + "/refusals")
+    page.get_by_role("button", name="Follow for five minutes").click()
+    _, index, _ = house.call(headers={"wardkeep-purpose": "HRESCH"})
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name=str(index), exact=True))
+    row.wait_for()
+    assert "purpose_not_permitted" in row.inner_text()
+    page.get_by_role("button", name="Stop").click()
+    assert page.get_by_role("status").inner_text() == "Stopped."
     page.close()
 
 

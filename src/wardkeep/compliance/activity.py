@@ -6,7 +6,7 @@ counts say since when. Nobody is named and no entry shown, so that counting is n
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -18,6 +18,7 @@ from wardkeep.audit.ledger import Head
 
 MOST_BEHIND: Final = 200_000
 KEPT: Final = timedelta(days=92)
+NEWEST: Final = 100
 _PORTION: Final = 1024
 _HOUR: Final = 13  # "2026-11-23T07"
 _CALL: Final = ("vendor", "purpose", "workspace")
@@ -44,9 +45,24 @@ class _Header(msgspec.Struct, frozen=True):
     purpose: str | None = None
     workspace: str | None = None
     decision: str | None = None
+    actor: str | None = None
+    route: str | None = None
+    surface: str | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Header)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedCall:
+    """One refusal as whoever runs the instance may see it: no person, no subject, no purpose."""
+
+    index: int
+    at: str
+    reason: str
+    key: str | None
+    route: str | None
+    surface: str | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +70,7 @@ class Activity:
     """Counts by hour of UTC. `follow` brings them up to the ledger's end; one owner, any number of readers.
 
     `hours` maps an hour to counts by (what, name): `("vendor", "northwind")`, `("refused", "baa_expired")`.
+    `refused` are the newest refusals, newest last.
     """
 
     ledger: Followed
@@ -61,6 +78,7 @@ class Activity:
     size: int = 0
     since: str | None = None
     hours: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    refused: deque[RefusedCall] = field(default_factory=lambda: deque(maxlen=NEWEST))
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def follow(self, *, most: int = MOST_BEHIND) -> None:
@@ -73,8 +91,8 @@ class Activity:
                 rows = await self.ledger.leaves(at, min(stop, at + _PORTION))
                 if not rows:
                     break
-                for header, _ in rows:
-                    self._count(header)
+                for number, (header, _) in enumerate(rows):
+                    self._count(at + number, header)
                 at += len(rows)
                 self.seen = at
             self._forget()
@@ -84,7 +102,7 @@ class Activity:
         """How many entries the ledger had, when it was last looked at, that are not counted yet."""
         return self.size - (self.seen or 0)
 
-    def _count(self, leaf: bytes) -> None:
+    def _count(self, index: int, leaf: bytes) -> None:
         try:
             header = _DECODER.decode(leaf)
         except msgspec.DecodeError:
@@ -96,6 +114,7 @@ class Activity:
         hour = self.hours.setdefault(header.at[:_HOUR], Counter())
         if header.type == "refusal":
             hour["refused", header.decision or "unknown"] += 1
+            self.refused.append(_refused(index, header))
             return
         for name in _CALL:
             hour[name, getattr(header, name) or "none"] += 1
@@ -120,6 +139,18 @@ class Activity:
             for key, count in counts.items():
                 found.setdefault(key, [0] * days)[number] += count
         return Days(days=[f"{day:%Y-%m-%d}" for day in wanted], counts=found)
+
+
+def _refused(index: int, header: _Header) -> RefusedCall:
+    is_key = header.actor is not None and header.actor.startswith("key:")
+    return RefusedCall(
+        index=index,
+        at=header.at,
+        reason=header.decision or "unknown",
+        key=header.actor.removeprefix("key:") if is_key and header.actor is not None else None,
+        route=header.route,
+        surface=header.surface,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

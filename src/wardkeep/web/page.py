@@ -157,6 +157,7 @@ def static_files() -> dict[str, tuple[bytes, bytes]]:
             ("style.css", b"text/css; charset=utf-8"),
             ("passkey.js", b"text/javascript; charset=utf-8"),
             ("assistant.js", b"text/javascript; charset=utf-8"),
+            ("refusals.js", b"text/javascript; charset=utf-8"),
             ("mark.svg", b"image/svg+xml"),
         )
     }

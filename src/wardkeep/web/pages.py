@@ -43,6 +43,7 @@ from wardkeep.web.console.evidence import EVIDENCE_PAGES
 from wardkeep.web.console.incidents import INCIDENT_PAGES
 from wardkeep.web.console.ledger import LEDGER_ROUTES
 from wardkeep.web.console.listing import LISTING_ROUTES
+from wardkeep.web.console.operating import OPERATING_ROUTES
 from wardkeep.web.console.places import PLACE_ROUTES
 from wardkeep.web.console.programme import PROGRAMME_PAGES
 from wardkeep.web.console.records import RECORD_ROUTES
@@ -89,6 +90,7 @@ ROUTES: Final = (
     *REGISTER_ROUTES,
     *RECORD_ROUTES,
     *EVIDENCE_PAGES,
+    *OPERATING_ROUTES,
 )
 SESSION_COOKIE: Final = "wardkeep-session"
 PENDING_COOKIE: Final = "wardkeep-pending"

@@ -55,6 +55,8 @@ PLACES: Final = (
     Place(path="/routes", label="Routes", group="Set-up", permission=Permission.REGISTRY_READ),
     Place(path="/keys", label="Applications and keys", group="Set-up", permission=Permission.REGISTRY_READ),
     Place(path="/people", label="People", group="Set-up", permission=Permission.REGISTRY_READ),
+    Place(path="/refusals", label="Refusals", group="Operation", permission=Permission.REGISTRY_READ),
+    Place(path="/host", label="This instance", group="Operation", permission=Permission.REGISTRY_READ),
     Place(path="/policies", label="Policies", group="You", permission=Permission.OWN_ACCOUNT),
     Place(path="/training", label="Training", group="You", permission=Permission.OWN_ACCOUNT),
     Place(path="/my-reviews", label="For you to review", group="You", permission=Permission.OWN_ACCOUNT),
