@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.console.browser import chromium, enrol, origin
 from tests.console.hospital import call_around, happen, hospital
+from tests.unit.privacy import made_files
 
 from wardkeep.demo.instance import SECOND
 
@@ -30,6 +31,11 @@ NOTE = (
     "Parkinson disease; carbidopa-levodopa 25-100 mg TID continued. Ms. Okafor reports fewer falls. "
     "Summarise this for the care team in two sentences."
 )
+LETTER = """Discharge letter
+Patient: Rosalind Okafor, MRN 40718265, born 02/11/1964
+Admitted 03/14/2026, discharged 03/17/2026; telephone 415-201-7788.
+Parkinson disease; carbidopa-levodopa 25-100 mg TID continued.
+Next: swallowing test, eye clinic in April, blood count in two weeks."""
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 PAGES = {
@@ -45,6 +51,10 @@ PAGES = {
     "approvals": "/approvals",
     "training": "/training/hipaa-basics",
     "risks": "/risks",
+    "clauses": "/vendors/agreements/baa-northwind",
+    "activity-review": "/activity/first-look",
+    "access-review": "/reviews/autumn",
+    "registers": "/registers",
     "set-up": "/setup",
 }
 
@@ -94,6 +104,13 @@ def clinician(house, browser, out: Path) -> None:
     context = browser.new_context(viewport=WIDE)
     page = context.new_page()
     enrol(page, house.instance, "dr-amari", days_ahead=DAYS)
+    page.goto(origin(house.instance) + "/assistant")
+    page.locator("#subject").fill("pat-77")
+    page.get_by_label("Your question or note").fill("Which of these is overdue?")
+    letter = {"name": "discharge letter.pdf", "mimeType": "application/pdf", "buffer": made_files.pdf(LETTER)}
+    page.get_by_label("File").set_input_files(letter)
+    page.get_by_role("button", name="See what the model will see").click()
+    page.screenshot(path=out / "a-file.png", full_page=True)
     page.goto(origin(house.instance) + "/assistant")
     page.locator("#subject").fill("pat-77")
     page.get_by_label("Your question or note").fill(NOTE)

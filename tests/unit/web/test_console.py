@@ -24,7 +24,7 @@ from wardkeep.web.console.asking import body_of
 from wardkeep.web.console.deeds import OWN_FIELDS
 from wardkeep.web.console.fields import facts_of, fields_of
 from wardkeep.web.console.ledger import cell
-from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
+from wardkeep.web.console.marking import hidden_in, hidden_words, marked, restored_marked, tokens_marked
 from wardkeep.web.console.shell import own_path, part_of
 from wardkeep.web.control import ROUTES
 from wardkeep.web.control_budgets import BudgetForm
@@ -90,6 +90,17 @@ def test_every_form_of_the_api_can_be_asked_by_a_page(route):
     fields = fields_of(route.form, Registry(epoch=0))
     assert len({each.name for each in fields}) == len(fields)
     assert all(each.name != "reason" for each in fields)
+
+
+def test_times_and_known_letters_are_told_as_people_write_them():
+    record = {"is_phi": True, "opened_at": "2026-11-23T15:00:57.781028Z", "document_sha256": "ab"}
+    assert facts_of(record, zone="America/New_York") == [
+        ("Is PHI", "yes"),
+        ("Opened at", "2026-11-23 10:00:57 EST (15:00:57 UTC)"),
+        ("Document SHA-256", "ab"),
+    ]
+    assert hidden_words("MRN=1,NAME=2") == "medical record number (1), name (2)"
+    assert hidden_words("") == ""
 
 
 def test_records_are_told_in_words():

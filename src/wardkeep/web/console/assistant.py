@@ -28,7 +28,7 @@ from wardkeep.policy.data_roles import DATA_ROLES
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.attached import HeldFile, content_of, texts_of
 from wardkeep.web.console.chats import MOST_TEXT, Chat, Turn
-from wardkeep.web.console.marking import hidden_in, marked, restored_marked, tokens_marked
+from wardkeep.web.console.marking import hidden_in, hidden_words, marked, restored_marked, tokens_marked
 from wardkeep.web.console.shell import may, who
 from wardkeep.web.page import Page, PageRoute, Visit
 
@@ -141,7 +141,7 @@ async def _look(visit: Visit) -> Page:
         visit.app.chats.keep(chat, visit.now_us)
         return await _sent(visit, road, chat, form["text"][:_MOST_TEXT], file)
     values = {"form": form, "looked": looked, "chat": None, "purpose": _PURPOSES.get(chat.purpose, chat.purpose),
-              "held": "" if file is None else file.id}  # fmt: skip
+              "held": "" if file is None else file.id, "hidden": hidden_words(looked.routed.safe.hidden)}  # fmt: skip
     return Page(template="console/look.html", values=values)
 
 
@@ -172,7 +172,7 @@ async def _go_on(visit: Visit) -> Page:
         values = {**_chat(visit, chat), "refused": looked.explanation, "text": text}
         return Page(template="console/chat.html", values=values, status=looked.explanation.status)
     values = {"form": {"text": text}, "looked": looked, "chat": chat, "purpose": _PURPOSES.get(chat.purpose, ""),
-              "held": "" if file is None else file.id}  # fmt: skip
+              "held": "" if file is None else file.id, "hidden": hidden_words(looked.routed.safe.hidden)}  # fmt: skip
     return Page(template="console/look.html", values=values)
 
 

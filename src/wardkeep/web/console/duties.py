@@ -13,7 +13,7 @@ from wardkeep.policy.roles import Permission
 from wardkeep.web.console.asking import read, route_named
 from wardkeep.web.console.deeds import Doable
 from wardkeep.web.console.fields import facts_of, fields_of
-from wardkeep.web.console.shell import part_of
+from wardkeep.web.console.shell import part_of, zone_of
 from wardkeep.web.page import Page, PageHandler, PageRoute, Visit
 
 
@@ -37,6 +37,7 @@ class Duty:
 
 
 _A_PART: Final = 20
+_FEW_DEEDS: Final = 3
 # Where a record says how it stands, and in which colour beside the word.
 _STANDINGS: Final = ("standing", "status", "state")
 _TONES: Final = {
@@ -48,7 +49,9 @@ _TONES: Final = {
 
 async def _show(visit: Visit, duty: Duty) -> Page:
     told = await read(visit, duty.listed[0])
-    part = part_of(visit, told[duty.listed[1]], _A_PART)
+    # Each record bears its own forms: with many of them a page stays small by fewer records.
+    most = _A_PART if len(duty.deeds) <= _FEW_DEEDS else _A_PART // 2
+    part = part_of(visit, told[duty.listed[1]], most)
     rows: list[dict[str, Any]] = [each if isinstance(each, dict) else {duty.named: each} for each in part.rows]
     values = {
         "duty": duty,
@@ -58,13 +61,13 @@ async def _show(visit: Visit, duty: Duty) -> Page:
                 "id": str(row.get(duty.named, "")),
                 "page": None if duty.opens is None else f"{duty.opens}/{quote(str(row.get(duty.named, '')), safe='')}",
                 "name": str(row.get("item") or row.get("name") or row.get(duty.named, "")),
-                "facts": facts_of(row, without=(duty.named, "name", *_STANDINGS)),
+                "facts": facts_of(row, without=(duty.named, "name", *_STANDINGS), zone=zone_of(visit)),
                 **_tag(row),
                 "item": str(row.get("item") or row.get("id") or "") if duty.named != "id" else "",
             }
             for row in rows
         ],
-        "more": facts_of(told, without=(duty.listed[1],)),
+        "more": facts_of(told, without=(duty.listed[1],), zone=zone_of(visit)),
         "deeds": deeds_of(visit, duty.deeds),
         "begins": deeds_of(visit, duty.begins),
     }

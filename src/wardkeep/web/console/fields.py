@@ -1,5 +1,6 @@
 """A form of the control API as fields of a page: what the type asks, the page asks, and nothing is written twice."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,11 +9,14 @@ import msgspec
 from msgspec import inspect
 
 from wardkeep.model.registry import Registry
+from wardkeep.web.console.shell import local
 
 _PEOPLE: Final = frozenset({"owner", "person", "manager", "reviewer", "to", "assigned_to"})
 _LONGEST: Final = 400
 # What is pasted whole: PEM has lines.
 _LONG: Final = frozenset({"csr", "certificate"})
+_ABBREVIATED: Final = {"phi": "PHI", "baa": "BAA", "sha256": "SHA-256", "url": "URL", "tls": "TLS", "ip": "IP"}
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})")
 # Beyond so many people a list of all of them in each form would be most of the page; their id is typed then.
 MOST_OFFERED: Final = 40
 
@@ -61,7 +65,7 @@ def _own(kind: inspect.Type) -> tuple[inspect.Type, bool]:
 
 
 def _field(name: str, kind: inspect.Type, registry: Registry, *, is_required: bool, default: object) -> Field | None:
-    label = name.rpartition(".")[2].replace("_", " ").capitalize()
+    label = _label(name.rpartition(".")[2])
     value = str(default) if isinstance(default, int | str) and not isinstance(default, bool) else ""
     shape, options = _shape(name, kind, registry)
     if shape is None:
@@ -108,21 +112,29 @@ def _people(registry: Registry) -> tuple[str, list[str]]:
     return ("select", active) if len(active) <= MOST_OFFERED else ("text", [])
 
 
-def facts_of(record: Mapping[str, object], *, without: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Return a record as names and words, for a page that has no better way to show it."""
+def facts_of(record: Mapping[str, object], *, without: Sequence[str] = (), zone: str = "UTC") -> list[tuple[str, str]]:
+    """Return a record as names and words, for a page that has no better way to show it; times as they are in a zone."""
     shown = []
     for name, value in record.items():
         if name in without or value in (None, "", [], {}, ()):
             continue
-        shown.append((name.replace("_", " ").capitalize(), _words(value)[:_LONGEST]))
+        shown.append((_label(name), _words(value, zone)[:_LONGEST]))
     return shown
 
 
-def _words(value: object) -> str:
+def _label(name: str) -> str:
+    words = [_ABBREVIATED.get(word, word) for word in name.split("_")]
+    return " ".join([words[0].capitalize() if words[0].islower() else words[0], *words[1:]])
+
+
+def _words(value: object, zone: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_words(each)}" for name, each in value.items())
+        return "; ".join(f"{name}: {_words(each, zone)}" for name, each in value.items())
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(_words(each) for each in value)
+        return ", ".join(_words(each, zone) for each in value)
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        told = local(value, zone)
+        return told["shown"] if zone == "UTC" else f"{told['shown']} ({told['utc'][11:]})"
     return str(value).replace("_", " ") if isinstance(value, str) and len(value) < 40 else str(value)

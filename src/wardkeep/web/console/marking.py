@@ -109,6 +109,13 @@ def restored_marked(text: str, restore: Mapping[str, str]) -> Markup:
     return Markup("").join([*parts, escape(text[at:])])
 
 
+def hidden_words(hidden: str) -> str:
+    """Return what was hidden, counted by class, in the words of a page: `MRN=1,NAME=2` is a number of each."""
+    counts = [each.partition("=") for each in hidden.split(",") if each]
+    known = {each.value: _WORDS.get(each, "identifier") for each in IdentifierType}
+    return ", ".join(f"{known.get(name, 'identifier')} ({count})" for name, _, count in counts)
+
+
 def _kind(token: str, span: Span | None) -> str:
     name = token[1:].partition("-")[0] if token else ("" if span is None else span.type.value)
     found = next((each for each in IdentifierType if each.value == name), None)

@@ -12,12 +12,12 @@ from wardkeep.web.console.asking import read
 from wardkeep.web.console.deeds import Doable
 from wardkeep.web.console.duties import deeds_of
 from wardkeep.web.console.fields import facts_of
-from wardkeep.web.console.shell import part_of, who
+from wardkeep.web.console.shell import part_of, who, zone_of
 from wardkeep.web.page import Page, PageRoute, Visit
 
 _A_PART: Final = 20
 _SIGNALS: Final = {
-    "sample": "Drawn by lot: nobody chose it",
+    "sample": "Drawn by lot",
     "volume": "Many more calls in a day than usual",
     "hours": "Outside the hours of work",
     "new_subjects": "Many patients they never called about before",
@@ -47,7 +47,7 @@ async def _review(visit: Visit) -> Page:
     person, _ = who(visit)
     values: dict[str, Any] = {
         "review": told["review"],
-        "facts": facts_of(told["review"], without=("id", "notices")),
+        "facts": facts_of(told["review"], without=("id", "notices"), zone=zone_of(visit)),
         "part": part_of(visit, told["items"], _A_PART),
         "mine": sum(
             1
@@ -62,8 +62,13 @@ async def _review(visit: Visit) -> Page:
 async def _clauses(visit: Visit) -> Page:
     """Show what the rule asks of the agreement, clause by clause, as people read it (45 CFR 164.504(e)(2))."""
     told = await read(visit, "clause.list", visit.words[0])
+    controls = visit.app.catalogue.controls
     values = {
         **told,
+        "clauses": [
+            {**each, "title": each["title"].removeprefix("Contract: ").capitalize(), "asks": controls[each["id"]].asks}
+            for each in told["clauses"]
+        ],
         "read_count": sum(1 for each in told["clauses"] if each["standing"] is not None),
         "standings": [each.value for each in ClauseStanding],
         "can": Doable(visit),
