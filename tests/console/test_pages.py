@@ -68,6 +68,7 @@ PAGES = {
     "/evidence": "Auditor's room",
     "/registers": "All registers",
     "/refusals": "Refusals",
+    "/individual": "One individual",
     "/host": "This instance",
     "/registers/terms": "Vendors' terms",
     "/registers/retention": "Retention",
@@ -481,6 +482,23 @@ def test_refusals_are_followed_as_they_come(house, officer):
     assert "purpose_not_permitted" in row.inner_text()
     page.get_by_role("button", name="Stop").click()
     assert page.get_by_role("status").inner_text() == "Stopped."
+    page.close()
+
+
+def test_who_saw_an_individual_is_told_and_recorded(house, officer):
+    page = officer.new_page()
+    for report, expected in (("Who saw their data", "Vendors"), ("Accounting of disclosures", "Since")):
+        page.goto(origin(house.instance) + "/individual")
+        page.get_by_label("Report").select_option(report)
+        page.get_by_label("Handle of the individual").fill("pat-1")
+        page.get_by_label("Reason").fill("she asked <b>twice</b>")
+        page.get_by_role("button", name="Make the report").click()
+        assert page.get_by_role("heading", name=report).is_visible()
+        assert expected in page.locator("section", has=page.locator("#made")).inner_text()
+        entry = newest(house, "read")
+        assert f"ledger entry {entry['index']}" in page.locator("main").inner_text()
+        assert "pat-1" not in page.url
+    assert violations(page) == []
     page.close()
 
 

@@ -50,6 +50,7 @@ from wardkeep.web.console.records import RECORD_ROUTES
 from wardkeep.web.console.registers import REGISTER_ROUTES
 from wardkeep.web.console.setting_up import SET_UP_ROUTES
 from wardkeep.web.console.shell import shell_of
+from wardkeep.web.console.subject_pages import SUBJECT_ROUTES
 from wardkeep.web.console.today import TODAY_ROUTES
 from wardkeep.web.console.vitals import Vitals
 from wardkeep.web.control import ControlFace
@@ -91,6 +92,7 @@ ROUTES: Final = (
     *RECORD_ROUTES,
     *EVIDENCE_PAGES,
     *OPERATING_ROUTES,
+    *SUBJECT_ROUTES,
 )
 SESSION_COOKIE: Final = "wardkeep-session"
 PENDING_COOKIE: Final = "wardkeep-pending"

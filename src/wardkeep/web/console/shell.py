@@ -38,6 +38,7 @@ PLACES: Final = (
     Place(path="/report", label="Report an incident", group="Work", permission=Permission.OWN_ACCOUNT),
     Place(path="/break-glass", label="Break the glass", group="Work", permission=Permission.OWN_ACCOUNT),
     Place(path="/ledger", label="Ledger", group="Record", permission=Permission.LEDGER_READ),
+    Place(path="/individual", label="One individual", group="Record", permission=Permission.LEDGER_READ),
     Place(path="/controls", label="Controls", group="Record", permission=Permission.LEDGER_READ),
     Place(path="/evidence", label="Auditor's room", group="Record", permission=Permission.LEDGER_READ),
     Place(path="/risks", label="Risks", group="Programme", permission=Permission.REGISTRY_READ),
