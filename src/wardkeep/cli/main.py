@@ -71,6 +71,7 @@ COMMANDS: Final = (
     "use",
     "rights",
     "part2",
+    "vendor",
     "self-assess",
 )
 

@@ -34,6 +34,7 @@ from wardkeep.model.incident import Incident
 from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
 from wardkeep.model.inspection import Inspection, RouteCheck
 from wardkeep.model.login import Login
+from wardkeep.model.oversight import CloseOut, VendorEvidence, VendorNotice
 from wardkeep.model.part2 import Consents, CourtOrder, Source
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
@@ -138,6 +139,9 @@ class Kind(StrEnum):
     CONSENTS = "consents"
     PART2_SOURCES = "part2_sources"
     COURT_ORDERS = "court_orders"
+    VENDOR_EVIDENCE = "vendor_evidence"
+    VENDOR_NOTICES = "vendor_notices"
+    CLOSE_OUTS = "close_outs"
     CLAUSES = "clauses"
     ASSESSMENTS = "assessments"
     OUTSIDE_TESTS = "outside_tests"
@@ -213,6 +217,9 @@ _TYPES: Final = MappingProxyType(
         Kind.CONSENTS: Consents,
         Kind.PART2_SOURCES: Source,
         Kind.COURT_ORDERS: CourtOrder,
+        Kind.VENDOR_EVIDENCE: VendorEvidence,
+        Kind.VENDOR_NOTICES: VendorNotice,
+        Kind.CLOSE_OUTS: CloseOut,
         Kind.CLAUSES: ClauseList,
         Kind.ASSESSMENTS: Assessment,
         Kind.OUTSIDE_TESTS: OutsideTest,
@@ -288,6 +295,9 @@ Record = (
     | Consents
     | Source
     | CourtOrder
+    | VendorEvidence
+    | VendorNotice
+    | CloseOut
     | ClauseList
     | Assessment
     | OutsideTest
@@ -387,9 +397,11 @@ def _pointing(record: Record, pointer: str) -> Record:
             return replace(record, reason=pointer)
         case Sanction() | Risk() | UseCase() | Assessment() | OutsideTest() if record.words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
-        case RightsRequest() | Restricted() | Consents():
+        case RightsRequest() | Restricted() | Consents() | VendorNotice():
             return _rights_pointing(record, pointer)
-        case Representative() | MinorCare() | Channel() | Source() | CourtOrder() if record.words == SEE_THIS_ENTRY:
+        case Representative() | MinorCare() | Channel() | Source() | CourtOrder() | VendorEvidence() | CloseOut() if (
+            record.words == SEE_THIS_ENTRY
+        ):
             return replace(record, words=pointer)
         case Asset() | ActivityReview() | AuditFinding():
             return _listed_pointing(record, pointer)
@@ -403,12 +415,14 @@ def _pointing(record: Record, pointer: str) -> Record:
             return record
 
 
-def _rights_pointing(record: RightsRequest | Restricted | Consents, pointer: str) -> Record:
-    """Return the request, the restrictions or the consents, with what this entry wrote pointing at it."""
+def _rights_pointing(record: RightsRequest | Restricted | Consents | VendorNotice, pointer: str) -> Record:
+    """Return the request, restrictions, consents or notice, with what this entry wrote pointing at it."""
 
     def stamp(words: str) -> str:
         return pointer if words == SEE_THIS_ENTRY else words
 
+    if isinstance(record, VendorNotice):
+        return replace(record, words=stamp(record.words), settled_words=stamp(record.settled_words))
     if isinstance(record, Consents):
         return replace(record, held=tuple(replace(each, words=stamp(each.words)) for each in record.held))
     if isinstance(record, Restricted):

@@ -7,11 +7,12 @@ that counts now is. Pure but for `tend`, which the keeper calls again and again.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.duties import due_days
+from wardkeep.compliance.oversight import CLOSE_OUT_DAYS, current
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import AgreementStatus, Registry
@@ -65,12 +66,30 @@ def _contracts(registry: Registry) -> Iterator[Ending]:
 
 
 def _credentials(registry: Registry) -> Iterator[Ending]:
+    yield from _of_vendors(registry)
     for key in registry.keys.values():
         if not key.is_revoked and key.expires_at is not None:
             yield Ending(kind="key", about=key.id, last_day=key.expires_at.date())
     for shown in registry.certificates.values():
         if not shown.is_revoked:
             yield Ending(kind="client_certificate", about=shown.id, last_day=shown.not_after.date())
+
+
+def _of_vendors(registry: Registry) -> Iterator[Ending]:
+    """Yield what stands about vendors, and what waits for somebody; a day that is not known is no ending."""
+    for evidence in current(registry):
+        yield Ending(kind="vendor_evidence", about=evidence.id, last_day=evidence.until)
+    for notice in registry.vendor_notices.values():
+        if notice.is_open:
+            yield Ending(kind="vendor_notice", about=notice.id, last_day=notice.due_on)
+    for close_out in registry.close_outs.values():
+        if close_out.review_on is not None:
+            yield Ending(kind="close_out", about=close_out.id, last_day=close_out.review_on)
+    for agreement in registry.agreements.values():
+        ended = agreement.terminated_on
+        if ended is not None and agreement.id not in registry.close_outs:
+            last_day = ended + timedelta(days=CLOSE_OUT_DAYS)
+            yield Ending(kind="close_out", about=agreement.id, last_day=last_day)
 
 
 def _programme(registry: Registry) -> Iterator[Ending]:

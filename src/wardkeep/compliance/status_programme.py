@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from wardkeep.audit.entry import StoredHeader
-from wardkeep.compliance import duties
+from wardkeep.compliance import duties, oversight
 from wardkeep.compliance.activity_review import DUE_DAYS, EVERY_DAYS
 from wardkeep.compliance.catalogue import load_catalogue
 from wardkeep.compliance.checklists import missing
@@ -396,6 +396,31 @@ def _contracts(registry: Registry, window: Window, today: date) -> Finding:
     return Finding(looked_at=len(reached), wrong=wrong, samples=_entries_about(window, "agreement"))
 
 
+def _closed_out(registry: Registry, window: Window, today: date) -> Finding:
+    """Every business associate agreement that ended: what the vendor held was returned or destroyed in time."""
+    over = oversight.close_outs_view(registry, today)
+    wrong = [f"agreement {each['id']}" for each in over if each["is_late"]]
+    return Finding(looked_at=len(over), wrong=tuple(sorted(wrong)), samples=_entries_about(window, "vendor.closeout"))
+
+
+def _assured(registry: Registry, window: Window, today: date) -> Finding:
+    """Calls and places have agreements, and no evidence of a vendor has run out without another in its place."""
+    found = QUERIES["HSR-308-b1"].run(registry, window, today)
+    stands = list(oversight.current(registry))
+    over = [f"evidence {each.id} has run out" for each in stands if each.until < today]
+    return Finding(looked_at=found.looked_at + len(stands), wrong=found.wrong + tuple(sorted(over)),
+                   samples=found.samples)  # fmt: skip
+
+
+def _noticed(registry: Registry, window: Window, today: date) -> Finding:
+    """Incidents are responded to, and so are the notices of vendors."""
+    found = _responded(registry, window, today)
+    notices = registry.vendor_notices.values()
+    late = [f"notice {each.id}" for each in notices if (each.settled_on or today) > each.due_on]
+    return Finding(looked_at=found.looked_at + len(notices), wrong=found.wrong + tuple(sorted(late)),
+                   samples=found.samples)  # fmt: skip
+
+
 def _clause(name: str) -> Run:
     """The clause stands in the document of every active business associate agreement, as two people read it."""
 
@@ -409,6 +434,15 @@ def _clause(name: str) -> Run:
         return Finding(looked_at=len(active), wrong=tuple(sorted(wrong)), samples=_entries_about(window, "clause"))
 
     return run
+
+
+def _to_the_end(registry: Registry, window: Window, today: date) -> Finding:
+    clause, ended = _clause("HPR-504-e2-ii-J")(registry, window, today), _closed_out(registry, window, today)
+    return Finding(
+        looked_at=clause.looked_at + ended.looked_at,
+        wrong=clause.wrong + ended.wrong,
+        samples=clause.samples or ended.samples,
+    )
 
 
 def _security_clauses(registry: Registry, window: Window, today: date) -> Finding:
@@ -526,7 +560,9 @@ PROGRAMME_QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
         "HSR-308-a5-D": Query(words="no login rests on a password alone", run=_logins),
         "HSR-308-a6": _kept_query("incident-breach"),
         "HSR-308-a6-ii": Query(
-            words="no notice of an incident is late, and each was judged by two people within 60 days", run=_responded
+            words="no notice of an incident is late, each was judged by two people within 60 days, and no notice of a "
+            "vendor waited too long",
+            run=_noticed,
         ),
         "HSR-308-a7": _kept_query("contingency"),
         "HSR-310-a1": Query(words="every facility is attested", run=_attested(AssetKind.FACILITY)),
@@ -605,6 +641,16 @@ def all_queries() -> Mapping[str, Query]:
     for name in clause_ids(load_catalogue()):
         words = "two people read the clause in the document of every active business associate agreement"
         own[name] = Query(words=words, run=_clause(name))
+    own["HSR-308-b1"] = Query(
+        words="every request of the window names an agreement on record, so does every other place on record with PHI, "
+        "and no evidence of a vendor has run out",
+        run=_assured,
+    )
+    own["HPR-504-e2-ii-J"] = Query(
+        words="two people read the clause in the document of every active business associate agreement, and at the end "
+        "of one what the vendor held was returned or destroyed in time",
+        run=_to_the_end,
+    )
     own["HSR-314-a2-i"] = Query(
         words="the clauses on safeguards, reports and subcontractors stand in every active agreement",
         run=_security_clauses,

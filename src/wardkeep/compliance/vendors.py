@@ -111,6 +111,7 @@ def add_agreement(registry: Registry, by: Person, *, agreement: Agreement) -> tu
         status_reason=None,
         suspended_by=None,
         added_under=by.access_by,
+        terminated_on=None,
     )
     return (Change(kind=Kind.AGREEMENTS, id=agreement.id, record=record),)
 
@@ -151,14 +152,16 @@ def resume(registry: Registry, by: Person, *, agreement: str, reason: str) -> tu
     return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record, note=note),)
 
 
-def terminate(registry: Registry, by: Person, *, agreement: str, reason: str) -> tuple[Change, ...]:
+def terminate(
+    registry: Registry, by: Person, *, agreement: str, reason: str, today: date | None = None
+) -> tuple[Change, ...]:
     """End an agreement for good (45 CFR 164.504(e)(2)(iii)); a later one is a new record. Raises NotAllowed."""
     require(by, Permission.AGREEMENT_SUSPEND)
     found = _agreement(registry, agreement)
     if found.status is AgreementStatus.TERMINATED:
         raise _wrong_status("The agreement is already terminated.", _next_step(found.status))
     clean_reason(reason)
-    record = replace(found, status=AgreementStatus.TERMINATED, status_reason=SEE_THIS_ENTRY)
+    record = replace(found, status=AgreementStatus.TERMINATED, status_reason=SEE_THIS_ENTRY, terminated_on=today)
     return (Change(kind=Kind.AGREEMENTS, id=agreement, record=record),)
 
 

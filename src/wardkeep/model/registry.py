@@ -35,6 +35,7 @@ from wardkeep.model.incident import Incident
 from wardkeep.model.individuals import Channel, MinorCare, Representative, Restricted
 from wardkeep.model.inspection import Inspection, RouteCheck
 from wardkeep.model.login import Login
+from wardkeep.model.oversight import CloseOut, VendorEvidence, VendorNotice
 from wardkeep.model.part2 import Consents, CourtOrder, Source
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
@@ -180,6 +181,7 @@ class Agreement:
     status_reason: str | None = None
     suspended_by: str | None = None
     added_under: frozenset[str] = frozenset()
+    terminated_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +386,9 @@ class Registry:
     consents: dict[str, Consents] = field(default_factory=dict, repr=False)
     part2_sources: dict[str, Source] = field(default_factory=dict)
     court_orders: dict[str, CourtOrder] = field(default_factory=dict, repr=False)
+    vendor_evidence: dict[str, VendorEvidence] = field(default_factory=dict)
+    vendor_notices: dict[str, VendorNotice] = field(default_factory=dict)
+    close_outs: dict[str, CloseOut] = field(default_factory=dict)
     clauses: dict[str, ClauseList] = field(default_factory=dict)
     assessments: dict[str, Assessment] = field(default_factory=dict)
     outside_tests: dict[str, OutsideTest] = field(default_factory=dict)

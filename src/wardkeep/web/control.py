@@ -66,6 +66,7 @@ from wardkeep.web.control_glass import GLASS_ROUTES
 from wardkeep.web.control_guards import GUARD_ROUTES
 from wardkeep.web.control_incidents import INCIDENT_ROUTES
 from wardkeep.web.control_inspection import INSPECTION_ROUTES
+from wardkeep.web.control_oversight import OVERSIGHT_ROUTES
 from wardkeep.web.control_pack import PACK_ROUTES
 from wardkeep.web.control_part2 import PART2_ROUTES
 from wardkeep.web.control_practices import PRACTICE_ROUTES
@@ -403,7 +404,7 @@ async def _resume(asked: Asked, filled: form.ReasonForm) -> object:
 
 
 async def _terminate(asked: Asked, filled: form.ReasonForm) -> object:
-    plan = partial(vendors.terminate, agreement=asked.words[0], reason=filled.reason)
+    plan = partial(vendors.terminate, agreement=asked.words[0], reason=filled.reason, today=today(asked))
     return await change(asked, "agreement.terminate", filled.reason, plan)
 
 
@@ -555,6 +556,7 @@ ROUTES: Final = (
     *EVIDENCE_ROUTES,
     *GUARD_ROUTES,
     *INCIDENT_ROUTES,
+    *OVERSIGHT_ROUTES,
     *PACK_ROUTES,
     *PART2_ROUTES,
     *PRACTICE_ROUTES,

@@ -115,6 +115,11 @@ def test_registers(shell, tmp_path):
         assert (place["calls_count_as_part2"], place["waits_for_another"]) == (True, True)
         assert shell("part2", "approve", "workspace.default", *why, *second).status == 0
         assert not shell("part2", "sources", *first, "--json").json[0]["calls_count_as_part2"]
+        assert shell("vendor", "evidence", *first, "--json").json == {"evidence": [], "unverified": []}
+        refused = shell("vendor", "close-out", "none", "--phi", "destroyed", "--on", past, *why, *first, "--json")
+        assert refused.json["error"]["code"] == "not_found"
+        assert shell("vendor", "coverage", *first, "--json").json["agreements"] == []
+        assert shell("vendor", "close-outs", *first, "--json").json == []
         words = tmp_path / "told.toml"
         words.write_text('recipient = "A court"\naddress = "1 Court Square"\nwhat = "notes"\npurpose = "subpoena"\n')
         told = ("--subject", "handle-1", "--on", past, "--kind", "judicial", "--file", words, *why, *first, "--json")

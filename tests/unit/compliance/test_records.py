@@ -84,6 +84,14 @@ from wardkeep.model.individuals import (
 )
 from wardkeep.model.inspection import Aspect, Finding, Inspection, Judgement, RouteCheck
 from wardkeep.model.login import Login, Passkey
+from wardkeep.model.oversight import (
+    CloseOut,
+    Disposition,
+    EvidenceKind,
+    VendorEvidence,
+    VendorNotice,
+    VendorNoticeKind,
+)
 from wardkeep.model.part2 import Clearing, Consent, ConsentKind, Consents, CourtOrder, Source, SourceTag
 from wardkeep.model.price import Price
 from wardkeep.model.programme import (
@@ -642,6 +650,36 @@ SAMPLES = {
     ),
     Kind.COURT_ORDERS: CourtOrder(
         id="o", subject="ab" * 16, document_sha256="ab" * 32, until=date(2028, 1, 1), recorded_by="p"
+    ),
+    Kind.VENDOR_EVIDENCE: VendorEvidence(
+        id="e",
+        vendor="v",
+        kind=EvidenceKind.HITRUST_R2,
+        document_sha256="ab" * 32,
+        issued_on=date(2027, 1, 1),
+        until=date(2028, 1, 1),
+        added_by="p",
+        added_under=frozenset({"q"}),
+        checked_by="r",
+    ),
+    Kind.VENDOR_NOTICES: VendorNotice(
+        id="n",
+        vendor="v",
+        kind=VendorNoticeKind.BREACH,
+        received_on=date(2027, 1, 1),
+        taken_by="p",
+        due_on=date(2027, 1, 6),
+        settled_on=date(2027, 1, 2),
+        settled_by="q",
+        incident="i",
+    ),
+    Kind.CLOSE_OUTS: CloseOut(
+        id="baa-1",
+        disposition=Disposition.NOT_FEASIBLE,
+        on=date(2027, 1, 1),
+        recorded_by="p",
+        review_on=date(2027, 12, 1),
+        confirmed_by="q",
     ),
     Kind.CLAUSES: ClauseList(
         id="baa-1",

@@ -239,6 +239,38 @@ REGISTERS: Final = (
         begins=(("minor.add", "Record a minor's own care"),),
     ),
     Duty(
+        path="/registers/vendor-evidence",
+        title="Evidence of vendors",
+        about="Reports of auditors and the yearly verification, each with its last day and looked at by two people; it "
+        "never opens a road (164.308(b)).",
+        listed=("vendor.evidence.list", "evidence"),
+        permission=Permission.REGISTRY_READ,
+        empty="None is on record: no vendor is verified.",
+        deeds=(("vendor.check", "Looked at"), ("vendor.withdraw", "Withdraw")),
+        begins=(("vendor.evidence", "Record evidence"),),
+    ),
+    Duty(
+        path="/registers/vendor-notices",
+        title="Notices of vendors",
+        about="What vendors tell of breaches, incidents and changes; each becomes an incident, or somebody says why it "
+        "is none (164.314(a)(2)(i)(C), 164.410).",
+        listed=("vendor.notice.list", "notices"),
+        permission=Permission.REGISTRY_READ,
+        empty="None came in.",
+        deeds=(("vendor.settle", "Settle"),),
+        begins=(("vendor.notice", "Take a notice in"),),
+    ),
+    Duty(
+        path="/registers/close-outs",
+        title="Ends of agreements",
+        about="What a vendor held is returned or destroyed at the end, on its certificate, by two people "
+        "(164.504(e)(2)(ii)(J)).",
+        listed=("vendor.closeout.list", "close_outs"),
+        permission=Permission.REGISTRY_READ,
+        empty="No agreement has ended.",
+        deeds=(("vendor.closeout", "Record what became of PHI"), ("vendor.closed", "Confirm")),
+    ),
+    Duty(
         path="/registers/consents",
         title="Part 2 consents",
         about="Consents to use of substance use disorder records: from whom, to whom, for what, until when; without "

@@ -11,6 +11,7 @@ from typing import Any, Final
 from wardkeep.audit.entry import decode
 from wardkeep.audit.errors import DraftMalformed, LedgerError
 from wardkeep.compliance.incidents import outstanding
+from wardkeep.compliance.oversight import to_close_out, unverified
 from wardkeep.compliance.reminders import endings
 from wardkeep.compliance.two_people import Confirmation, confirmation
 from wardkeep.model.access import RequestStatus
@@ -34,6 +35,9 @@ _ENDING_PLACES: Final = {
     "decision": "/controls",
     "access_review": "/reviews",
     "finding": "/findings",
+    "vendor_evidence": "/registers/vendor-evidence",
+    "vendor_notice": "/registers/vendor-notices",
+    "close_out": "/registers/close-outs",
     "outside_test": "/assessments",
 }
 _PERIODS: Final = ("7", "14", "30", "90")
@@ -78,6 +82,7 @@ def _decisions(visit: Visit) -> Iterator[dict[str, Any]]:
         yield _item(0, "Alarm", _ALARMS.get(name, name), "/ledger?type=alarm", "See the alarms")
     yield from _clocks(visit, today)
     yield from _agreements(visit, today)
+    yield from _vendors(visit, today)
     yield from _access(visit)
     yield from _keys(visit)
     yield from _broken_glass(visit)
@@ -122,6 +127,16 @@ def _agreements(visit: Visit, today: date) -> Iterator[dict[str, Any]]:
     for vendor in visit.registry.vendors.values():
         if vendor.suspended_because is not None:
             yield _item(1, "Vendor", f"{vendor.id} is suspended: no call goes there", "/vendors", "See the vendor")
+
+
+def _vendors(visit: Visit, today: date) -> Iterator[dict[str, Any]]:
+    for agreement, due in to_close_out(visit.registry, today):
+        left = (due - today).days
+        words = f"what {agreement.vendor} held under {agreement.id} is to be returned or destroyed"
+        yield _item(0 if left <= 0 else 1, "End of a BAA", words, "/registers/close-outs", "Record it", left)
+    for name in unverified(visit.registry, today):
+        words = f"{name} was not verified within the year"
+        yield _item(2, "Vendor", words, "/registers/vendor-evidence", "Record a verification")
 
 
 def _access(visit: Visit) -> Iterator[dict[str, Any]]:
