@@ -256,6 +256,6 @@ def test_the_glass_is_broken_and_another_officer_reviews_it(house, people, nurse
 
     # And sessions end when whoever answers for access says so.
     second.goto(f"{base}/registers/sessions")
-    do(second, "session.end_all", "kai", "shift is over, the tablet stays")
+    do(second, "session.endall", "kai", "shift is over, the tablet stays")
     page.goto(f"{base}/break-glass")
     assert page.url == f"{base}/sign-in"

@@ -49,7 +49,7 @@ async def _end_all(asked: Asked, filled: ReasonForm) -> object:
         return (Change(kind=Kind.PEOPLE, id=person, record=found, note="sessions_ended"),)
 
     # On record first, as every change; who signs in between is signed out with the others.
-    done = await change(asked, "session.end_all", filled.reason, plan)
+    done = await change(asked, "session.endall", filled.reason, plan)
     await asked.app.factors.sessions.end_all(person)
     return done
 
@@ -60,5 +60,5 @@ def _time(micros: int) -> str:
 
 SESSION_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("sessions", Permission.PERSON_CHANGE, "session.list", _list),
-    post_route("people/{}/end-sessions", Permission.PERSON_CHANGE, "session.end_all", ReasonForm, _end_all),
+    post_route("people/{}/end-sessions", Permission.PERSON_CHANGE, "session.endall", ReasonForm, _end_all),
 )

@@ -40,7 +40,7 @@ ACCESS_REGISTERS: Final = (
         permission=Permission.PERSON_CHANGE,
         empty="Nobody is signed in.",
         named="person",
-        deeds=(("session.end_all", "End all sessions"),),
+        deeds=(("session.endall", "End all sessions"),),
     ),
     Duty(
         path="/registers/certificates",
