@@ -118,12 +118,18 @@ async def write(
         groups = []
         while left and len(groups) < AHEAD:
             count = min(BATCH, left)
-            groups.append(ledger.append(drafts(count, payload_bytes, subject_of)))
+            # Subjects go by the number of the record, not by its place in its batch.
+            numbered = partial(_numbered, subject_of, entries - left)
+            groups.append(ledger.append(drafts(count, payload_bytes, numbered)))
             left -= count
         await asyncio.gather(*groups)
     rate = entries / (time.monotonic() - began)
     await ledger.close()
     return rate
+
+
+def _numbered(subject_of: Callable[[int], str], first: int, number: int) -> str:
+    return subject_of(first + number)
 
 
 def check(directory: Path, arguments: Sequence[str]) -> Cost:

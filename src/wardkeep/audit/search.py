@@ -141,6 +141,10 @@ class SearchIndex:
         """Return (words, how many, first and last time) as the index believes; for overviews, not for proof."""
         return await self._run(lambda file: file.tally(criteria, columns))
 
+    async def subjects(self, criteria: Criteria) -> tuple[frozenset[bytes], int, int]:
+        """Return whom the entries that fit name, how many fit and how many name nobody, as the index believes."""
+        return await self._run(lambda file: file.subjects(criteria))
+
     async def new_subjects(self, criteria: Criteria, least: int) -> list[NewSubjects]:
         """Return who turned to at least so many subjects from `above` on that they had not before, as it believes."""
         return await self._run(lambda file: file.new_subjects(criteria, least))

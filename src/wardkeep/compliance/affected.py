@@ -2,6 +2,9 @@
 
 Headers name subjects by a blind index, never by name. Calls that name no subject are not dropped but counted apart:
 somebody must find out whom they concern. The ledger's own reading is recorded by the caller.
+
+The search index answers where every row of it was compared with its leaf since the start; until then, and when it
+cannot, all headers in reach are read.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -11,8 +14,11 @@ from typing import Final
 import msgspec
 
 from wardkeep.audit.ledger import Ledger
+from wardkeep.audit.search import SearchIndex
 from wardkeep.compliance.errors import EntryUnopenable
 from wardkeep.model.incident import Reach
+from wardkeep.storage.errors import StoreError
+from wardkeep.storage.search_sqlite import Criteria
 
 # What a header says where the call named no subject (`gateway.record`).
 _UNRESOLVED: Final = "unresolved"
@@ -62,13 +68,16 @@ def affected_in(headers: Iterable[bytes], reach: Reach) -> Affected:
     return Affected(subjects=frozenset(subjects), calls=calls, unresolved=unresolved)
 
 
-async def affected_of(ledger: Ledger, reach: Reach) -> Affected:
-    """Return who is affected by the calls of a ledger that are in reach.
+async def affected_of(ledger: Ledger, reach: Reach, index: SearchIndex | None = None) -> Affected:
+    """Return who is affected by the calls of a ledger that are in reach, asking its index where that can be believed.
 
     Raises:
         LedgerUnavailable: the ledger cannot be read, so nothing is known.
         EntryUnopenable: a header cannot be read.
     """
+    known = None if index is None else await _indexed(index, reach)
+    if known is not None:
+        return known
     found = Affected(subjects=frozenset(), calls=0, unresolved=0)
     async for headers in _in_pieces(ledger, reach):
         piece = affected_in(headers, reach)
@@ -78,6 +87,24 @@ async def affected_of(ledger: Ledger, reach: Reach) -> Affected:
             unresolved=found.unresolved + piece.unresolved,
         )
     return found
+
+
+async def _indexed(index: SearchIndex, reach: Reach) -> Affected | None:
+    """Return what the index says, or None where it was not compared with the ledger whole or does not answer."""
+    words: dict[str, tuple[str, ...]] = {"kind": (_REQUEST,)}
+    for column in ("vendor", "actor", "workspace", "purpose"):
+        wanted = getattr(reach, column)
+        if wanted is not None:
+            words[column] = (wanted,)
+    try:
+        await index.follow()
+        if not index.is_checked or index.size < reach.stop:
+            return None
+        criteria = Criteria(above=reach.start, below=reach.stop, words=words)
+        subjects, calls, unresolved = await index.subjects(criteria)
+    except StoreError:
+        return None
+    return Affected(subjects=frozenset(each.hex() for each in subjects), calls=calls, unresolved=unresolved)
 
 
 async def _in_pieces(ledger: Ledger, reach: Reach, most: int = 10_000) -> AsyncIterator[list[bytes]]:

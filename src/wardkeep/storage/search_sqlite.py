@@ -200,6 +200,17 @@ class SearchFile:
         width = len(columns)
         return [(tuple(map(self._word, row[:width])), row[width], row[width + 1], row[width + 2]) for row in found]
 
+    def subjects(self, criteria: Criteria) -> tuple[frozenset[bytes], int, int]:
+        """Return whom the entries that fit name, how many entries fit, and how many of them name nobody."""
+        where, values = self._where(criteria)
+        if where is None:
+            return frozenset(), 0, 0
+        counted = f"SELECT count(*), count(*) FILTER (WHERE subject IS NULL OR subject = X'') FROM found WHERE {where}"  # noqa: S608 - fragments of ours
+        named = f"SELECT DISTINCT subject FROM found WHERE {where}{_NAMES_SUBJECT}"  # noqa: S608 - fragments of ours
+        with translated():
+            count, nameless = self._connection.execute(counted, values).get
+            return frozenset(bytes(row[0]) for row in self._connection.execute(named, values)), count, nameless
+
     def new_subjects(self, criteria: Criteria, least: int) -> list[NewSubjects]:
         """Return who has entries from `above` on about at least so many subjects that their earlier ones never name.
 

@@ -68,7 +68,7 @@ async def _count(asked: Asked, filled: form.CountForm) -> object:
         size = (await asked.app.reader.ledger.head()).size
         if not 0 <= reach.start < reach.stop <= size:
             raise invalid("range", f"0 or more, and at the most the ledger's {size} entries")
-        found = await affected_of(asked.app.reader.ledger, reach)
+        found = await affected_of(asked.app.reader.ledger, reach, asked.app.searcher.index)
         computed, unresolved = len(found.subjects), found.unresolved
         elsewhere = len(with_channels(asked.registry, found.subjects))
     plan = partial(
