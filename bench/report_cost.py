@@ -35,6 +35,7 @@ from wardkeep.settings import clock
 from wardkeep.storage.ledger_sqlite import LedgerFile
 
 GOAL = 2.0
+READ = "affected individuals, headers read"
 SUBJECTS = 1000
 SEED = b"a seed for a bench alone, public".ljust(32)[:32]
 BLIND_KEY = bytes(32)  # the writer's subjects are found again by the same key
@@ -77,8 +78,11 @@ async def measure(directory: Path, entries: int, payload: int, rounds: int) -> i
     for name, task in jobs(index).items():
         costs = [await timed(task) for _ in range(rounds)]
         cpu, wall = (statistics.median(each) for each in zip(*costs, strict=True))
-        is_met &= cpu <= GOAL
-        print(f"{name}: {cpu:.2f} s CPU, {wall:.2f} s wall; goal {GOAL:.0f} s: {'met' if cpu <= GOAL else 'missed'}")
+        # What is read before the index was compared has no goal: it is the slow and always true way.
+        held = name != READ
+        is_met &= cpu <= GOAL or not held
+        goal = f"; goal {GOAL:.0f} s: {'met' if cpu <= GOAL else 'missed'}" if held else ""
+        print(f"{name}: {cpu:.2f} s CPU, {wall:.2f} s wall{goal}")
     await index.close()
     await ledger.close()
     return 0 if is_met else 1
@@ -105,7 +109,7 @@ def jobs(index: SearchIndex) -> dict[str, Callable[[], Awaitable[object]]]:
     whole = Reach(start=0, stop=index.size)
     return {
         "affected individuals": lambda: affected_of(index.ledger, whole, index),
-        "affected individuals, headers read": lambda: affected_of(index.ledger, whole),
+        READ: lambda: affected_of(index.ledger, whole),
         "accounting": lambda: reports.accounting(**about, until=datetime.now(UTC).date(), zone="America/New_York"),
         "who saw": lambda: reports.who_saw(**about),
         "subject report": lambda: reports.summary(**about),

@@ -149,6 +149,8 @@ def _status(control: Control, query: Query | None, known: Known, found: dict[Run
 
     if control.is_unconfirmed:
         return not_known("nobody confirmed what the rule says here")
+    if query is None and control.is_attested_by_nature:
+        return not_known("people attest this: no record of the program can show it")
     if query is None:
         return not_known("nothing computes this control yet")
     if (trouble := _trouble(known)) is not None:

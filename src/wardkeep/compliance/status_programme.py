@@ -25,6 +25,7 @@ from wardkeep.compliance.policy_texts import Texts, load_texts, text_of
 from wardkeep.compliance.rights import is_late
 from wardkeep.compliance.risks import outside
 from wardkeep.compliance.status import QUERIES, Finding, Query, Run, Window
+from wardkeep.compliance.status_evidence import EVIDENCE_QUERIES
 from wardkeep.compliance.two_people import Confirmation, confirmation, is_officer
 from wardkeep.model.access_review import ItemState
 from wardkeep.model.incident import Conclusion
@@ -637,7 +638,7 @@ PROGRAMME_QUERIES: Final[Mapping[str, Query]] = MappingProxyType(
 
 def all_queries() -> Mapping[str, Query]:
     """Return every query, by control; a roll-up stands on the specifications below it."""
-    own: dict[str, Query] = {**QUERIES, **PROGRAMME_QUERIES}
+    own: dict[str, Query] = {**QUERIES, **PROGRAMME_QUERIES, **EVIDENCE_QUERIES}
     for name in clause_ids(load_catalogue()):
         words = "two people read the clause in the document of every active business associate agreement"
         own[name] = Query(words=words, run=_clause(name))

@@ -206,7 +206,8 @@ class SearchFile:
         if where is None:
             return frozenset(), 0, 0
         counted = f"SELECT count(*), count(*) FILTER (WHERE subject IS NULL OR subject = X'') FROM found WHERE {where}"  # noqa: S608 - fragments of ours
-        named = f"SELECT DISTINCT subject FROM found WHERE {where}{_NAMES_SUBJECT}"  # noqa: S608 - fragments of ours
+        # By the subjects' index each row would be fetched by itself: ten times as long over all entries.
+        named = f"SELECT DISTINCT subject FROM found NOT INDEXED WHERE {where}{_NAMES_SUBJECT}"  # noqa: S608 - fragments of ours
         with translated():
             count, nameless = self._connection.execute(counted, values).get
             return frozenset(bytes(row[0]) for row in self._connection.execute(named, values)), count, nameless

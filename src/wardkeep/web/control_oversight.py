@@ -127,17 +127,17 @@ async def _calls(asked: Asked) -> list[tuple[str | None, int, int, int]]:
 
 
 OVERSIGHT_ROUTES: Final[tuple[ApiRoute, ...]] = (
-    get_route("vendor-evidence", _READ, "vendor.evidence.list", _list_evidence),
+    get_route("vendor-evidence", _READ, "vendor.reports", _list_evidence),
     post_route("vendor-evidence", _VENDOR, "vendor.evidence", form.EvidenceForm, _add_evidence),
     post_route("vendor-evidence/{}/check", _CHECK, "vendor.check", ReasonForm, _check_evidence),
     post_route("vendor-evidence/{}/withdraw", _VENDOR, "vendor.withdraw", ReasonForm, _withdraw_evidence),
-    get_route("vendor-notices", _READ, "vendor.notice.list", _list_notices),
+    get_route("vendor-notices", _READ, "vendor.notices", _list_notices),
     # Whoever opens the letter takes it in.
     post_route("vendor-notices", Permission.OWN_ACCOUNT, "vendor.notice", form.VendorNoticeForm, _take_notice),
     post_route(
         "vendor-notices/{}/settle", Permission.INCIDENT_CHANGE, "vendor.settle", form.SettlementForm, _settle_notice
     ),
-    get_route("close-outs", _READ, "vendor.closeout.list", _list_close_outs),
+    get_route("close-outs", _READ, "vendor.closeouts", _list_close_outs),
     get_route("close-outs/{}/certificate", Permission.LEDGER_READ, "vendor.certificate", _certificate),
     post_route("close-outs/{}", _VENDOR, "vendor.closeout", form.CloseOutForm, _close_out),
     post_route("close-outs/{}/confirm", _CHECK, "vendor.closed", ReasonForm, _confirm_close_out),

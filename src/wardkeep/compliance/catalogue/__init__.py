@@ -64,7 +64,10 @@ class Source(StrEnum):
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"applies_to": "for"}):
-    """One row. `reviewed` is how often at the least: an ISO 8601 period or `continuous`."""
+    """One row. `reviewed` is how often at the least: an ISO 8601 period or `continuous`.
+
+    What is attested by nature happens between people or in buildings: no record of the program can show it.
+    """
 
     id: str
     citation: str
@@ -78,6 +81,7 @@ class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     reviewed: str
     source: Source
     doubt: str | None = None
+    is_attested_by_nature: bool = False
 
     @property
     def is_unconfirmed(self) -> bool:
@@ -179,6 +183,7 @@ def show(catalogue: Catalogue, profile: Profile) -> dict[str, object]:
             "reviewed": each.reviewed,
             "source": catalogue.sources[each.source],
             "is_unconfirmed": each.is_unconfirmed,
+            "is_attested_by_nature": each.is_attested_by_nature,
             "doubt": each.doubt,
             "proposed": proposed[each.id] if is_strict else [],
         }

@@ -243,7 +243,7 @@ REGISTERS: Final = (
         title="Evidence of vendors",
         about="Reports of auditors and the yearly verification, each with its last day and looked at by two people; it "
         "never opens a road (164.308(b)).",
-        listed=("vendor.evidence.list", "evidence"),
+        listed=("vendor.reports", "evidence"),
         permission=Permission.REGISTRY_READ,
         empty="None is on record: no vendor is verified.",
         deeds=(("vendor.check", "Looked at"), ("vendor.withdraw", "Withdraw")),
@@ -254,7 +254,7 @@ REGISTERS: Final = (
         title="Notices of vendors",
         about="What vendors tell of breaches, incidents and changes; each becomes an incident, or somebody says why it "
         "is none (164.314(a)(2)(i)(C), 164.410).",
-        listed=("vendor.notice.list", "notices"),
+        listed=("vendor.notices", "notices"),
         permission=Permission.REGISTRY_READ,
         empty="None came in.",
         deeds=(("vendor.settle", "Settle"),),
@@ -265,7 +265,7 @@ REGISTERS: Final = (
         title="Ends of agreements",
         about="What a vendor held is returned or destroyed at the end, on its certificate, by two people "
         "(164.504(e)(2)(ii)(J)).",
-        listed=("vendor.closeout.list", "close_outs"),
+        listed=("vendor.closeouts", "close_outs"),
         permission=Permission.REGISTRY_READ,
         empty="No agreement has ended.",
         deeds=(("vendor.closeout", "Record what became of PHI"), ("vendor.closed", "Confirm")),
