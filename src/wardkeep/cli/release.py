@@ -14,6 +14,7 @@ from wardkeep.cli._client import client
 from wardkeep.cli._failure import CommandFailed
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_table, report
 from wardkeep.model.release import DataUse, ReleaseBasis
+from wardkeep.storage.files import write_whole
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The record's id.")]
 Document = Annotated[Path, typer.Option("--document", help="The signed document; its SHA-256 is recorded.")]
@@ -28,6 +29,7 @@ def register(root: typer.Typer) -> None:
     group.command("data-use")(data_use)
     group.command("prepare")(prepare)
     group.command("sign")(sign)
+    group.command("export")(export)
     group.command("withdraw")(withdraw)
     root.add_typer(group, name="release")
 
@@ -166,6 +168,34 @@ def sign(
         "releases", identifier, "sign", reason=reason, no_actual_knowledge=no_actual_knowledge
     )
     report(done, f"The release {identifier} is signed", json=json)
+
+
+def export(
+    *,
+    home: Home,
+    identifier: Id,
+    dataset: Annotated[Path, typer.Option("--dataset", help="The file that was prepared and signed.")],
+    out: Annotated[Path, typer.Option("--out", help="A new directory for the data set and its certificate.")],
+    reason: Reason,
+    acting: As = None,
+    json: Json = False,
+) -> None:
+    """Take a signed data set out to train a model, with its certificate; a basis that has ended is refused."""
+    if out.exists():
+        raise CommandFailed(
+            "place_taken",
+            what=f"{out} is there already.",
+            why="What was exported before is not written over.",
+            fix="Name a directory that does not exist.",
+        )
+    raw = dataset.read_bytes()
+    done = client(home, acting).post(
+        "releases", identifier, "export", dataset_sha256=hashlib.sha256(raw).hexdigest(), reason=reason
+    )
+    out.mkdir(mode=0o700, parents=True)
+    write_whole(out / dataset.name, raw)
+    write_whole(out / "CERTIFICATE.md", done["certificate"].encode())
+    report(done, f"The data set of {identifier} and its certificate are in {out}", json=json)
 
 
 def withdraw(*, home: Home, identifier: Id, reason: Reason, acting: As = None, json: Json = False) -> None:

@@ -95,6 +95,13 @@ class SignForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     no_actual_knowledge: bool
 
 
+class TrainingSetForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A signed data set that is taken out to train a model; `reason` says which one."""
+
+    reason: str
+    dataset_sha256: str
+
+
 def releases_view(registry: Registry, today: date) -> dict[str, object]:
     """Return all that is on record about releases, and what of it holds today."""
     return {

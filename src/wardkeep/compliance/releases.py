@@ -15,7 +15,7 @@ from wardkeep.compliance.records import SEE_THIS_ENTRY, Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_text, invalid, require, taken, unknown
 from wardkeep.compliance.two_people import check_opener
 from wardkeep.model.registry import Person, Registry
-from wardkeep.model.release import DataUseAgreement, Determination, Release, ReleaseBasis
+from wardkeep.model.release import DataUseAgreement, Determination, Export, Release, ReleaseBasis
 from wardkeep.policy.roles import Permission
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -94,6 +94,7 @@ def prepare_release(registry: Registry, by: Person, *, release: Release) -> tupl
         no_actual_knowledge=False,
         withdrawn_by=None,
         statement=None,
+        exports=(),
     )
     _check_basis(registry, record)
     return (Change(kind=Kind.RELEASES, id=record.id, record=record),)
@@ -134,6 +135,78 @@ def sign_release(
         found, signed_by=by.id, signed_on=today, no_actual_knowledge=no_actual_knowledge, statement=SEE_THIS_ENTRY
     )
     return (Change(kind=Kind.RELEASES, id=found.id, record=record, note=note),)
+
+
+def export_release(
+    registry: Registry, by: Person, *, release: str, dataset_sha256: str, certificate_sha256: str, today: date
+) -> tuple[Change, ...]:
+    """Record that a signed data set is taken out to train a model; what it rests on is asked again for this day.
+
+    Raises:
+        NotAllowed: it was not signed or was withdrawn, is a limited data set (that is PHI still), is not these bytes,
+            or its determination does not hold today.
+    """
+    require(by, Permission.RELEASE_PREPARE)
+    found = exportable(registry, release, today=today)
+    if dataset_sha256 != found.dataset_sha256:
+        raise NotAllowed(
+            "dataset_differs",
+            what="These are not the bytes that were examined and signed.",
+            why="A release is bound to one data set (45 CFR 164.514(b)).",
+            fix="Export the file that was prepared, or prepare this one as a release of its own.",
+        )
+    export = Export(on=today, by=by.id, certificate_sha256=certificate_sha256)
+    return (Change(kind=Kind.RELEASES, id=found.id, record=replace(found, exports=(*found.exports, export))),)
+
+
+def exportable(registry: Registry, release: str, *, today: date) -> Release:
+    """Return a release whose data set may train a model today. Raises NotAllowed, as `export_release`."""
+    found = registry.releases.get(release)
+    if found is None:
+        raise unknown("release", _LIST)
+    if not found.is_released:
+        raise NotAllowed(
+            "wrong_status",
+            what="This release was not signed, or was withdrawn.",
+            why="Nothing leaves before another person signed it (45 CFR 164.514(b)(2)(ii)).",
+            fix="Have it signed with `wardkeep release sign`.",
+            status=409,
+        )
+    if found.basis is ReleaseBasis.LIMITED_DATA_SET:
+        raise NotAllowed(
+            "basis_missing",
+            what="A limited data set is PHI and trains no model.",
+            why="Only de-identified data is outside the rule (45 CFR 164.502(d), 164.514(a), (e)).",
+            fix="Prepare the data set by Safe Harbor, or under an Expert Determination.",
+        )
+    _check_basis(registry, found, on=today)
+    return found
+
+
+def certificate(registry: Registry, release: Release, *, organisation: str, today: date) -> str:
+    """Return the certificate that goes with an exported training set: what it rests on, by whom, and of which bytes."""
+    determination = registry.determinations.get(release.determination or "")
+    basis = "Safe Harbor, 45 CFR 164.514(b)(2)"
+    if determination is not None:
+        basis = (
+            f"Expert Determination {determination.id} by {determination.expert}, 45 CFR 164.514(b)(1), in force from "
+            f"{determination.effective_on} to {determination.expires_on}, document {determination.document_sha256}"
+        )
+    lines = [
+        f"# De-identified training set {release.id}",
+        f"Exported on {today} by {organisation or 'the organisation'} for {release.recipient}.",
+        f"- data set, SHA-256: {release.dataset_sha256}",
+        f"- detection report, SHA-256: {release.report_sha256}",
+        f"- policy: {release.policy}",
+        f"- basis: {basis}",
+        f"- prepared by {release.prepared_by}, signed by {release.signed_by} on {release.signed_on}",
+        f"- the words of the review: {release.statement}",
+        f"- the signer knows of nothing in it that identifies: {'yes' if release.no_actual_knowledge else 'unsaid'}",
+    ]
+    if determination is not None:
+        lines.append(f"Not to be used after {determination.expires_on} without another determination.")
+    lines.append("Whoever learns that it identifies somebody tells us; it is withdrawn then and is used no more.")
+    return "\n".join(lines) + "\n"
 
 
 def withdraw_release(registry: Registry, by: Person, *, release: str) -> tuple[Change, ...]:

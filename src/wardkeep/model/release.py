@@ -69,6 +69,15 @@ class DataUseAgreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """That a signed data set was taken out to train a model, under the certificate with this hash."""
+
+    on: date
+    by: str
+    certificate_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """One data set and what is on record about its leaving. Nothing may leave before `signed_by`.
 
@@ -94,6 +103,7 @@ class Release:
     no_actual_knowledge: bool = False
     withdrawn_by: str | None = None
     statement: str | None = None
+    exports: tuple[Export, ...] = ()
 
     @property
     def is_released(self) -> bool:

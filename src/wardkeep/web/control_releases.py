@@ -5,6 +5,7 @@ from typing import Final
 
 from wardkeep.compliance import forms as form
 from wardkeep.compliance import release_forms, releases
+from wardkeep.crypto.mac import sha256
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
 
@@ -52,6 +53,22 @@ async def _sign(asked: Asked, filled: release_forms.SignForm) -> object:
     return await change(asked, "release.sign", filled.reason, plan)
 
 
+async def _export(asked: Asked, filled: release_forms.TrainingSetForm) -> object:
+    found = releases.exportable(asked.registry, asked.words[0], today=today(asked))
+    organisation = asked.registry.organisation
+    name = "" if organisation is None else organisation.name
+    text = releases.certificate(asked.registry, found, organisation=name, today=today(asked))
+    digest = sha256(text.encode()).hex()
+    plan = partial(
+        releases.export_release,
+        release=found.id,
+        dataset_sha256=filled.dataset_sha256,
+        certificate_sha256=digest,
+        today=today(asked),
+    )
+    return await change(asked, "release.export", filled.reason, plan, certificate=text, sha256=digest)
+
+
 async def _withdraw(asked: Asked, filled: form.ReasonForm) -> object:
     return await change(
         asked, "release.withdraw", filled.reason, partial(releases.withdraw_release, release=asked.words[0])
@@ -62,6 +79,9 @@ RELEASE_ROUTES: Final[tuple[ApiRoute, ...]] = (
     get_route("releases", Permission.REGISTRY_READ, "release.list", _list),
     post_route("releases", Permission.RELEASE_PREPARE, "release.prepare", release_forms.ReleaseForm, _prepare),
     post_route("releases/{}/sign", Permission.RELEASE_SIGN, "release.sign", release_forms.SignForm, _sign),
+    post_route(
+        "releases/{}/export", Permission.RELEASE_PREPARE, "release.export", release_forms.TrainingSetForm, _export
+    ),
     post_route("releases/{}/withdraw", Permission.RELEASE_PREPARE, "release.withdraw", form.ReasonForm, _withdraw),
     # Who prepares a data set asks whether a determination covers it, and sees no other record.
     get_route("determinations", Permission.RELEASE_PREPARE, "determination.list", _determinations),

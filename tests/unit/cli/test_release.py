@@ -1,5 +1,6 @@
 """A data set from its file to its signed release, by two people, over the real admin socket."""
 
+import hashlib
 import json
 
 import pytest
@@ -48,6 +49,17 @@ def test_a_data_set_leaves_by_the_hands_of_two(shell, files):
         entry = int(held["statement"].rpartition(" ")[2])
         shown = as_("first", "audit", "show", str(entry), "--reason", "review", "--json").json
         assert shown["content"]["reason"] == "read all of it"
+        place = files / "training"
+        export = ("release", "export", "study-1", "--out", place, "--reason", "to train", "--json")
+        other = as_("first", *export, "--dataset", files / "notes.csv").json["error"]
+        assert other["code"] == "dataset_differs"
+        assert not place.exists()
+        taken = as_("first", *export, "--dataset", out).json
+        assert (place / "out.csv").read_bytes() == out.read_bytes()
+        certificate = (place / "CERTIFICATE.md").read_bytes()
+        assert hashlib.sha256(certificate).hexdigest() == taken["sha256"]
+        assert held["dataset_sha256"] in certificate.decode()
+        assert as_("first", *export, "--dataset", out).json["error"]["code"] == "place_taken"
         assert as_("first", "release", "withdraw", "study-1", "--reason", "somebody recognised").status == 0
         assert not as_("first", "release", "list", "--json").json["releases"][0]["is_released"]
 

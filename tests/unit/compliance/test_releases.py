@@ -182,3 +182,60 @@ def test_records_survive_storing():
         (Kind.RELEASES, registry.releases["r-1"]),
     ):
         assert decode(kind, encode(record)) == record
+
+
+# ---- training sets ---------------------------------------------------------------------------------------------------
+
+
+def signed(**changes):
+    held = organisation()
+    held = made(held, releases.add_determination(held, PRIVACY, determination=EXPERT))
+    held = made(held, releases.add_data_use(held, PRIVACY, agreement=USE))
+    held = prepared(held, **changes)
+    return made(held, sign(held))
+
+
+def exported(held, by=RESEARCHER, **changes):
+    given = {"release": "r-1", "dataset_sha256": HASH, "certificate_sha256": "cd" * 32, "today": TODAY, **changes}
+    return made(held, releases.export_release(held, by, **given))
+
+
+BY_EXPERT = {"basis": ReleaseBasis.EXPERT_DETERMINATION, "determination": "exp-1"}
+
+
+def test_a_training_set_is_taken_out_signed_and_whole_and_each_time_is_on_record():
+    assert refused(exported, prepared(organisation())) == "wrong_status"
+    assert refused(exported, signed(), release="none") == "not_found"
+    assert refused(exported, signed(), by=AUDITOR) == "role_not_permitted"
+    assert refused(exported, signed(), dataset_sha256="ef" * 32) == "dataset_differs"
+    limited = signed(basis=ReleaseBasis.LIMITED_DATA_SET, data_use="dua-1")
+    assert refused(exported, limited) == "basis_missing"
+    held = exported(exported(signed()), today=TODAY + timedelta(days=1))
+    assert [(each.on, each.by) for each in held.releases["r-1"].exports] == [
+        (TODAY, "researcher"), (TODAY + timedelta(days=1), "researcher"),
+    ]  # fmt: skip
+    gone = made(held, releases.withdraw_release(held, PRIVACY, release="r-1"))
+    assert refused(exported, gone) == "wrong_status"
+    record = held.releases["r-1"]
+    assert decode(Kind.RELEASES, encode(record)) == record
+
+
+def test_a_determination_that_has_ended_lets_nothing_more_out():
+    held = signed(**BY_EXPERT)
+    last = EXPERT.expires_on
+    assert exported(held, today=last).releases["r-1"].exports
+    assert refused(exported, held, today=last + timedelta(days=1)) == "basis_expired"
+    ended = made(held, releases.end_determination(held, PRIVACY, determination="exp-1"))
+    assert refused(exported, ended) == "basis_expired"
+
+
+def test_the_certificate_says_what_it_rests_on_and_until_when():
+    held = signed(**BY_EXPERT)
+    text = releases.certificate(held, held.releases["r-1"], organisation="Clinic", today=TODAY)
+    for part in (HASH, "Expert Determination exp-1", EXPERT.expert, EXPERT.expires_on.isoformat(), "signed by privacy",
+                 "see ledger entry 7", "Not to be used after"):  # fmt: skip
+        assert part in text
+    plain = signed()
+    text = releases.certificate(plain, plain.releases["r-1"], organisation="Clinic", today=TODAY)
+    assert "Safe Harbor, 45 CFR 164.514(b)(2)" in text
+    assert "Not to be used after" not in text
