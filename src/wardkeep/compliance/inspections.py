@@ -48,18 +48,42 @@ def set_inspection(
     for url in (inspection.base_url, inspection.token_url):
         if url is not None and not has_own and urlsplit(url).hostname != urlsplit(deployment.base_url).hostname:
             # What is asked with is a key that answers calls: it goes to its own vendor only.
-            raise NotAllowed(
-                "inspection_credential_missing",
-                what="The vendor would be asked at another host than the deployment's, with the deployment's own key.",
-                why="Whoever holds that key acts as the organisation at the vendor.",
-                fix="Give a key for asking with --credential-file, or leave the address out.",
-                status=400,
-            )
+            raise _key_missing("with the deployment's own key")
+    if sealed_credential is None and identifier in registry.secrets:
+        _check_same_hosts(registry.inspections.get(inspection.id), inspection)
     record = replace(inspection, credential=identifier if has_own else None)
     changes = [Change(kind=Kind.INSPECTIONS, id=inspection.id, record=record)]
     if sealed_credential is not None:
         changes.append(Change(kind=Kind.SECRETS, id=identifier, record=sealed_credential))
     return tuple(changes)
+
+
+def _check_same_hosts(before: Inspection | None, wanted: Inspection) -> None:
+    """Refuse to send the key on record to a host that it was not given for.
+
+    An administrator's key at the vendor, or a service principal's secret: whoever may only change routes would have it
+    sent wherever they like by changing an address. Who gives the key again has it already. Also an address that is
+    left out is another one: the vendor's usual.
+    """
+    held = before or Inspection(id=wanted.id)
+    pairs = ((held.base_url, wanted.base_url), (held.token_url, wanted.token_url))
+    if any(_origin_of(old) != _origin_of(new) for old, new in pairs):
+        raise _key_missing("with the key that was given for the host on record")
+
+
+def _origin_of(url: str | None) -> tuple[str, str] | None:
+    """Return who is asked at an address: scheme and authority, `{region}` as it stands (RFC 6454 section 4)."""
+    return None if url is None else (urlsplit(url).scheme, urlsplit(url).netloc.lower())
+
+
+def _key_missing(with_what: str) -> NotAllowed:
+    return NotAllowed(
+        "inspection_credential_missing",
+        what=f"The vendor would be asked at another host, {with_what}.",
+        why="Whoever holds that key acts as the organisation at the vendor.",
+        fix="Give the key for asking in the same form with --credential-file, or leave the addresses as they are.",
+        status=400,
+    )
 
 
 def record_check(

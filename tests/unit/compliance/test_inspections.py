@@ -139,7 +139,39 @@ def test_a_key_for_asking_is_a_secret_of_its_own_that_stays_when_it_is_not_given
     assert is_for_inspection(secret.id)
     assert record.record.credential == secret.id
     held = apply(HELD, (record, secret), epoch=2)
-    (again,) = planned(held, base_url="https://admin.vendor.example", account={"project": "proj_1"})
+    (again,) = planned(held, base_url="https://admin.{region}.vendor.example/v2", account={"project": "proj_1"})
     assert again.record.credential == secret.id
     (own,) = planned(HELD, base_url="https://us.api.openai.com/v1")
     assert own.record.credential is None
+
+
+ADDRESSES = {"base_url": "https://admin.vendor.example", "token_url": "https://login.vendor.example/token"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"base_url": "https://evil.example"},
+        {"base_url": "https://admin.vendor.example:8443"},
+        {"base_url": "https://{region}.admin.vendor.example"},
+        {"base_url": "http://localhost"},
+        {"token_url": "https://evil.example/token"},
+        {"base_url": None},
+        {"token_url": None},
+    ],
+)
+def test_a_key_for_asking_goes_to_no_other_host_than_the_one_it_was_given_for(changes):
+    held = apply(HELD, planned(HELD, sealed=b"sealed", **ADDRESSES), epoch=2)
+    with pytest.raises(NotAllowed) as refused:
+        planned(held, **{**ADDRESSES, **changes})
+    assert refused.value.code == "inspection_credential_missing"
+    assert len(planned(held, sealed=b"new", **{**ADDRESSES, **changes})) == 2, "who has the key gives it again"
+    assert len(planned(held, **ADDRESSES, account={"project": "proj_2"})) == 1
+
+
+def test_a_key_for_asking_that_was_given_without_an_address_stays_at_the_vendors_usual_one():
+    held = apply(HELD, planned(HELD, sealed=b"sealed"), epoch=2)
+    for changes in ADDRESSES.items():
+        with pytest.raises(NotAllowed, match="another host"):
+            planned(held, **dict([changes]))
+    assert len(planned(held)) == 1
