@@ -94,6 +94,7 @@ async def test_a_model_that_puts_the_patient_into_a_link_is_cut_off(ward: House,
     (closing,) = [each for each in ward.headers(answer.index) if each.get("decision") == "answer_carries_data"]
     assert closing["type"] == "aborted"
     assert closing["detail"]["signals"] == "link"
+    assert stream or closing["tokens_in"] > 0, "what was withheld is paid for too"
 
 
 @pytest.mark.parametrize("path", [CHAT, MESSAGES])

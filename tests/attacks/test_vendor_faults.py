@@ -258,7 +258,8 @@ async def test_error_pages_become_errors_of_the_format(ward, books, path, stream
         answer = await at.ask(ward.instance.data, key, path, model, "chest pain", stream=stream)
     assert answer.status >= 400
     check_error(answer, path)
-    await check_closed_once(ward, books, answer.index)
+    closing = await check_closed_once(ward, books, answer.index)
+    assert closing.header["status"] >= 400, "an attempt that the vendor refused costs nothing"
 
 
 STREAMS = {

@@ -5,8 +5,10 @@ nothing is lost with a process and nothing differs between workers. Every attemp
 for; it counts on the day on which it was begun.
 
 Where a vendor told no token count (a stream whose client does not ask, a client that leaves), a budget is charged one
-token for each two bytes that were sealed of the call. That is more than it was: leaving out the count, or leaving, is
-no way around a budget. `compliance.usage` still calls such calls unmetered, and never guesses.
+token for each two bytes that were sealed of the call, as long as they were before they were packed. That is more than
+it was: leaving out the count, or leaving, is no way around a budget, and neither is text that repeats itself. Charged
+is every ending but those in which the vendor never had the request, or answered with an error. `compliance.usage` still
+calls such calls unmetered, and never guesses.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,8 +28,10 @@ from wardkeep.model.registry import ApiKey, Registry
 
 _MILLION: Final = Decimal(1_000_000)
 _BYTES_A_TOKEN: Final = 2
-# How calls end whose vendor had all of the request, counted or not.
-_TAKEN: Final = frozenset({"answered", "closed", "client_disconnected"})
+# How attempts end whose vendor never had the request; whatever else happened to one, it may have to be paid.
+_NOT_SENT: Final = frozenset(
+    each.value for each in (Reason.VENDOR_UNREACHABLE, Reason.PEER_KEY_UNEXPECTED, Reason.CREDENTIAL_UNAVAILABLE)
+)
 _FOLLOWERS: Final = frozenset({"segment", "response", "aborted"})
 
 Whose = tuple[str, str]
@@ -153,7 +157,7 @@ class Spending:
     def _end(self, header: _Header, found: _Running) -> None:
         sent, answered = header.tokens_in, header.tokens_out
         if sent is None and answered is None:
-            if header.status >= 400 or (header.decision not in _TAKEN and found.bytes_out <= header.length):
+            if header.status >= 400 or (header.decision in _NOT_SENT and found.bytes_out <= header.length):
                 return
             sent = -(-found.bytes_in // _BYTES_A_TOKEN)
             answered = -(-found.bytes_out // _BYTES_A_TOKEN)

@@ -17,7 +17,8 @@ carries text that is not compressed. Each record is a frame of its own with a di
 record, so nothing is learnt about a record from others. And a packed payload is padded to size classes (Padmé, in
 "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", PETS 2019), so one guess that is a byte
 better shows only at the edge of a class. That slows such an attacker and does not stop one who may read headers and
-has as many calls as he likes: `docs/limits.md` says so.
+has as many calls as he likes: `docs/limits.md` says so. The length before packing stands in headers of calls too, by
+its size class: less than was told without compression.
 """
 
 import hashlib

@@ -130,14 +130,21 @@ def watch_of(safe: Safe, detector: Detector) -> AnswerWatch:
     )
 
 
+# Messages counts what is written to the vendor's cache and read from it beside `input_tokens`, not in it.
+_CACHED: Final = ("cache_creation_input_tokens", "cache_read_input_tokens")
+
+
 def usage_of(value: dict[str, object]) -> tuple[int | None, int | None]:
-    """Return (tokens in, tokens out) as the vendor reports them in either wire format."""
+    """Return (tokens in, tokens out) as the vendor reports them in either wire format, cached ones included."""
     usage = value.get("usage")
     if not isinstance(usage, dict):
         tokens = value.get("input_tokens")
         return (tokens if isinstance(tokens, int) else None), None
     tokens_in = usage.get("prompt_tokens", usage.get("input_tokens"))
     tokens_out = usage.get("completion_tokens", usage.get("output_tokens"))
+    cached = [usage.get(name) for name in _CACHED]
+    if any(isinstance(each, int) for each in cached):
+        tokens_in = sum(each for each in (tokens_in, *cached) if isinstance(each, int))
     return (tokens_in if isinstance(tokens_in, int) else None), (tokens_out if isinstance(tokens_out, int) else None)
 
 

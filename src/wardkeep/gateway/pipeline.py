@@ -328,18 +328,22 @@ async def _call(road: Road, opened: Opened) -> Ended:
     registry = routed.safe.permitted.facts.registry
     failure: Failure | None = None
     is_well: bool | None = False
+    status: int | None = None
     try:
         credential = road.credential_for(registry, name) if name is not None else None
         upstream = await road.providers[routed.deployment.dialect].send(opened, credential)  # 7
+        # Beside a reason only where the vendor refused: such an attempt costs nothing.
+        status = upstream.status if upstream.status >= 400 else None
         failure = of_status(place, upstream.status, _retry_after(upstream))
         is_stream = upstream.status < 400 and routed.safe.permitted.identified.call.wants_stream
         said = await (_streamed if is_stream else _whole)(road, opened, upstream)  # 8
         is_well = failure is None
         return Ended(said=said, failure=failure)
     except TransportError as error:
-        return Ended(said=await _fail(road, opened, _reason_of(error)), failure=failure or of_error(place, error))
+        said_no = await _fail(road, opened, _reason_of(error), status=status)
+        return Ended(said=said_no, failure=failure or of_error(place, error))
     except RefusalError as error:
-        said_no = await _fail(road, opened, error.refused.reason, error.refused.signals)
+        said_no = await _fail(road, opened, error.refused.reason, error.refused.signals, status=status)
         is_well = bool(error.refused.signals)  # the vendor answered; the guard refused what it said
         return Ended(said=said_no, failure=failure or of_refusal(place, error.refused))
     except LedgerUnavailable as error:
@@ -382,8 +386,11 @@ def _reason_of(error: TransportError) -> Reason:
             return Reason.VENDOR_UNREACHABLE
 
 
-async def _fail(road: Road, opened: Opened, reason: Reason, signals: tuple[str, ...] = ()) -> Turned:
-    await _abort(road, opened, Outcome(decision=reason.value, is_aborted=True, released_bytes=0, signals=signals))
+async def _fail(
+    road: Road, opened: Opened, reason: Reason, signals: tuple[str, ...] = (), *, status: int | None = None
+) -> Turned:
+    outcome = Outcome(decision=reason.value, is_aborted=True, released_bytes=0, signals=signals, status=status)
+    await _abort(road, opened, outcome)
     return Turned(refused=Refused(reason=reason), index=_index_of(opened))
 
 
@@ -410,8 +417,22 @@ async def _whole(road: Road, opened: Opened, upstream: VendorAnswer) -> Answer:
         # Also an error page of something in front of the vendor: SDKs get an error in the shape they read.
         raise RefusalError(Refused(reason=Reason.VENDOR_ANSWER_INVALID)) from None
     watch = watch_of(safe, road.detector) if upstream.status < 400 else None
-    body = restore_answer(document, _shown(safe), safe.conversation_key, _shift(safe), watch)
     tokens_in, tokens_out = usage_of(document.value)
+    try:
+        body = restore_answer(document, _shown(safe), safe.conversation_key, _shift(safe), watch)
+    except RefusalError as error:
+        # Withheld, and paid for all the same: the count is the vendor's. The first closing is the one that counts.
+        withheld = Outcome(
+            decision=error.refused.reason.value,
+            is_aborted=True,
+            released_bytes=0,
+            status=upstream.status,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            signals=error.refused.signals,
+        )
+        await _abort(road, opened, withheld)
+        raise
     region, is_right = _where(opened, upstream, document.value.get("usage"))
     outcome = Outcome(
         decision="answered" if upstream.status < 400 else "vendor_error",

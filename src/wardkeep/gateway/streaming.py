@@ -150,7 +150,8 @@ class EventStream:
             self.usage = message.get("usage")
         elif kind == "message_delta":
             tokens_in, self.tokens_out = usage_of(value)
-            self.tokens_in = self.tokens_in if tokens_in is None else tokens_in
+            # Cumulative where it is told again, and perhaps without what came from the vendor's cache.
+            self.tokens_in = max((each for each in (self.tokens_in, tokens_in) if each is not None), default=None)
         elif kind == "message_stop":
             self._is_complete = True
             self._held.append(event + b"\n\n")

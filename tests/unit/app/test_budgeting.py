@@ -46,11 +46,11 @@ class Desk:
         changes = [Change(kind=Kind.BUDGETS, id=each.id, record=each) for each in budgets]
         await self.instance.control.change(by="host", action="test", reason="as told", plan=lambda _: changes)
 
-    async def call(self, key="k1", *, tokens=0, person="", is_emergency=False):
+    async def call(self, key="k1", *, tokens=0, person="", is_emergency=False, asked=b"asked"):
         """Take one call in and close it; return why it was not taken in, or None."""
         header = {"actor": f"key:{key}", "workspace": "default", "deployment": "d1", "detail": {"person": person}}
         name = self.recorder.new_id()
-        begun = self.recorder._draft("request", name, header, b"asked", self.keys)
+        begun = self.recorder._draft("request", name, header, asked, self.keys)
         admission = Admission(
             key=key, calls_per_minute=10**6, calls_at_once=10**4, person=person, workspace="default",
             is_emergency=is_emergency,
@@ -59,7 +59,8 @@ class Desk:
         if isinstance(outcome, RefusalError):
             return outcome.refused.reason
         assert not isinstance(outcome, Exception)
-        ending = {"parent": name.hex(), "decision": "answered", "tokens_in": tokens, "tokens_out": 0}
+        told = {} if tokens is None else {"tokens_in": tokens, "tokens_out": 0}
+        ending = {"parent": name.hex(), "decision": "answered", **told}
         ended = self.recorder._draft("response", self.recorder.new_id(), ending, b"said", self.keys, closes=name)
         (outcome,) = await self.sequencer.append_each([Wanted([ended], None, None)])
         assert not isinstance(outcome, Exception)
@@ -128,6 +129,17 @@ async def test_the_sums_are_the_ledgers_whoever_counts_and_when(tmp_path, ring):
         third = Desk(instance, ring)
         await third.budgets.count(instance.clock())
         assert third.budgets.spending.days == again.budgets.spending.days
+
+
+async def test_a_repetitive_call_without_a_count_is_charged_for_its_text_and_not_for_its_disk(tmp_path, ring):
+    async with running(tmp_path, ring) as instance:
+        desk = Desk(instance, ring)
+        await founded(desk)
+        await desk.set(budget(tokens=200_000))
+        await desk.budgets.count(instance.clock())
+        assert await desk.call(tokens=None, asked=b"again and " * 100_000) is None
+        assert desk.used() >= 500_000
+        assert await desk.call() is Reason.BUDGET_EXHAUSTED
 
 
 async def test_that_a_budget_is_nearly_used_is_told_once_and_on_record(tmp_path, ring):

@@ -76,7 +76,13 @@ def test_the_bounds_are_those_of_the_rules():
 
 
 def parts():
-    call = Call(id=bytes(16), surface=LONGEST_SURFACE, document=parse(b'{"model":"x"}'), credential=None, received=LATE)
+    call = Call(
+        id=bytes(16),
+        surface=LONGEST_SURFACE,
+        document=parse(b'{"model":"%b"}' % (b"x" * (1 << 20))),
+        credential=None,
+        received=LATE,
+    )
     key = ApiKey(
         id="k" * 12, mac=b"", name="n", owner=ID, workspace=SHORT, models=frozenset(), purposes=frozenset(),
         default_purpose=None, expires_at=None,
@@ -122,7 +128,7 @@ async def drafts():
     recorder = Recorder(sequencer=kept, keys=keys, subjects=SubjectCache(keys=keys), owner="o", clock=lambda: LATE)
     call, identified, permitted, routed = parts()
     opened = await recorder.open(routed, proof=PROOF)
-    await recorder.segment(opened, b"", 10**9)
+    await recorder.segment(opened, bytes(1 << 20), 10**9)
     for is_aborted in (False, True):
         outcome = Outcome(
             decision=LONGEST_REASON.value,

@@ -141,6 +141,8 @@ def test_a_call_without_a_count_is_charged_by_what_was_sealed_of_it():
     # What a vendor never had, or refused, cost nothing.
     assert used(counted(request("a"), closing("a", "aborted", "vendor_unreachable"))).tokens == 0
     assert used(counted(request("a"), closing("a", decision="vendor_error", status=500))).tokens == 0
+    assert used(counted(request("a"), closing("a", "aborted", "vendor_credential_unavailable", ct_len=29))).tokens == 0
+    assert used(counted(request("a"), closing("a", "aborted", "vendor_answer_invalid", status=502))).tokens == 0
     # What broke off after pieces were answered did.
     assert used(counted(request("a"), piece, closing("a", "aborted", "vendor_timeout"))).tokens == 201 + 250
 
@@ -150,6 +152,14 @@ def test_packing_a_text_does_not_make_it_cheaper():
     assert used(counted(asked, said)).tokens == 1024 + 512
     # nothing was said: the empty text's own ciphertext, as before
     assert used(counted(asked, closing("a", "aborted", "vendor_unreachable", ct_len=29, len=0))).tokens == 0
+
+
+@pytest.mark.parametrize(
+    "decision",
+    ["vendor_timeout", "vendor_answer_invalid", "vendor_answer_too_large", "answer_carries_data", "ledger_timeout", ""],
+)
+def test_no_ending_with_a_vendor_that_had_the_request_is_free(decision):
+    assert used(counted(request("a"), closing("a", "aborted", decision, ct_len=0))).tokens == 201
 
 
 def test_cost_is_reckoned_by_the_prices_on_record_or_not_at_all():
