@@ -15,10 +15,11 @@ from wardkeep.app.faces import Clock
 from wardkeep.app.log import LogLine
 from wardkeep.audit.errors import LedgerError
 from wardkeep.audit.ledger import StoredLedger
+from wardkeep.compliance.budget_index import BudgetIndex, index_budgets
 from wardkeep.compliance.budgets import due_marks
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.errors import ComplianceError
-from wardkeep.compliance.spending import Spending, Use, applying
+from wardkeep.compliance.spending import Spending, Use
 from wardkeep.compliance.usage import first_index
 from wardkeep.gateway.record import Admission
 from wardkeep.model.budget import Budget
@@ -38,6 +39,7 @@ class Budgets:
     ledger: StoredLedger
     registry: Callable[[], Registry]
     spending: Spending | None = None
+    _index: BudgetIndex | None = None
     _meanwhile: list[tuple[int, bytes]] | None = None
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -53,19 +55,26 @@ class Budgets:
         elif self.spending is not None:
             self.spending.take(header)
 
+    def index(self, registry: Registry) -> BudgetIndex:
+        """Return the index of the registry as it is now; it is made anew only after a change that it depends on."""
+        if self._index is None or not self._index.is_of(registry):
+            self._index = index_budgets(registry)
+        return self._index
+
     def refusal(self, admission: Admission, now: Instant) -> Refused | None:
         """Return why a call is not begun, or None. Care in a declared emergency is counted, and never held up."""
         registry = self.registry()
         if not registry.budgets or admission.is_emergency:
             return None
-        found = applying(registry, key=admission.key, person=admission.person, workspace=admission.workspace)
+        index = self.index(registry)
+        found = index.applying(key=admission.key, person=admission.person, workspace=admission.workspace)
         if not found:
             return None
         today = _today(registry, now)
         if self.spending is None or today is None:
             return Refused(reason=Reason.BUDGET_COUNTING, retry_after_seconds=1)
         for each in found:
-            reason = self.spending.used(registry, each, today).refusal
+            reason = self.spending.used(index, each, today).refusal
             if reason is not None:
                 return Refused(reason=reason)
         return None
@@ -76,7 +85,7 @@ class Budgets:
         today = _today(registry, now)
         if self.spending is None or today is None:
             return None
-        return self.spending.used(registry, budget, today), budget.period.label(today)
+        return self.spending.used(self.index(registry), budget, today), budget.period.label(today)
 
     async def count(self, now: Instant) -> None:
         """Count the ledger's calls of this month, and what comes meanwhile after them. Raises LedgerError."""
@@ -135,7 +144,8 @@ async def _tell(budgets: Budgets, control: Control, now: Instant, log: LogLine) 
     today = _today(registry, now)
     if today is None or budgets.spending is None:
         return
-    used = {name: budgets.spending.used(registry, each, today) for name, each in registry.budgets.items()}
+    index = budgets.index(registry)
+    used = {name: budgets.spending.used(index, each, today) for name, each in registry.budgets.items()}
     marks = due_marks(registry, used, today)
     if marks:
         await control.change(

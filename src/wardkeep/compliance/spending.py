@@ -11,7 +11,7 @@ is every ending but those in which the vendor never had the request, or answered
 calls such calls unmetered, and never guesses.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,11 +20,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from wardkeep.compliance.prices import price_on
-from wardkeep.model.budget import Budget, BudgetHolder, Period
-from wardkeep.model.price import Price
+from wardkeep.compliance.budget_index import BudgetIndex, Whose
+from wardkeep.model.budget import Budget, Period
 from wardkeep.model.reasons import Reason
-from wardkeep.model.registry import ApiKey, Registry
 
 _MILLION: Final = Decimal(1_000_000)
 _BYTES_A_TOKEN: Final = 2
@@ -33,9 +31,6 @@ _NOT_SENT: Final = frozenset(
     each.value for each in (Reason.VENDOR_UNREACHABLE, Reason.PEER_KEY_UNEXPECTED, Reason.CREDENTIAL_UNAVAILABLE)
 )
 _FOLLOWERS: Final = frozenset({"segment", "response", "aborted"})
-
-Whose = tuple[str, str]
-"""Kind and id: `("key", ...)`, `("person", ...)` or `("workspace", ...)`; an application's are its keys'."""
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -84,6 +79,42 @@ class _Running:
     bytes_out: int = 0
 
 
+@dataclass(slots=True)
+class _Sum:
+    """What one budget's holders used in one period, kept as calls end. A cost only where the budget has a currency."""
+
+    index: BudgetIndex
+    whose: frozenset[Whose]
+    period: Period
+    label: str
+    currency: str | None
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    is_unpriced: bool = False
+
+    def is_for(self, index: BudgetIndex, budget: Budget, label: str) -> bool:
+        """Whether it is still the sum of a budget, whatever else of the registry has changed."""
+        if (self.period, self.label, self.whose) != (budget.period, label, index.holders(budget)):
+            return False
+        if self.currency != (None if budget.cost is None else budget.currency):
+            return False
+        if self.currency is not None and self.index.prices is not index.prices:
+            return False
+        self.index = index
+        return True
+
+    def add(self, day: date, deployment: str, sent: int, answered: int) -> None:
+        """Add what was used of a deployment on a day."""
+        self.tokens += sent + answered
+        if self.currency is None:
+            return
+        price = self.index.price_on(deployment, day)
+        if price is None or price.currency != self.currency:
+            self.is_unpriced = self.is_unpriced or bool(sent or answered)
+            return
+        self.cost += (sent * price.input_per_million + answered * price.output_per_million) / _MILLION
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """How much of a budget is used. `percent` is of the nearer limit; `is_unpriced` where a cost cannot be reckoned."""
@@ -109,6 +140,9 @@ class Spending:
     days: dict[date, dict[Whose, dict[str, _Tokens]]] = field(default_factory=dict)
     _running: dict[str, _Running] = field(default_factory=dict)
     _newest: date = date.min
+    _sums: dict[str, _Sum] = field(default_factory=dict)
+    _followed: dict[Whose, dict[str, _Sum]] = field(default_factory=dict)
+    _budgets: Mapping[str, Budget] = field(default_factory=dict)
 
     def take(self, leaf: bytes) -> None:
         """Count one header, if it is a call's."""
@@ -121,25 +155,46 @@ class Spending:
                 del self._running[header.parent]
                 self._end(header, found)
 
-    def used(self, registry: Registry, budget: Budget, today: date) -> Use:
-        """Return how much of a budget is used in the period that `today` is in."""
-        sums = list(self._of(holders(registry, budget), budget.period, today))
-        tokens = sum(each.sent + each.answered for _, _, each in sums)
-        cost, is_unpriced = (None, False) if budget.cost is None else _cost(registry.prices.values(), budget, sums)
+    def used(self, index: BudgetIndex, budget: Budget, today: date) -> Use:
+        """Return how much of a budget is used in the period that `today` is in.
+
+        The days are added up when a budget, its holders, prices or period are new; from then on calls add themselves.
+        """
+        held = self._sums.get(budget.id)
+        label = budget.period.label(today)
+        if held is None or not held.is_for(index, budget, label):
+            held = self._added_up(index, budget, label)
         shares = [0]
         if budget.tokens is not None:
-            shares.append(_percent(Decimal(tokens), Decimal(budget.tokens)))
-        if budget.cost is not None and cost is not None:
-            shares.append(_percent(cost, budget.cost))
-        return Use(tokens=tokens, cost=cost, percent=max(shares), is_unpriced=is_unpriced)
+            shares.append(_percent(Decimal(held.tokens), Decimal(budget.tokens)))
+        if budget.cost is not None:
+            shares.append(_percent(held.cost, budget.cost))
+        cost = None if budget.cost is None else held.cost
+        return Use(tokens=held.tokens, cost=cost, percent=max(shares), is_unpriced=held.is_unpriced)
 
-    def _of(self, whose: frozenset[Whose], period: Period, today: date) -> Iterable[tuple[date, str, _Tokens]]:
-        label = period.label(today)
-        for day, held in self.days.items():
-            if period.label(day) == label:
-                for each in whose & held.keys():
-                    for deployment, tokens in held[each].items():
-                        yield day, deployment, tokens
+    def _added_up(self, index: BudgetIndex, budget: Budget, label: str) -> _Sum:
+        """Return the sum of a budget from the days, and have the calls that end from now on add themselves."""
+        if index.budgets is not self._budgets:
+            self._budgets = index.budgets
+            for gone in self._sums.keys() - index.budgets.keys():
+                self._unfollow(gone)
+        self._unfollow(budget.id)
+        currency = None if budget.cost is None else budget.currency
+        held = _Sum(index, index.holders(budget), budget.period, label, currency)
+        for day, used in self.days.items():
+            if budget.period.label(day) == label:
+                for each in held.whose & used.keys():
+                    for deployment, tokens in used[each].items():
+                        held.add(day, deployment, tokens.sent, tokens.answered)
+        self._sums[budget.id] = held
+        for each in held.whose:
+            self._followed.setdefault(each, {})[budget.id] = held
+        return held
+
+    def _unfollow(self, budget: str) -> None:
+        held = self._sums.pop(budget, None)
+        for each in () if held is None else held.whose:
+            del self._followed[each][budget]
 
     def _begin(self, header: _Header) -> None:
         day = datetime.fromisoformat(header.at).astimezone(UTC).astimezone(ZoneInfo(self.zone)).date()
@@ -166,6 +221,9 @@ class Spending:
             tokens = held.setdefault(each, {}).setdefault(found.deployment, _Tokens())
             tokens.sent += sent or 0
             tokens.answered += answered or 0
+            for sums in self._followed.get(each, {}).values():
+                if sums.period.label(found.day) == sums.label:
+                    sums.add(found.day, found.deployment, sent or 0, answered or 0)
 
     def _forget_before(self, day: date) -> None:
         """Forget what no period that is still counted can ask for; calls may run over midnight, not over two days."""
@@ -173,54 +231,6 @@ class Spending:
         first = min(day.replace(day=1), day - timedelta(days=2))
         self.days = {each: held for each, held in self.days.items() if each >= first}
         self._running = {name: each for name, each in self._running.items() if each.day >= day - timedelta(days=2)}
-
-
-def applying(registry: Registry, *, key: str, person: str, workspace: str) -> list[Budget]:
-    """Return the budgets that a call counts for."""
-    line = _line_of(registry.keys, key)
-    found = registry.keys.get(key)
-    return [
-        each
-        for _, each in sorted(registry.budgets.items())
-        if (each.kind is BudgetHolder.KEY and each.holder in line)
-        or (each.kind is BudgetHolder.APPLICATION and found is not None and each.holder == found.application)
-        or (each.kind is BudgetHolder.PERSON and each.holder == person)
-        or (each.kind is BudgetHolder.WORKSPACE and each.holder == workspace)
-    ]
-
-
-def holders(registry: Registry, budget: Budget) -> frozenset[Whose]:
-    """Return under whose names in the ledger a budget's use stands."""
-    match budget.kind:
-        case BudgetHolder.KEY:
-            return frozenset(("key", each) for each in registry.keys if budget.holder in _line_of(registry.keys, each))
-        case BudgetHolder.APPLICATION:
-            return frozenset(("key", each.id) for each in registry.keys.values() if each.application == budget.holder)
-        case _:
-            return frozenset({(budget.kind.value, budget.holder)})
-
-
-def _line_of(keys: Mapping[str, ApiKey], key: str) -> frozenset[str]:
-    """Return a key and those that it succeeded."""
-    line = {key}
-    found = keys.get(key)
-    while found is not None and found.replaces is not None and found.replaces not in line:
-        line.add(found.replaces)
-        found = keys.get(found.replaces)
-    return frozenset(line)
-
-
-def _cost(prices: Iterable[Price], budget: Budget, sums: Iterable[tuple[date, str, _Tokens]]) -> tuple[Decimal, bool]:
-    """Return the cost in the budget's currency, and whether something that was used has no price in it."""
-    known = tuple(prices)
-    total, is_unpriced = Decimal(0), False
-    for day, deployment, tokens in sums:
-        price = price_on(known, deployment, day)
-        if price is None or price.currency != budget.currency:
-            is_unpriced = is_unpriced or bool(tokens.sent or tokens.answered)
-            continue
-        total += (tokens.sent * price.input_per_million + tokens.answered * price.output_per_million) / _MILLION
-    return total, is_unpriced
 
 
 def _percent(used: Decimal, limit: Decimal) -> int:

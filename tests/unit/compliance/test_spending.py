@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.compliance.organisation import ADMIN, PRIVACY, SECURITY, after, deployment, registry
 
+from wardkeep.compliance.budget_index import index_budgets
 from wardkeep.compliance.budgets import due_marks, remove_budget, set_budget
 from wardkeep.compliance.errors import NotAllowed
-from wardkeep.compliance.spending import Spending, Use, applying
+from wardkeep.compliance.spending import Spending, Use
 from wardkeep.compliance.usage import Account
 from wardkeep.model.access import Application, ApplicationKind
 from wardkeep.model.budget import Budget, BudgetHolder, Period
@@ -74,7 +75,7 @@ def counted(*leaves, zone="America/New_York") -> Spending:
 
 
 def used(spending, wanted=None, day=TODAY, held=HELD) -> Use:
-    return spending.used(held, wanted or budget(), day)
+    return spending.used(index_budgets(held), wanted or budget(), day)
 
 
 def test_a_call_counts_for_its_key_person_application_and_workspace():
@@ -95,8 +96,10 @@ def test_a_new_key_in_place_of_an_old_one_begins_nothing_anew():
     spending.take(request("b", by="k2"))
     spending.take(closing("b", tokens_in=0, tokens_out=400))
     assert used(spending).refusal is Reason.BUDGET_EXHAUSTED
-    assert [each.id for each in applying(held_with(budget()), key="k2", person="", workspace="default")] == ["b1"]
-    assert applying(held_with(budget()), key="k3", person="", workspace="default") == []
+    assert [
+        each.id for each in index_budgets(held_with(budget())).applying(key="k2", person="", workspace="default")
+    ] == ["b1"]
+    assert index_budgets(held_with(budget())).applying(key="k3", person="", workspace="default") == []
 
 
 def held_with(*budgets):
@@ -220,6 +223,84 @@ def test_counted_calls_come_to_what_the_account_of_usage_says(calls):
     found = used(spending, wanted)
     assert found.tokens == sum(each.tokens_in + each.tokens_out for each in account.sums.values())
     assert found.cost == sum((each.cost.get("USD", Decimal(0)) for each in account.sums.values()), Decimal(0))
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("call"), st.sampled_from(["k1", "k2", "k3"]), st.integers(0, 10**6), st.integers(1, 30)),
+    st.tuples(st.just("price"), st.sampled_from(["1", "2.5"]), st.sampled_from(["USD", "EUR"]), st.integers(1, 30)),
+    st.tuples(st.just("key"), st.sampled_from(["k3", "k4"]), st.just("k1"), st.just(0)),
+    st.tuples(st.just("budget"), st.sampled_from(list(Period)), st.sampled_from(["USD", "EUR", None]), st.just(0)),
+)
+
+
+@given(st.lists(STEPS, max_size=25))
+def test_sums_that_are_kept_are_those_that_are_added_up_anew(steps):
+    held, wanted, spending = HELD, budget(BudgetHolder.APPLICATION, "scheduler"), Spending(zone="America/New_York")
+    leaves = []
+    for number, (step, first, second, day) in enumerate(steps):
+        match step:
+            case "call":
+                at = f"2026-11-{day:02}T12:00:00Z"
+                new = [
+                    request(f"r{number}", at, first),
+                    closing(f"r{number}", tokens_in=second, tokens_out=second // 3),
+                ]
+                leaves += new
+                for leaf in new:
+                    spending.take(leaf)
+            case "price":
+                more = replace(
+                    PRICE, id=f"p{number}", input_per_million=Decimal(first), currency=second,
+                    from_day=date(2026, 11, day),
+                )  # fmt: skip
+                held = replace(held, prices={**held.prices, more.id: more})
+            case "key":
+                held = replace(held, keys={**held.keys, first: key(first, replaces=second, application="scheduler")})
+            case "budget":
+                limits = {"tokens": 10} if second is None else {"cost": Decimal(1), "currency": second}
+                wanted = budget(BudgetHolder.APPLICATION, "scheduler", first, **limits)
+        assert used(spending, wanted, held=held) == used(counted(*leaves), wanted, held=held)
+
+
+class Watched(dict):
+    """Counts how often all of it is gone through."""
+
+    passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        return super().__iter__()
+
+    def items(self):
+        self.passes += 1
+        return super().items()
+
+    def values(self):
+        self.passes += 1
+        return super().values()
+
+
+def test_an_admission_goes_through_no_list():
+    budgets = [
+        budget(BudgetHolder.APPLICATION, "scheduler", cost=Decimal(10**6), currency="USD"),
+        *(replace(budget(BudgetHolder.KEY, name), id=f"of-{name}") for name in HELD.keys),
+    ]
+    lists = [Watched(HELD.keys), Watched(HELD.prices), Watched({each.id: each for each in budgets})]
+    held = replace(HELD, keys=lists[0], prices=lists[1], budgets=lists[2])
+    index, spending = index_budgets(held), counted(request("r"), closing("r", tokens_in=2, tokens_out=1))
+    spending.days = days = Watched(spending.days)
+    lists.append(days)
+    once = [spending.used(index, each, TODAY) for each in budgets]
+    assert [each.tokens for each in once] == [3, 3, 0, 0]
+    before = [each.passes for each in lists]
+    assert all(before), "they are gone through once"
+    for number in range(200):
+        for each in index.applying(key="k1", person="", workspace="default"):
+            assert spending.used(index, each, TODAY).tokens == 3 * (number + 1)
+        spending.take(request(f"r{number}"))
+        spending.take(closing(f"r{number}", tokens_in=2, tokens_out=1))
+    assert [each.passes for each in lists] == before
+    assert spending.days is days
 
 
 def refused(action):
