@@ -6,7 +6,7 @@ as it becomes durable. While they are being counted, calls that have a budget wa
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -54,6 +54,16 @@ class Budgets:
             self._meanwhile.append((index, header))
         elif self.spending is not None:
             self.spending.take(header)
+
+    async def note_each(self, indices: Sequence[int]) -> None:
+        """Count entries that the ledger itself has written: calls that it closed for a process that died."""
+        if self.spending is None and self._meanwhile is None:
+            return
+        try:
+            for index, header, _ in await self.ledger.leaves_at(indices):
+                self.note(index, header)
+        except LedgerError:
+            self.spending = None  # what is not known is counted again
 
     def index(self, registry: Registry) -> BudgetIndex:
         """Return the index of the registry as it is now; it is made anew only after a change that it depends on."""

@@ -204,9 +204,11 @@ class LocalSequencer:
     async def close_all_of(self, owner: str) -> None:
         """Close the open entries of a process that died, and free what they held of the limits."""
         open_calls = [row[0] for row in await self.ledger.open_requests() if row[2] == owner]
-        await self.ledger.abort_owner(owner)
+        receipts = await self.ledger.abort_owner(owner)
         for call_id in open_calls:
             self.limits.release(call_id)
+        if self.budgets is not None:
+            await self.budgets.note_each([each.index for each in receipts])
 
 
 @dataclass(slots=True, kw_only=True)

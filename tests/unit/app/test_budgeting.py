@@ -142,6 +142,24 @@ async def test_a_repetitive_call_without_a_count_is_charged_for_its_text_and_not
         assert await desk.call() is Reason.BUDGET_EXHAUSTED
 
 
+async def test_calls_of_a_process_that_died_count_at_once_as_they_do_when_counted_again(tmp_path, ring):
+    async with running(tmp_path, ring) as instance:
+        desk = Desk(instance, ring)
+        await founded(desk)
+        await desk.set(budget(tokens=10**6))
+        await desk.budgets.count(instance.clock())
+        header = {"actor": "key:k1", "workspace": "default", "deployment": "d1"}
+        name = desk.recorder.new_id()
+        begun = desk.recorder._draft("request", name, header, b"again and " * 1000, desk.keys)
+        admission = Admission(key="k1", calls_per_minute=10**6, calls_at_once=1, workspace="default")
+        await desk.sequencer.append_each([Wanted([begun], admission, None)])
+        await desk.sequencer.close_all_of("worker")
+        assert desk.used() >= 5000
+        again = Desk(instance, ring)
+        await again.budgets.count(instance.clock())
+        assert again.used() == desk.used()
+
+
 async def test_that_a_budget_is_nearly_used_is_told_once_and_on_record(tmp_path, ring):
     async with running(tmp_path, ring) as instance:
         desk, told = Desk(instance, ring), asyncio.Event()
