@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -248,3 +249,68 @@ def test_the_command_exits_0_only_when_everything_agrees_and_route_show_has_it(r
     assert shell("route", "check", f"azure-{MODEL}", *whose).status == 0
     done = shell("route", "confirm", f"azure-{MODEL}", "--reason", "set back", "--home", instance.home, "--as", SECOND)
     assert done.status == 0, done.err
+
+
+def yesterday() -> date:
+    return datetime.now(UTC).date() - timedelta(days=1)
+
+
+def used(kind: str, *results: dict[str, Any]) -> dict[str, Any]:
+    """Two pages: the day before yesterday is empty, yesterday has the results."""
+    days = (yesterday() - timedelta(days=1), yesterday())
+    return {"usage": {kind: [{"day": str(days[0]), "results": []}, {"day": str(days[1]), "results": list(results)}]}}
+
+
+REPORTED = {
+    "openai": ("openai", {"model": MODEL, "num_model_requests": 3, "input_tokens": 90, "output_tokens": 10}),
+    "anthropic": ("anthropic", {"model": MODEL, "uncached_input_tokens": 90, "output_tokens": 10}),
+}
+
+
+@pytest.mark.parametrize("platform", REPORTED)
+def test_what_a_vendor_counted_and_the_ledger_did_not_is_open_until_it_is_settled(running, platform, capsys):
+    kind, result = REPORTED[platform]
+    instance, shell = running.house.instance, Shell(capsys)
+    days = ("--from", str(yesterday() - timedelta(days=1)), "--to", str(yesterday()))
+    whose = ("--home", instance.home, "--as", FIRST)
+    say(running, used(kind))
+    nothing = shell("audit", "reconcile", platform, *days, *whose)
+    assert (nothing.status, "agree" in nothing.out) == (0, True), nothing.err
+    say(running, used(kind, result))
+    found = shell("audit", "reconcile", platform, *days, "--json", *whose)
+    assert found.status == 1
+    assert found.json["open"]
+    (difference,) = found.json["differences"]
+    assert (difference["day"], difference["model"], difference["vendor_tokens"]) == (str(yesterday()), MODEL, 100)
+    books = Bookkeeper(instance.home)
+    (entry,) = [each for each in books.stored(found.json["ledger_index"]) if each.index == found.json["ledger_index"]]
+    assert entry.header["detail"]["note"] == "unrecorded_use"
+    settled = shell("audit", "settle", found.json["id"], "--reason", "a load test with another key", *whose)
+    assert settled.status == 0, settled.err
+    listed = shell("audit", "reconciliations", "--json", *whose).json
+    assert [each["open"] for each in listed if each["id"] == found.json["id"]] == [False]
+
+
+@pytest.mark.parametrize("broken", [{"status_code": 500}, {"openai": [{"day": "2026-11-01", "results": [{}]}]}])
+def test_a_report_that_cannot_be_had_whole_is_no_report(running, broken):
+    say(running, {"usage": broken})
+    body = {"first": str(yesterday()), "last": str(yesterday()), "reason": "t"}
+    with pytest.raises(InstanceError, match="report_unavailable"):
+        running.house.instance.api(FIRST, "POST", "vendors/openai/reconcile", body)
+    with pytest.raises(InstanceError, match="report_unavailable"):
+        running.house.instance.api(FIRST, "POST", "vendors/local/reconcile", body)
+
+
+def test_a_report_in_a_file_is_compared_as_the_vendors_own(running, tmp_path, capsys):
+    instance, shell = running.house.instance, Shell(capsys)
+    whose = ("--home", instance.home, "--as", FIRST)
+    days = ("--from", str(yesterday()), "--to", str(yesterday()))
+    file = tmp_path / "report.csv"
+    file.write_text(f"day,model,requests,input_tokens,output_tokens\n{yesterday()},{MODEL},,1,2\n")
+    found = shell("audit", "reconcile", "local", *days, "--file", file, "--json", *whose)
+    assert (found.status, found.json["source"]) == (1, "file")
+    assert found.json["differences"][0]["kind"] == "tokens_unrecorded"
+    file.write_text("day,model\n2026-11-01,m\n")
+    assert shell("audit", "reconcile", "local", *days, "--file", file, *whose).status != 0
+    today = str(datetime.now(UTC).date() + timedelta(days=1))
+    assert shell("audit", "reconcile", "local", "--from", today, "--to", today, "--json", *whose).status != 0

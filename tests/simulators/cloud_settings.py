@@ -7,6 +7,7 @@ A `status` in a platform's settings makes each of its questions be answered with
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -29,6 +30,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "openai": {"status": "active", "residency": "US_STORAGE_PROCESSING", "project": "organization_default",
                "organization": "zero_data_retention"},
     "anthropic": {"workspace_geo": "us", "allowed": ["us"], "default": "us", "archived_at": None},
+    "usage": {"openai": [], "anthropic": [], "embeddings": []},
     "vertex": {"logging": {}, "disable_cache": True},
     "local": {"kind": "llama.cpp", "slots": False, "remote_host": None},
 }  # fmt: skip
@@ -69,6 +71,12 @@ class CloudSettings:
             return self._arm_token(request)
         if found := _ACCOUNT.fullmatch(path):
             return self._checked("azure", bearer == ARM_TOKEN, lambda: self._azure(request, found["rest"]))
+        if path.startswith("/v1/organization/usage/"):
+            kind = "openai" if path.endswith("/completions") else "embeddings"
+            return self._checked("usage", bearer == ADMIN_KEY, lambda: self._usage(request, kind))
+        if path == "/v1/organizations/usage_report/messages":
+            is_right = request.header("x-api-key") == ANTHROPIC_ADMIN
+            return self._checked("usage", is_right, lambda: self._usage(request, "anthropic"))
         if path.startswith("/v1/organization/"):
             return self._checked("openai", bearer == ADMIN_KEY, lambda: self._openai(path))
         if path == "/v1/organizations/workspaces/wrkspc_1":
@@ -135,6 +143,23 @@ class CloudSettings:
             return _json({"id": "proj_1", "object": "organization.project", "name": "Clinic",
                           "status": held["status"], "residency": held["residency"]})  # fmt: skip
         return _json({"error": {"message": "no such project"}}, 404)
+
+    def _usage(self, request: Seen, kind: str) -> Outcome:
+        """Tell one bucket a page, as set: `[{"day": ..., "results": [...]}]`."""
+        query = parse_qs(urlsplit(request.target).query)
+        is_right = query.get("bucket_width") == ["1d"] and query.get("group_by[]") == ["model"]
+        if not is_right or not ({"start_time", "starting_at"} & query.keys()):
+            return _json({"error": {"message": "wrong query"}}, 400)
+        buckets, at = self.held["usage"][kind], int(query.get("page", ["0"])[0])
+        shown = [
+            {
+                "object": "bucket", "results": each["results"], "starting_at": f"{each['day']}T00:00:00Z",
+                "start_time": int(datetime.fromisoformat(f"{each['day']}T00:00:00+00:00").timestamp()),
+            }
+            for each in buckets[at : at + 1]
+        ]  # fmt: skip
+        has_more = at + 1 < len(buckets)
+        return _json({"data": shown, "has_more": has_more, "next_page": str(at + 1) if has_more else None})
 
     def _anthropic(self) -> Outcome:
         held = self.held["anthropic"]

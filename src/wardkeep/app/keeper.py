@@ -360,6 +360,7 @@ def _for_workers(registry: Registry, known: Deadlines) -> Registry:
         registry,
         logins={},
         inspections={},
+        reconciliations={},
         secrets={name: body for name, body in registry.secrets.items() if not is_for_inspection(name)},
         identity_providers={name: replace(each, sign_on=None) for name, each in registry.identity_providers.items()},
         offline_codes={},

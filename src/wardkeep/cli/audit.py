@@ -8,6 +8,7 @@ from wardkeep.cli._audit_export import export
 from wardkeep.cli._audit_search import search, text
 from wardkeep.cli._client import client
 from wardkeep.cli._options import As, Home, Json, Reason, print_json, print_lines, print_table
+from wardkeep.cli._reconcile import reconcile, reconciliations, settle
 from wardkeep.cli._usage import usage
 from wardkeep.model.access import Purpose
 
@@ -24,6 +25,9 @@ def register(root: typer.Typer) -> None:
     group.command("text")(text)
     group.command("export")(export)
     group.command("usage")(usage)
+    group.command("reconcile")(reconcile)
+    group.command("reconciliations")(reconciliations)
+    group.command("settle")(settle)
     root.add_typer(group, name="audit")
 
 

@@ -6,17 +6,31 @@ Lives in the keeper: the credential for asking is opened here and nowhere else. 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from wardkeep.compliance.control import Control
 from wardkeep.compliance.deployments import open_credential
+from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.geography import load_geography
 from wardkeep.compliance.inspections import check_view, find_deployment, record_check
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.model.inspection import Inspection
 from wardkeep.model.instant import Instant
+from wardkeep.model.reconciliation import UsageLine
 from wardkeep.model.registry import Deployment, Registry
 from wardkeep.model.sensitive import Secret
-from wardkeep.providers.inspecting.inspect import ask_vendor, asked_at
+from wardkeep.providers.inspecting.inspect import ask_vendor, asked_at, asker_for
+from wardkeep.providers.inspecting.usage import ReportUnreadable, report
+
+
+def _unreadable(why: str) -> NotAllowed:
+    return NotAllowed(
+        "report_unavailable",
+        what=f"The vendor's usage report could not be had: {why}.",
+        why="What was not compared is not known to agree.",
+        fix="Record how the vendor is asked with `wardkeep route check-with`, or export its report and give --file.",
+        status=409,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,33 @@ class Checker:
             ),
         )
         return {**check_view(self.control.registry.route_checks[deployment]), "ledger_index": index}
+
+    async def usage(self, vendor: str, first: date, last: date) -> tuple[tuple[UsageLine, ...], str]:
+        """Return the vendor's usage report of some days, and whose word it is.
+
+        Raises:
+            NotAllowed: no deployment of the vendor says how it is asked, or the report could not be had whole.
+            CryptoError, RecordUnreadable: the credential for asking does not open.
+        """
+        registry = self.control.registry
+        asked = {
+            (inspection.account.get("project"), inspection.account.get("workspace")): (deployment, inspection)
+            for name, inspection in sorted(registry.inspections.items())
+            if (deployment := registry.deployments.get(name)) is not None
+            and deployment.vendor == vendor
+            and inspection.credential is not None
+        }
+        if not asked:
+            raise _unreadable("no admin key is on record")
+        lines: list[UsageLine] = []
+        for deployment, inspection in asked.values():
+            credential = self._credential(registry, deployment, inspection)
+            asker = asker_for(deployment, inspection, credential, self.clock)
+            try:
+                lines += await asyncio.to_thread(report, asker, first, last)
+            except ReportUnreadable as error:
+                raise _unreadable(str(error)) from None
+        return tuple(lines), "vendor"
 
     def _credential(self, registry: Registry, deployment: Deployment, inspection: Inspection) -> Secret[str] | None:
         """Return what the vendor is asked with: the inspection's own credential, else the deployment's."""

@@ -19,7 +19,7 @@ from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Kind
 from wardkeep.compliance.revealing import HIDDEN, MASKED, masked_answer, masked_request, withheld
 from wardkeep.compliance.terms import clean_reason, invalid, require
-from wardkeep.compliance.usage import Account, account
+from wardkeep.compliance.usage import Adding, account
 from wardkeep.model.access import Purpose
 from wardkeep.model.part2 import NOTICE
 from wardkeep.model.reasons import Reason
@@ -74,7 +74,7 @@ class AuditReader:
         index = await self._record(by, {"action": "headers", "from": start, "to": stop}, b"{}")
         return Headers(headers=[entry.header async for entry in self.ledger.scan(start, stop)], read_index=index)
 
-    async def account(self, *, by: Person, into: Account) -> int:
+    async def account(self, *, by: Person, into: Adding) -> int:
         """Add up what calls used; return the index of the `read` entry.
 
         Raises:

@@ -46,6 +46,7 @@ from wardkeep.model.programme import (
     Signatures,
     TrainingRecord,
 )
+from wardkeep.model.reconciliation import Reconciliation
 from wardkeep.model.registers import Asset, ClauseList, RightsRequest, Risk, UseCase
 from wardkeep.model.registry import (
     Agreement,
@@ -91,6 +92,7 @@ class Kind(StrEnum):
     ATTESTATIONS = "attestations"
     INSPECTIONS = "inspections"
     ROUTE_CHECKS = "route_checks"
+    RECONCILIATIONS = "reconciliations"
     ROUTES = "routes"
     PEOPLE = "people"
     KEYS = "keys"
@@ -169,6 +171,7 @@ _TYPES: Final = MappingProxyType(
         Kind.ATTESTATIONS: AttestationRule,
         Kind.INSPECTIONS: Inspection,
         Kind.ROUTE_CHECKS: RouteCheck,
+        Kind.RECONCILIATIONS: Reconciliation,
         Kind.ROUTES: Route,
         Kind.PEOPLE: Person,
         Kind.KEYS: ApiKey,
@@ -247,6 +250,7 @@ Record = (
     | AttestationRule
     | Inspection
     | RouteCheck
+    | Reconciliation
     | Route
     | Person
     | ApiKey
@@ -396,6 +400,8 @@ def _pointing(record: Record, pointer: str) -> Record:
         case RiskAcceptance(reason=reason) | AddressableDecision(reason=reason) if reason == SEE_THIS_ENTRY:
             return replace(record, reason=pointer)
         case Sanction() | Risk() | UseCase() | Assessment() | OutsideTest() if record.words == SEE_THIS_ENTRY:
+            return replace(record, words=pointer)
+        case Reconciliation(words=words) if words == SEE_THIS_ENTRY:
             return replace(record, words=pointer)
         case RightsRequest() | Restricted() | Consents() | VendorNotice():
             return _rights_pointing(record, pointer)

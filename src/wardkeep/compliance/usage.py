@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -125,7 +125,24 @@ class Account:
         found.cost[price.currency] = found.cost.get(price.currency, Decimal(0)) + cost
 
 
-async def account(ledger: Ledger, size: int, into: Account) -> None:
+class Adding(Protocol):
+    """Adds headers up in the order of the ledger: `Account` by whose use it was, `reconciling.DailyAccount` by day.
+
+    `take` is given each header of the days from `first` to `last`, and of some before and after, until `is_done`.
+    """
+
+    first: date
+    last: date
+
+    def take(self, leaf: bytes) -> None:
+        """Count one header, if it counts."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing that is still to come can count."""
+
+
+async def account(ledger: Ledger, size: int, into: Adding) -> None:
     """Add up the ledger's calls of the account's days. Raises LedgerUnavailable."""
     async for leaf in _leaves(ledger, await first_index(ledger, size, into.first), size):
         into.take(leaf)

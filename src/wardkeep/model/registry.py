@@ -48,6 +48,7 @@ from wardkeep.model.programme import (
     Signatures,
     TrainingRecord,
 )
+from wardkeep.model.reconciliation import Reconciliation
 from wardkeep.model.registers import Asset, ClauseList, RightsRequest, Risk, UseCase
 from wardkeep.model.release import DataUseAgreement, Determination, Release
 from wardkeep.model.reminder import Reminder
@@ -338,6 +339,7 @@ class Registry:
     attestations: dict[str, AttestationRule] = field(default_factory=dict)
     inspections: dict[str, Inspection] = field(default_factory=dict)
     route_checks: dict[str, RouteCheck] = field(default_factory=dict)
+    reconciliations: dict[str, Reconciliation] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     keys: dict[str, ApiKey] = field(default_factory=dict)

@@ -71,6 +71,7 @@ from wardkeep.web.control_pack import PACK_ROUTES
 from wardkeep.web.control_part2 import PART2_ROUTES
 from wardkeep.web.control_practices import PRACTICE_ROUTES
 from wardkeep.web.control_programme import PROGRAMME_ROUTES
+from wardkeep.web.control_reconciliation import RECONCILIATION_ROUTES
 from wardkeep.web.control_registers import REGISTER_ROUTES
 from wardkeep.web.control_releases import RELEASE_ROUTES
 from wardkeep.web.control_reports import REPORT_ROUTES
@@ -516,6 +517,7 @@ ROUTES: Final = (
     *TERMS_ROUTES,
     *ATTESTATION_ROUTES,
     *INSPECTION_ROUTES,
+    *RECONCILIATION_ROUTES,
     get_route("vendors", Permission.REGISTRY_READ, "vendor.list", _list_vendors),
     post_route("vendors", Permission.VENDOR_CHANGE, "vendor.add", form.VendorForm, _add_vendor),
     post_route("vendors/{}/suspend", Permission.AGREEMENT_SUSPEND, "vendor.suspend", form.ReasonForm, _suspend_vendor),

@@ -110,6 +110,7 @@ from wardkeep.model.programme import (
     Signatures,
     TrainingRecord,
 )
+from wardkeep.model.reconciliation import Difference, DifferenceKind, Reconciliation
 from wardkeep.model.registers import (
     Asset,
     AssetEvent,
@@ -350,6 +351,30 @@ SAMPLES = {
         accepted=frozenset({"cache=on"}),
         confirmed_by="p",
         confirmed_at=datetime(2026, 11, 23, tzinfo=UTC),
+    ),
+    Kind.RECONCILIATIONS: Reconciliation(
+        id="v:2026-11-01:x",
+        vendor="v",
+        first=date(2026, 11, 1),
+        last=date(2026, 11, 2),
+        source="file",
+        at=datetime(2026, 11, 23, tzinfo=UTC),
+        by="p",
+        lines=1,
+        differences=(
+            Difference(
+                day=date(2026, 11, 1),
+                model="m",
+                kind=DifferenceKind.REQUESTS_UNRECORDED,
+                vendor_requests=2,
+                vendor_tokens=9,
+                calls=1,
+                metered=1,
+                tokens=4,
+            ),
+        ),
+        settled_by="p",
+        words="see ledger entry 9",
     ),
     Kind.RESIDENCY: ResidencyRule(
         id="r",

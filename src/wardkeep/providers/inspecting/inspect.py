@@ -31,8 +31,13 @@ def ask_vendor(
 ) -> list[Said]:
     """Return what the vendor says of a deployment. Blocks for seconds; every failure is among what is returned."""
     inspector = INSPECTORS.get(deployment.platform)
-    if inspector is None:
-        return []
+    return [] if inspector is None else inspector(asker_for(deployment, inspection, credential, clock))
+
+
+def asker_for(
+    deployment: Deployment, inspection: Inspection, credential: Secret[str] | None, clock: Callable[[], Instant]
+) -> Asker:
+    """Return what asks about a deployment; its time runs from now."""
     own = origin_of(deployment)
 
     def origin(url: str) -> Origin:
@@ -40,7 +45,7 @@ def ask_vendor(
         is_own = urlsplit(url).hostname == urlsplit(deployment.base_url).hostname
         return own if is_own else Origin(url=url)
 
-    asker = Asker(
+    return Asker(
         deployment=deployment,
         inspection=inspection,
         credential=credential,
@@ -48,7 +53,6 @@ def ask_vendor(
         origin=origin,
         began_ns=clock().mono_ns,
     )
-    return inspector(asker)
 
 
 def asked_at(deployment: Deployment, inspection: Inspection) -> str:

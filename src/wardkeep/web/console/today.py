@@ -124,6 +124,10 @@ def _agreements(visit: Visit, today: date) -> Iterator[dict[str, Any]]:
         if checked.is_closed:
             words = f"{checked.id} is closed: what its vendor tells contradicts the record"
             yield _item(0, "Drift", words, "/routes", "See what was told")
+    for compared in visit.registry.reconciliations.values():
+        if compared.is_open:
+            words = f"{compared.vendor} saw calls from {compared.first.isoformat()} on that the ledger did not"
+            yield _item(0, "Unrecorded use", words, "/ledger", "Look into it")
     for vendor in visit.registry.vendors.values():
         if vendor.suspended_because is not None:
             yield _item(1, "Vendor", f"{vendor.id} is suspended: no call goes there", "/vendors", "See the vendor")
