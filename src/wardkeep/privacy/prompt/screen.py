@@ -17,6 +17,7 @@ from wardkeep.privacy.detect import encoded
 from wardkeep.privacy.detect.nomination import Pattern
 from wardkeep.privacy.detect.scan import Scanner
 from wardkeep.privacy.normalise import Normalised, normalise
+from wardkeep.privacy.prompt.reported import is_reported
 from wardkeep.privacy.prompt.rules import CLUES, NATIVE, RULES, Signal
 
 THRESHOLD: Final = 6
@@ -140,6 +141,8 @@ class Screen:
                 latest[number] = end
                 if end - before < _SAME:
                     continue  # another end of the same match
+                if rule.signal is Signal.OVERRIDE and is_reported(text, end):
+                    continue  # a note tells that somebody ignored what they were told
                 seen.add(number)
                 start, stop = plain.original(end - 1, end)
                 yield rule.signal, number, rule.weight, start, stop
