@@ -124,7 +124,7 @@ def path_of(route):
 def test_every_route_is_listed_once_and_named():
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
     assert all(route.method in {"GET", "POST"} for route in ROUTES)
-    assert all(re.fullmatch(r"[a-z]+(\.[a-z]+)?", route.name) for route in ROUTES)
+    assert all(re.fullmatch(r"[a-z]+(\.[a-z_]+)?", route.name) for route in ROUTES)
     assert {route.permission for route in ROUTES} == set(Permission)
 
 
