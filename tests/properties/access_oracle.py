@@ -99,16 +99,13 @@ def carried(world: World) -> set | None:
 
 
 def comes_from_part2(world: World) -> bool:
-    """Tagged hands its tag on; once anything is tagged, what is not cleared today counts as well."""
+    """Tagged hands its tag on, and a clearing that is over is a tag; once anything is tagged, only cleared is not."""
     own = {f"workspace.{world.key_workspace}"}
     if world.key_application is not None:
         own.add(f"application.{world.key_application}")
-    tags = {name: tag for name, tag in world.sources.items() if name in own}
-    if "part2" in tags.values():
-        return True
-    if "part2" not in world.sources.values():
-        return False
-    return not any(tag >= world.now.date() for tag in tags.values())
+    today = world.now.date()
+    tagged = {name for name, tag in world.sources.items() if tag == "part2" or tag < today}
+    return bool(own & tagged) or (bool(tagged) and own.isdisjoint(world.sources))
 
 
 def purpose_of(world: World) -> str | None:

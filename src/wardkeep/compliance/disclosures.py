@@ -55,7 +55,7 @@ def record_disclosure(
         raise taken("disclosure", "Choose another id.")
     if on > today:
         raise invalid("day", "today or earlier")
-    of_part2 = is_of_part2(registry, subject, stated=is_part2)
+    of_part2 = is_of_part2(registry, subject, stated=is_part2, today=today)
     if of_part2:
         check_legal_use(registry, subject=subject, recipient=recipient, basis=basis, today=today)
     record = Disclosure(

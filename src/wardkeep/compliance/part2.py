@@ -164,12 +164,12 @@ def end_order(registry: Registry, by: Person, *, order: str) -> tuple[Change, ..
     return (Change(kind=Kind.COURT_ORDERS, id=order, record=replace(_order(registry, order), ended_by=by.id)),)
 
 
-def is_of_part2(registry: Registry, subject: str, *, stated: bool | None) -> bool:
+def is_of_part2(registry: Registry, subject: str, *, stated: bool | None, today: date) -> bool:
     """Whether a disclosure counts as one of such records; where nobody says, it does if there can be any."""
     if stated is not None:
         return stated
     has_consents = any(each.subject == subject for each in registry.consents.values())
-    return has_consents or any(each.tag is SourceTag.PART2 for each in registry.part2_sources.values())
+    return has_consents or any(each.is_part2(today) for each in registry.part2_sources.values())
 
 
 def check_legal_use(

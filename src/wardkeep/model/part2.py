@@ -106,7 +106,8 @@ class Clearing:
 class Source:
     """A workspace or application, and whether what comes from it is Part 2; `id` is `workspace.ward`, `application.x`.
 
-    `tag` None is untagged. Cleared counts through `until`; while a clearing waits, the tag before it stands.
+    `tag` None is untagged. Cleared counts through `until`, and from the day after as Part 2 until somebody looks again:
+    what the tag before it was is not known any more. While a clearing waits, the tag before it stands.
     """
 
     id: str
@@ -119,6 +120,12 @@ class Source:
     def is_cleared(self, on: date) -> bool:
         """Whether what comes from it is known not to be Part 2 on a day."""
         return self.tag is SourceTag.CLEARED and self.until is not None and on <= self.until
+
+    def is_part2(self, on: date | None) -> bool:
+        """Whether it counts as tagged on a day: a clearing that has ended closes again, and none counts on no day."""
+        if self.tag is SourceTag.CLEARED:
+            return on is None or not self.is_cleared(on)
+        return self.tag is SourceTag.PART2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +156,12 @@ def names_of(workspace: str, application: str | None) -> tuple[str, ...]:
 def is_inherited(sources: dict[str, Source], names: Iterable[str], on: date | None) -> bool:
     """Whether a call's records are Part 2 by where they come from, whatever the call states.
 
-    A tagged source hands its tag on. Once any source is tagged, one that nobody cleared could hold the same records:
-    untagged is not cleared.
+    A tagged source hands its tag on, and so does one whose clearing has ended. Once any source is tagged, one that
+    nobody cleared could hold the same records: untagged is not cleared.
     """
     held = [sources[name] for name in names if name in sources]
-    if any(each.tag is SourceTag.PART2 for each in held):
+    if any(each.is_part2(on) for each in held):
         return True
-    if all(each.tag is not SourceTag.PART2 for each in sources.values()):
+    if not any(each.is_part2(on) for each in sources.values()):
         return False
     return not any(on is not None and each.is_cleared(on) for each in held)

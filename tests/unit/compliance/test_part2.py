@@ -159,6 +159,12 @@ P2, CLEARED = SourceTag.PART2, SourceTag.CLEARED
         ({**tagged("workspace.x", P2), **tagged(WARD, CLEARED, TODAY - DAY)}, None, True),
         ({**tagged("workspace.x", P2), **tagged(WARD, CLEARED, TODAY)}, None, False),
         ({**tagged("workspace.x", P2), **tagged(WARD, None)}, None, True),
+        # a clearing that ended closes its source, and the others that nobody cleared
+        (tagged(WARD, CLEARED, TODAY - DAY), None, True),
+        (tagged(WARD, CLEARED, TODAY - DAY), "chart", True),
+        ({**tagged(WARD, CLEARED, TODAY - DAY), **tagged(CHART, CLEARED, LATER)}, "chart", True),
+        (tagged("workspace.x", CLEARED, TODAY - DAY), None, True),
+        ({**tagged("workspace.x", CLEARED, TODAY - DAY), **tagged(WARD, CLEARED, LATER)}, "chart", False),
         # a tag of either outweighs that the other is cleared
         ({**tagged(WARD, P2), **tagged(CHART, CLEARED, LATER)}, "chart", True),
         ({**tagged(CHART, P2), **tagged(WARD, CLEARED, LATER)}, "chart", True),
@@ -187,7 +193,13 @@ def test_a_source_is_tagged_by_one_and_cleared_by_two():
     assert code(part2.approve_clearing, held, PRIVACY, **approve) == "second_person_required"
     assert code(part2.approve_clearing, held, SECURITY, source=WARD, today=LATER + DAY) == "not_found"
     done = after(held, part2.approve_clearing(held, SECURITY, **approve))
-    assert not is_inherited(done.part2_sources, names_of("ward", None), TODAY)
+    assert not is_inherited(done.part2_sources, names_of("ward", None), LATER)
+    # What was cleared was tagged: the day after its last one it is closed again, and with it who was never cleared.
+    after_it = {"today": LATER + DAY}
+    assert is_inherited(done.part2_sources, names_of("ward", None), LATER + DAY)
+    assert all(each["calls_count_as_part2"] for each in part2.sources_view(done, **after_it))
+    assert not part2.is_of_part2(done, TAG, stated=None, today=LATER)
+    assert part2.is_of_part2(done, TAG, stated=None, **after_it)
     assert {each["id"]: each["is_cleared"] for each in part2.sources_view(done, TODAY)}[WARD]
     again = after(done, part2.tag_source(done, PRIVACY, source=WARD))
     assert again.part2_sources[WARD].until is None
