@@ -47,8 +47,8 @@ def record_representative(
         raise taken("representative", "Choose another id.")
     if _SHA256.fullmatch(document_sha256) is None:
         raise invalid("document hash", "the SHA-256 of what shows the authority, 64 hexadecimal digits in lower case")
-    if until is None and capacity is Capacity.PARENT:
-        raise invalid("last day", "named for a parent: the last one before the minor is of age")
+    if until is None and capacity is not Capacity.EXECUTOR:
+        raise invalid("last day", "named: the last one before the minor is of age, or on which a guardian is appointed")
     if until is not None and until < today:
         raise invalid("last day", "today or later")
     record = Representative(
@@ -114,7 +114,7 @@ def record_minor_care(
 
 
 def end_minor_care(registry: Registry, by: Person, *, care: str) -> tuple[Change, ...]:
-    """End it, as another person than the one who recorded it: it opens records to a parent. Raises NotAllowed."""
+    """End it, as another person than the one who recorded it: it opens records to others. Raises NotAllowed."""
     require(by, Permission.INCIDENT_CHANGE)
     found = registry.minor_care.get(care)
     if found is None or found.ended_by is not None:
@@ -137,14 +137,16 @@ def check_answerable(
     """Return when who asked may be given that answer today.
 
     Raises:
-        NotAllowed: they represent the individual no more, or a parent would be granted what the minor decides about.
+        NotAllowed: they represent the individual no more, or a parent or guardian would be granted what the minor
+            decides about.
     """
     if request.through is None or RequestKind(request.right) not in _OF_RECORDS:
         return
     if outcome is Outcome.DENIED:
         return
     found = represented(registry, request.through, request.subject, today)
-    if found.capacity is not Capacity.PARENT or ground is Ground.MINOR_CONSENTED:
+    # 45 CFR 164.502(g)(3)(i) says "a parent, guardian, or other person acting in loco parentis".
+    if found.capacity is Capacity.EXECUTOR or ground is Ground.MINOR_CONSENTED:
         return
     if any(each.subject == request.subject and each.holds(today) for each in registry.minor_care.values()):
         raise refusal(Reason.RIGHT_MINOR_DECIDES)

@@ -154,7 +154,14 @@ def ask_review(
 def decide_review(
     registry: Registry, by: Person, *, request: str, is_overturned: bool, today: date
 ) -> tuple[Change, ...]:
-    """Decide on a denial, as the reviewer who was named; what they decide is followed. Raises NotAllowed."""
+    """Decide on a denial, as the reviewer who was named; what they decide is followed.
+
+    Overturned, it lifts the ground that was reviewed and no other: what is not in the record set stays out, and who
+    asks must still be one who may be granted it.
+
+    Raises:
+        NotAllowed: another person, or who asks represents the individual no more, or not in a minor's own care.
+    """
     require(by, Permission.OWN_ACCOUNT)
     found = registry.rights.get(request)
     if found is None or found.review is None or found.review.decided_on is not None:
@@ -165,7 +172,13 @@ def decide_review(
     review = replace(found.review, decided_on=today, is_overturned=is_overturned, words=SEE_THIS_ENTRY)
     changed = replace(found, review=review)
     if is_overturned:
-        changed = replace(changed, outcome=Outcome.GRANTED, ground=None)
+        check_answerable(registry, found, Outcome.GRANTED, None, today)
+        is_partly = found.record_set is RecordSet.PARTLY
+        changed = replace(
+            changed,
+            outcome=Outcome.PARTLY if is_partly else Outcome.GRANTED,
+            ground=Ground.NOT_IN_SET if is_partly else None,
+        )
     return (Change(kind=Kind.RIGHTS, id=request, record=changed),)
 
 

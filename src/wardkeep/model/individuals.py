@@ -107,7 +107,7 @@ class Representative:
 
 
 class MinorBasis(StrEnum):
-    """Why a parent is not the minor's representative for some care (45 CFR 164.502(g)(3)(i)(A)-(C))."""
+    """Why no parent or guardian is the minor's representative for some care (45 CFR 164.502(g)(3)(i)(A)-(C))."""
 
     MINOR_CONSENTED = "minor_consented"
     COURT_OR_LAW = "court_or_law"
@@ -116,7 +116,7 @@ class MinorBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinorCare:
-    """Care about which a minor decides alone. While it stands no parent is granted all of the minor's records."""
+    """Care about which a minor decides alone. While it stands no parent or guardian is granted all records."""
 
     id: str
     subject: str

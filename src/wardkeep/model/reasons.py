@@ -963,9 +963,10 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         ),
         Reason.RIGHT_MINOR_DECIDES: _row(
             403,
-            "A minor decides alone about some of this care, so a parent is not granted all of the records.",
-            "There the parent is not the representative (45 CFR 164.502(g)(3)(i)).",
-            "Answer with `partly` or `denied` and the ground `minor_consented`, without that care.",
+            "A minor decides alone about some of this care, so no parent or guardian is granted all of the records.",
+            "There neither of them is the representative (45 CFR 164.502(g)(3)(i)).",
+            "Answer with `partly` or `denied` and the ground `minor_consented`, without that care; in a review, decide "
+            "once that care is on record no more.",
         ),
         Reason.RIGHT_RESTRICTION_OWED: _row(
             403,

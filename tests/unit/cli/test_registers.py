@@ -68,7 +68,7 @@ def test_registers(shell, tmp_path):
         assert shell("rights", "to-review", *first, "--json").json == []
         assert "endangers_life" in shell("rights", "grounds", *first).out
 
-        represent = ("rights", "represent", "rep", "--subject", "handle-1", "--capacity", "guardian")
+        represent = ("rights", "represent", "rep", "--subject", "handle-1", "--capacity", "guardian", "--until", soon)
         assert shell(*represent, "--document", "ab" * 32, *why, *first).status == 0
         refused = shell("rights", "confirm-representative", "rep", *why, *first, "--json")
         assert refused.json["error"]["code"] == "second_person_required"

@@ -245,6 +245,7 @@ def represented(held=HELD, *, is_confirmed=True, **changes):
     [
         ({"document_sha256": "x"}, "value_invalid"),
         ({"until": None}, "value_invalid"),
+        ({"until": None, "capacity": Capacity.GUARDIAN}, "value_invalid"),
         ({"until": TODAY - DAY}, "value_invalid"),
         ({"representative": "?"}, "value_invalid"),
     ],
@@ -285,8 +286,9 @@ def minor(held, **changes):
 
 
 @pytest.mark.parametrize("kind", [RequestKind.ACCESS, RequestKind.ACCOUNTING])
-def test_a_parent_is_not_granted_what_the_minor_decides_alone(kind):
-    held = minor(taken(represented(), kind=kind, through="rep"))
+@pytest.mark.parametrize("capacity", [Capacity.PARENT, Capacity.GUARDIAN])
+def test_neither_parent_nor_guardian_is_granted_what_the_minor_decides_alone(kind, capacity):
+    held = minor(taken(represented(capacity=capacity), kind=kind, through="rep"))
     held = in_set(held) if kind is RequestKind.ACCESS else held
     assert code(answered, held) == "right_minor_decides"
     if kind is RequestKind.ACCESS:
@@ -294,7 +296,7 @@ def test_a_parent_is_not_granted_what_the_minor_decides_alone(kind):
         assert code(answered, held, **partly) == "right_minor_decides"
         partly["ground"] = Ground.MINOR_CONSENTED
         assert answered(held, **partly).rights["q-1"].ground is Ground.MINOR_CONSENTED
-    # The minor is of age the day after, and then the parent represents nobody in this.
+    # The minor is of age the day after, and no care is kept from who still represents them.
     assert answered(held, on=TODAY, today=TODAY + 2 * DAY).rights["q-1"].outcome is Outcome.GRANTED
     end = {"care": "m"}
     assert code(representatives.end_minor_care, held, PRIVACY, **end) == "second_person_required"
@@ -306,10 +308,37 @@ def test_a_parent_is_not_granted_what_the_minor_decides_alone(kind):
     assert not representatives.minor_care_view(opened.minor_care["m"], TODAY)["holds"]
 
 
-def test_the_minor_and_a_guardian_of_an_adult_are_not_held_up():
+def test_the_minor_an_executor_and_the_guardian_of_an_adult_are_not_held_up():
     assert answered(in_set(minor(taken(HELD)))).rights["q-1"].outcome is Outcome.GRANTED
+    executor = represented(capacity=Capacity.EXECUTOR)
+    assert answered(in_set(minor(taken(executor, through="rep")))).rights["q-1"].outcome is Outcome.GRANTED
+    # About an adult no minor's care is on record.
     guardian = represented(capacity=Capacity.GUARDIAN)
-    assert answered(in_set(minor(taken(guardian, through="rep")))).rights["q-1"].outcome is Outcome.GRANTED
+    assert answered(in_set(taken(guardian, through="rep"))).rights["q-1"].outcome is Outcome.GRANTED
+
+
+def overturned(held):
+    decide = {"request": "q-1", "is_overturned": True, "today": TODAY}
+    return after(held, rights.decide_review(held, NURSE, **decide)).rights["q-1"]
+
+
+def test_a_review_grants_nothing_that_an_answer_could_not():
+    no = {"outcome": Outcome.DENIED, "ground": Ground.HARM_BY_REPRESENTATIVE}
+    waiting = asked(answered(in_set(taken(represented(), through="rep")), **no))
+    assert overturned(waiting).outcome is Outcome.GRANTED
+    assert code(overturned, minor(waiting)) == "right_minor_decides"
+    ended = after(waiting, representatives.end_representative(waiting, PRIVACY, representative="rep"))
+    assert code(overturned, ended) == "right_not_represented"
+    upheld = {"request": "q-1", "is_overturned": False, "today": TODAY}
+    assert after(ended, rights.decide_review(ended, NURSE, **upheld)).rights["q-1"].outcome is Outcome.DENIED
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DENIED, Outcome.PARTLY])
+def test_a_review_brings_nothing_into_the_record_set(outcome):
+    held = in_set(taken(HELD), RecordSet.PARTLY)
+    done = overturned(asked(answered(held, outcome=outcome, ground=Ground.ENDANGERS_LIFE)))
+    assert (done.outcome, done.ground, done.is_open) == (Outcome.PARTLY, Ground.NOT_IN_SET, False)
+    assert overturned(asked(denied())).ground is None
 
 
 # ---- what a grant puts into effect -----------------------------------------------------------------------------------
