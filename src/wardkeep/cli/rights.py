@@ -86,7 +86,6 @@ def take(
     received: Annotated[str, typer.Option(metavar="DATE", help="The day anybody here received it.")],
     reason: Reason,
     subject: Annotated[str, typer.Option(help="The handle that calls use; kept as a blind index.")] = "",
-    workspace: Annotated[str, typer.Option(help="Where the handle is used.")] = "default",
     through: Annotated[str | None, typer.Option(metavar="ID", help="The representative who asks.")] = None,
     paid_in_full: Annotated[
         bool,
@@ -100,8 +99,8 @@ def take(
 ) -> None:
     """Put a request on record; its clock runs from the day it was received."""
     form: dict[str, object] = {
-        "id": request, "right": right.value, "subject": subject, "workspace": workspace, "received_on": received,
-        "through": through, "paid_in_full": paid_in_full, "entries": entry or [], "reason": reason,
+        "id": request, "right": right.value, "subject": subject, "received_on": received, "through": through,
+        "paid_in_full": paid_in_full, "entries": entry or [], "reason": reason,
     }  # fmt: skip
     report(client(home, acting).post_whole("rights", form=form), f"Request {request} is on record", json=json)
 

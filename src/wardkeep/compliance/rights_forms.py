@@ -19,7 +19,6 @@ class RequestForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=T
     right: RequestKind
     received_on: date
     subject: str = ""
-    workspace: str = "default"
     through: str | None = None
     paid_in_full: bool = False
     entries: tuple[int, ...] = ()

@@ -22,7 +22,7 @@ from wardkeep.compliance.custody import Standing, find_open
 from wardkeep.compliance.entries import EntryMaker
 from wardkeep.compliance.errors import EntryUnopenable
 from wardkeep.compliance.records import Change
-from wardkeep.compliance.terms import invalid
+from wardkeep.compliance.terms import clean_handle, invalid
 from wardkeep.compliance.two_people import HOST
 from wardkeep.crypto.errors import UnknownKey
 from wardkeep.crypto.subject import is_subject_key, subject_tag, tag_of
@@ -65,11 +65,11 @@ class Shredder:
     clock: Callable[[], Instant]
 
     def tag(self, *, subject: str | None, tag: str | None) -> str:
-        """Return the tag of a handle, or a tag as given. Raises NotAllowed: neither, both, or no tag."""
+        """Return the tag of a handle, or a tag as given. Raises NotAllowed: neither, both, no handle, or no tag."""
         if (subject is None) == (tag is None):
             raise invalid("subject", "given as a handle, or as the tag that headers show")
         if subject is not None:
-            return subject_tag(self.blind_index_key, subject).hex()
+            return subject_tag(self.blind_index_key, clean_handle(subject, "subject")).hex()
         if tag is None or not _TAG.fullmatch(tag.lower()):
             raise invalid("tag", "32 hexadecimal digits, as headers show it")
         return tag.lower()

@@ -9,7 +9,9 @@ import re
 from typing import Final
 
 from wardkeep.compliance.errors import NotAllowed
+from wardkeep.model.handle import HANDLE
 from wardkeep.model.registry import Person
+from wardkeep.policy.criteria import UNRESOLVED
 from wardkeep.policy.roles import Permission, permit
 
 _ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -61,6 +63,14 @@ def clean_region(value: str, noun: str) -> str:
 def clean_workspace(value: str, noun: str) -> str:
     """Return `value` when it is a well-formed workspace. Raises NotAllowed, without quoting it."""
     return _matched(_WORKSPACE, value, noun, "1 to 32 of a-z 0-9 . _ - beginning and ending with a letter or digit")
+
+
+def clean_handle(value: str, noun: str) -> str:
+    """Return `value` when a call can name one subject by it. Raises NotAllowed, without quoting it."""
+    rule = f"the handle that calls use: 1 to 128 of A-Z a-z 0-9 _ . : @ -, and none of {', '.join(sorted(UNRESOLVED))}"
+    if value in UNRESOLVED:
+        raise invalid(noun, rule)
+    return _matched(HANDLE, value, noun, rule)
 
 
 def clean_text(value: str, noun: str, *, longest: int = _TEXT_MAX) -> str:

@@ -23,14 +23,13 @@ from wardkeep.compliance.forms import Form, ReasonForm
 from wardkeep.compliance.policy_texts import load_texts
 from wardkeep.compliance.providers import seal_client_secret
 from wardkeep.compliance.revealing import HIDDEN
-from wardkeep.compliance.terms import clean_workspace, invalid
+from wardkeep.compliance.terms import clean_handle, clean_workspace, invalid
 from wardkeep.identity.keys import subject_tag
 from wardkeep.model.sensitive import Secret
 from wardkeep.policy.data_roles import DATA_ROLES
 from wardkeep.policy.roles import APART, GRANTS, Permission
 from wardkeep.web.asked import Asked, change, get_route, post_route, today
 
-_LONGEST_SUBJECT: Final = 128
 _OLDEST_FACTOR_SECONDS: Final = 10 * 366 * 86_400
 
 
@@ -101,10 +100,8 @@ async def _disable_application(asked: Asked, filled: ReasonForm) -> object:
 
 
 async def _set_care_team(asked: Asked, filled: form.CareTeamForm) -> object:
-    if not 0 < len(filled.subject) <= _LONGEST_SUBJECT:
-        raise invalid("subject", f"the handle that calls use, 1 to {_LONGEST_SUBJECT} characters")
     workspace = clean_workspace(filled.workspace, "workspace")
-    tag = subject_tag(asked.app.keys.api_key_key, workspace, filled.subject)
+    tag = subject_tag(asked.app.keys.api_key_key, workspace, clean_handle(filled.subject, "subject"))
     plan = partial(
         workspaces.set_care_team,
         tag=tag,

@@ -7,13 +7,11 @@ from typing import Final
 from wardkeep.compliance import break_glass
 from wardkeep.compliance import glass_forms as form
 from wardkeep.compliance.forms import Form
-from wardkeep.compliance.terms import clean_workspace, invalid
+from wardkeep.compliance.terms import clean_handle, clean_workspace
 from wardkeep.identity.keys import new_credential, subject_tag
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route
-
-_LONGEST_SUBJECT: Final = 128
 
 
 async def _list(asked: Asked) -> object:
@@ -29,10 +27,9 @@ async def _mine(asked: Asked) -> object:
 
 
 async def _begin(asked: Asked, filled: form.GlassForm) -> object:
+    subject = None if filled.subject is None else clean_handle(filled.subject, "subject")
     if asked.app.factors is None:
         raise RefusalError(Refused(reason=Reason.MFA_STALE))
-    if filled.subject is not None and not 0 < len(filled.subject) <= _LONGEST_SUBJECT:
-        raise invalid("subject", f"the handle that calls use, 1 to {_LONGEST_SUBJECT} characters")
     workspace = clean_workspace(filled.workspace, "workspace")
     mac_key = asked.app.keys.api_key_key
     proof = await asked.app.factors.prove(asked.registry, asked.by, filled.code)
@@ -41,7 +38,7 @@ async def _begin(asked: Asked, filled: form.GlassForm) -> object:
         break_glass.begin,
         glass=glass,
         workspace=workspace,
-        subject_tag=None if filled.subject is None else subject_tag(mac_key, workspace, filled.subject),
+        subject_tag=None if subject is None else subject_tag(mac_key, workspace, subject),
         method=proof.method,
         minutes=filled.minutes,
         reason=filled.reason,

@@ -6,7 +6,6 @@ from typing import Final
 from wardkeep.compliance import part2
 from wardkeep.compliance import part2_forms as form
 from wardkeep.compliance.forms import ReasonForm
-from wardkeep.compliance.terms import invalid
 from wardkeep.identity.keys import individual_tag
 from wardkeep.policy.roles import Permission
 from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, today
@@ -14,7 +13,6 @@ from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, t
 _CONSENT: Final = Permission.CARE_TEAM_CHANGE
 _SOURCE: Final = Permission.WORKSPACE_CHANGE
 _ORDER: Final = Permission.DISCLOSURE_RECORD
-_LONGEST_SUBJECT: Final = 128
 
 
 async def _list_consents(asked: Asked) -> object:
@@ -25,7 +23,7 @@ async def _record_consent(asked: Asked, filled: form.ConsentForm) -> object:
     plan = partial(
         part2.record_consent,
         consent=filled.consent(),
-        individual=individual_tag(asked.app.keys.api_key_key, _handle(filled.subject)),
+        individual=individual_tag(asked.app.keys.api_key_key, filled.subject),
         subject=asked.app.shredder.tag(subject=filled.subject, tag=None),
         today=today(asked),
     )
@@ -69,7 +67,7 @@ async def _record_order(asked: Asked, filled: form.OrderForm) -> object:
     plan = partial(
         part2.record_order,
         order=filled.id,
-        subject=asked.app.shredder.tag(subject=_handle(filled.subject), tag=None),
+        subject=asked.app.shredder.tag(subject=filled.subject, tag=None),
         document_sha256=filled.document_sha256,
         until=filled.until,
         today=today(asked),
@@ -83,12 +81,6 @@ async def _confirm_order(asked: Asked, filled: ReasonForm) -> object:
 
 async def _end_order(asked: Asked, filled: ReasonForm) -> object:
     return await change(asked, "order.end", filled.reason, partial(part2.end_order, order=asked.words[0]))
-
-
-def _handle(subject: str) -> str:
-    if not 0 < len(subject) <= _LONGEST_SUBJECT:
-        raise invalid("subject", f"the handle that calls use, 1 to {_LONGEST_SUBJECT} characters")
-    return subject
 
 
 PART2_ROUTES: Final[tuple[ApiRoute, ...]] = (

@@ -9,7 +9,7 @@ from typing import Final
 from wardkeep.compliance import grounds, representatives, restrictions, rights
 from wardkeep.compliance import rights_forms as form
 from wardkeep.compliance.forms import ReasonForm
-from wardkeep.compliance.terms import clean_workspace, invalid, unknown
+from wardkeep.compliance.terms import unknown
 from wardkeep.crypto.mac import sha256
 from wardkeep.identity.keys import individual_tag
 from wardkeep.policy.roles import Permission
@@ -18,7 +18,6 @@ from wardkeep.web.asked import ApiRoute, Asked, change, get_route, post_route, t
 _CHANGE: Final = Permission.INCIDENT_CHANGE
 _READ: Final = Permission.LEDGER_READ
 _OWN: Final = Permission.OWN_ACCOUNT
-_LONGEST_SUBJECT: Final = 128
 
 
 async def _list_requests(asked: Asked) -> object:
@@ -42,7 +41,6 @@ async def _grounds(_: Asked) -> object:
 
 
 async def _take(asked: Asked, filled: form.RequestForm) -> object:
-    clean_workspace(filled.workspace, "workspace")
     named = bool(filled.subject)
     plan = partial(
         rights.take_request,
@@ -61,8 +59,6 @@ async def _take(asked: Asked, filled: form.RequestForm) -> object:
 
 
 def _tag(asked: Asked, subject: str) -> str:
-    if not 0 < len(subject) <= _LONGEST_SUBJECT:
-        raise invalid("subject", f"the handle that calls use, 1 to {_LONGEST_SUBJECT} characters")
     return asked.app.shredder.tag(subject=subject, tag=None)
 
 

@@ -15,6 +15,7 @@ from wardkeep.gateway.models import list_models
 from wardkeep.gateway.pipeline import Answer, Road, Turned, handle
 from wardkeep.identity.tokens import LONGEST_TOKEN
 from wardkeep.model.document import parse
+from wardkeep.model.handle import HANDLE
 from wardkeep.model.instant import Instant
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.registry import Surface
@@ -45,7 +46,6 @@ _DATA_CLASS: Final = b"wardkeep-data-class"
 _CLASSES: Final = re.compile(r"[a-z0-9_]{1,32}(?:,[a-z0-9_]{1,32}){0,7}")
 # A token of an identity provider (RFC 7515 section 7.1), or the ticket of a broken glass.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|wk_glass_[0-9A-Za-z_]{51}")
-_HANDLE: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,128}")
 _VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -190,7 +190,7 @@ def _read_own(stated: _Stated, name: bytes, raw: bytes) -> None:
         stated.person_token = Secret(value)
         return
     attribute = _OWN.get(name)
-    if attribute is None or _HANDLE.fullmatch(value) is None:
+    if attribute is None or HANDLE.fullmatch(value) is None:
         raise RefusalError(Refused(reason=Reason.HEADER_INVALID, field=None if attribute is None else name.decode()))
     setattr(stated, attribute, value)
 
