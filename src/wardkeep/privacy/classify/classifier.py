@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wardkeep.model.spans import IdentifierType, Span
 from wardkeep.privacy.classify import words as w
-from wardkeep.privacy.classify.network import CLASSES, Network, network
+from wardkeep.privacy.classify.network import CLASSES, Network, Numbered, network
 from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.detect.wording import word_set
 from wardkeep.privacy.errors import DetectorUnavailable
@@ -136,16 +136,16 @@ class Classifier:
         `has_identifier` says that something else found a certain identifier in this text.
         """
         reading = w.read_words(text)
-        numbers = self._first.numbers(reading)
+        numbered = self._first.numbered(reading)
         look = reading.looks // w.GAPS
-        seen = ~(self._first.harmless[numbers] & (look == w.LOWER))
+        seen = ~(self._first.harmless[numbered.rows] & (look == w.LOWER))
         seen &= look != w.SIGN
         seen &= look != w.END
         wanted = np.flatnonzero(seen)
         if not len(wanted):
             return []
-        asked = _Asked(self._first, self._second, reading, numbers)
-        chances = np.zeros((len(numbers), len(CLASSES)), np.float32)
+        asked = _Asked(self._first, self._second, reading, numbered)
+        chances = np.zeros((len(look), len(CLASSES)), np.float32)
         chances[:, 0] = 1
         chances[wanted] = asked.chances(wanted)
         harmless = chances[:, 0]
@@ -155,7 +155,7 @@ class Classifier:
         if not len(found):
             return []
         # Names, places and codes have several words: ask again beside a find.
-        near = np.zeros(len(numbers) + 2 * _NEAR, bool)
+        near = np.zeros(len(look) + 2 * _NEAR, bool)
         for offset in range(2 * _NEAR + 1):
             near[found + offset] = True
         ask = np.flatnonzero(near[_NEAR:-_NEAR] & ~seen)
@@ -166,16 +166,16 @@ class Classifier:
 
     def chances(self, reading: w.Words) -> NDArray[np.float32]:
         """Return the class probabilities of all words of a text, one row each."""
-        numbers = self._first.numbers(reading)
-        return _Asked(self._first, self._second, reading, numbers).chances(np.arange(len(numbers)))
+        numbered = self._first.numbered(reading)
+        return _Asked(self._first, self._second, reading, numbered).chances(np.arange(len(reading.words)))
 
 
 class _Asked:
     """The networks before one text; the second reads it only when the first is in doubt of a word."""
 
-    def __init__(self, first: Network, second: Network | None, reading: w.Words, numbers: NDArray[np.intp]) -> None:
-        self._first, self._second, self._reading = first, second, reading
-        self._vectors = first.vectors(reading, numbers)
+    def __init__(self, first: Network, second: Network | None, reading: w.Words, numbered: Numbered) -> None:
+        self._first, self._second, self._reading, self._numbered = first, second, reading, numbered
+        self._vectors = first.vectors(reading, numbered)
         self._others: NDArray[np.float32] | None = None
 
     def chances(self, wanted: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -187,7 +187,9 @@ class _Asked:
         doubted = np.flatnonzero((harmless > _DOUBT[0]) & (harmless < _DOUBT[1]))
         if len(doubted):
             if self._others is None:
-                self._others = self._second.vectors(self._reading, self._second.numbers(self._reading))
+                alike = self._second.row is self._first.row
+                numbered = self._numbered if alike else self._second.numbered(self._reading)
+                self._others = self._second.vectors(self._reading, numbered)
             chances[doubted] += self._second.chances(self._others, wanted[doubted])
             chances[doubted] /= 2
         return chances

@@ -7,7 +7,7 @@ probabilities. numpy on one thread, no state but the weights; text is never kept
 import io
 import zlib
 from itertools import repeat
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,19 @@ from wardkeep.privacy.classify import words as w
 from wardkeep.privacy.detect.lexicon import EPONYM, FIRST_COMMON, LAST_COMMON, MEDICAL, PLACE, WORD
 
 CLASSES: Final = ("O", "NAME", "LOCATION", "ORG", "ID", "CONTACT", "DATE", "AGE")
+
+
+class Numbered(NamedTuple):
+    """The words of a text as the features of a network."""
+
+    rows: NDArray[np.intp]
+    """The row of each word in the vocabulary; -1 for one outside it."""
+    outside: list[int]
+    """The places of the words outside the vocabulary."""
+    letters: list[int]
+    """Their letter features, end to end."""
+    begins: list[int]
+    """Where the letters of each begin."""
 
 
 class Network:
@@ -48,27 +61,30 @@ class Network:
         self._w2, self._b2 = weights["w2"].astype(np.float32), weights["b2"].astype(np.float32)
         self._offsets = np.arange(2 * w.REACH + 1)
 
-    def numbers(self, reading: w.Words) -> NDArray[np.intp]:
-        """Return the row of each word; -1 for one outside the vocabulary."""
-        return np.fromiter(map(self.row.get, reading.words, repeat(-1)), np.intp, len(reading.words))
+    def numbered(self, reading: w.Words) -> Numbered:
+        """Return the features of each word; networks of one vocabulary number alike."""
+        rows = np.fromiter(map(self.row.get, reading.words, repeat(-1)), np.intp, len(reading.words))
+        outside = np.flatnonzero(rows < 0).tolist()
+        letters: list[int] = []
+        begins = []
+        for at in outside:
+            begins.append(len(letters))
+            letters += w.letters(reading.words[at])
+        return Numbered(rows, outside, letters, begins)
 
-    def vectors(self, reading: w.Words, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+    def vectors(self, reading: w.Words, numbered: Numbered) -> NDArray[np.float32]:
         """Return the vector of each word, with REACH rows that mean the text's edge on either side."""
-        n, reach = len(numbers), w.REACH
+        n, reach = len(numbered.rows), w.REACH
         vectors = np.empty((n + 2 * reach, len(self._scale)), np.float32)
         vectors[:reach] = vectors[reach + n :] = self._looks[w.LOOKS]
         inner = vectors[reach : reach + n]
-        np.multiply(self._rows[numbers], self._scale, out=inner)
-        unknown = np.flatnonzero(numbers < 0).tolist()
-        if unknown:
-            features: list[int] = []
-            begins = []
-            for at in unknown:
-                begins.append(len(features))
-                features += w.letters(reading.words[at])
-            inner[unknown] = np.add.reduceat(self._letters[features], begins, axis=0, dtype=np.float32)
-            inner[unknown] *= self._letters_scale
-            inner[unknown] += self._lists[[self._flags.get(reading.words[at], 0) for at in unknown]]
+        np.multiply(self._rows[numbered.rows], self._scale, out=inner)
+        outside = numbered.outside
+        if outside:
+            spelled = np.add.reduceat(self._letters[numbered.letters], numbered.begins, axis=0, dtype=np.float32)
+            spelled *= self._letters_scale
+            spelled += self._lists[[self._flags.get(reading.words[at], 0) for at in outside]]
+            inner[outside] = spelled
         inner += self._looks[reading.looks]
         return vectors
 
