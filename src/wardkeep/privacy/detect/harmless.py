@@ -70,7 +70,8 @@ _UNIT_AFTER: Final = re.compile(
     r"[ ]?(?:(?:copies|iu|cfu|mg|mcg|ug|ml|pg|ng|cells|/u?l|k|cgy|kcal|units?(?! ?#?[\dA-Z]))\b|/mm|x ?10)",
     re.IGNORECASE,
 )
-# A time of day, years side by side: no element of a date that Safe Harbor names.
+# A time of day, years side by side: no element of a date that Safe Harbor names. A time beside its date goes with it.
+_DATE_BEFORE: Final = re.compile(r"\d[ ,@|]{1,2}(?:at )?\Z")
 _NO_DATE: Final = re.compile(
     r"(?:at )?(?:[01]?\d|2[0-4])(?::\d\d){1,2}(?: ?[ap]m)?"
     r"|(?:at )?(?:[01]\d|2[0-4])[0-5]\d(?:[-\u2013](?:[01]\d|2[0-4])[0-5]\d)?"
@@ -165,8 +166,10 @@ def _is_no_date(text: str, span: Span) -> bool:
     found = text[span.start : span.end]
     if span.type is IdentifierType.AGE:
         return found.isdigit() and int(found) <= _LAST_HARMLESS_AGE
-    if _NO_DATE.fullmatch(found) or _is_score(found):
+    if _is_score(found):
         return True
+    if _NO_DATE.fullmatch(found):
+        return _DATE_BEFORE.search(text[max(0, span.start - 6) : span.start]) is None
     if not found.isdigit() or len(found) > 2:
         return False
     return text[max(0, span.start - 1) : span.start] in {":", "."} or _OF_A_TIME.match(text, span.end) is not None

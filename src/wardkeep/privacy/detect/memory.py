@@ -5,17 +5,35 @@ n turns is read n times over. Kept are places and kinds, never text, under a key
 the conversation's: nobody learns from the time an answer takes whether somebody else sent the same words.
 """
 
+from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
-from wardkeep.model.spans import Span
+from wardkeep.model.spans import IdentifierType, Span
 
 _TEXTS: Final = 4096
 _SPANS: Final = 256
 """A text with more finds is read again: forms of thousands of people are not conversations."""
+
+
+class _Packed(NamedTuple):
+    """Spans in a quarter of their memory: there are thousands of texts, with a dozen finds each."""
+
+    places: "array[int]"
+    types: tuple[IdentifierType, ...]
+    rules: tuple[str, ...]
+
+
+def _packed(spans: Sequence[Span]) -> _Packed:
+    places = array("Q", [place for span in spans for place in (span.start, span.end)])
+    return _Packed(places, tuple([span.type for span in spans]), tuple([span.rule for span in spans]))
+
+
+def _unpacked(packed: _Packed) -> list[Span]:
+    return list(map(Span, packed.places[::2], packed.places[1::2], packed.types, packed.rules))
 
 
 class Memory:
@@ -23,7 +41,7 @@ class Memory:
 
     def __init__(self, texts: int = _TEXTS) -> None:
         self._texts = texts
-        self._found: OrderedDict[bytes, tuple[Span, ...]] = OrderedDict()
+        self._found: OrderedDict[bytes, _Packed] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -39,11 +57,11 @@ class Memory:
             found = self._found.get(name)
             if found is not None:
                 self._found.move_to_end(name)
-                return list(found)
+                return _unpacked(found)
         spans = read(text)
         if len(spans) <= _SPANS:
             with self._lock:
-                self._found[name] = tuple(spans)
+                self._found[name] = _packed(spans)
                 if len(self._found) > self._texts:
                     self._found.popitem(last=False)
         return spans
