@@ -40,11 +40,11 @@ _NUMBER: Final = (
     r"|[ ]?(?:%|mg|ml|mcg|kg|lbs?|bpm|mmhg|degrees|percent|f\b|days?|hours?|weeks?|months?|min))"
 )
 _PERSON: Final = re.compile(
-    r"(?:\b(?:s?he(?:'s|s| is| was)|who(?:'s| is| was)|i(?:'m| am|m)|(?:pt|patient|mom|mother|dad|father|grandma"
-    r"|grandpa|granny|nana|abuelit?[ao]"
-    r"|uncle|aunt|wife|husband|sister|brother|mam[a\xe1]|pap[a\xe1]|madre|padre|mother died|father died"
-    r"|died(?: at)?)(?: is| was| now)?|tiene|cumpli[o\xf3]"
-    rf"|edad(?: de)?|turn(?:ed|s))[ ]{_NUMBER}|(?:(?P<name>[^\W\d_]{{3,}}),?[ ]\(?"
+    r"(?:\b(?:s?he(?:'s|s| is| was)|who(?:'s| is| was)|i(?:'m| am|m)|(?:pt|patient|mom|mum|mother|dad|father|grandma"
+    r"|grandpa|granny|gran|grandmother|grandfather|granddad|gramps|nana|abuelit?[ao]|cousin|neighbou?r|roommate"
+    r"|uncle|aunt|auntie|wife|husband|sister|brother|mam[a\xe1]|pap[a\xe1]|madre|padre|mother died|father died"
+    r"|died(?: at)?)(?: is| was| now|,)?|lived to(?: be)?|passed(?: away)? at|made it to|tiene|cumpli[o\xf3]"
+    rf"|edad(?: de)?|turn(?:ed|s))[ ]\(?{_NUMBER}|(?:(?P<name>[^\W\d_]{{3,}})[\"'\u201d\u2019]?,?[ ]\(?"
     rf"|(?P<verb>[^\W\d_]{{3,}})[ ]is[ ]){_NUMBER.replace('age', 'aged')}"
     r"(?=[,;)!.]|[ ](?:y\b|takes?\b|full\b|and\b|with\b|n\b|on\b|at\b|end|lives?\b|who\b|baseline)))",
     re.IGNORECASE,
@@ -109,7 +109,7 @@ NOMINATIONS: Final = (
     ),
     Nomination(
         rule="age-person",
-        expression=r"[a-z\xe0-\xff],? \(?(?:9[0-9]|10[0-9]|11[0-5])(?:[^0-9%/:.]|\.[^0-9]|\.?\z)",
+        expression=r"[a-z\xe0-\xff][\"'?]?,? \(?(?:9[0-9]|10[0-9]|11[0-5])(?:[^0-9%/:.]|\.[^0-9]|\.?\z)",
         examine=_person,
         caseless=True,
     ),
