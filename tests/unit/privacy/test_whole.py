@@ -45,6 +45,8 @@ def grown(marked: str, kind: IdentifierType) -> str:
         ("Premera PZW [600447128] #", OTHER, "PZW 600447128"),
         ("Pt no. 10-[77-3390], visit", MRN, "10-77-3390"),
         ("alt [555-0178]-44 ..", PHONE, "555-0178-44"),
+        ("Hydrodilatation 9/[30] at", DATE, "9/30"),
+        ("seen [9]/30.", DATE, "9/30"),
     ],
 )
 def test_the_rest_of_an_identifier_is_taken_along(marked, kind, all_of_it):
@@ -63,12 +65,22 @@ def test_the_rest_of_an_identifier_is_taken_along(marked, kind, all_of_it):
         ("MRN [600447128]", MRN),
         ("ICD [600447128]", OTHER),
         ("seen 12-[3]-441902", DATE),
+        ("[9]/441902", DATE),
+        ("id 7/9/[30]", DATE),
         ("a 12-[96] range", AGE),
         ("tel [555-0178]-home", PHONE),
     ],
 )
 def test_what_stands_beside_it_is_left(marked, kind):
     assert grown(marked, kind) == marked.split("[")[1].split("]")[0]
+
+
+def test_a_facility_is_an_organisation_and_no_town():
+    reading = Reading("at Lakeview Hospital", strict=False, words={})
+    assert [s.type for s in whole(Reading("in Lakeview.", strict=False, words={}), [Span(3, 11, PLACE, "x")])] == [
+        PLACE
+    ]
+    assert [s.type for s in whole(reading, [Span(3, 20, PLACE, "x")])] == [ORG]
 
 
 def test_hostile_text_costs_no_more_than_its_finds():

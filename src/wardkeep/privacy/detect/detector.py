@@ -32,7 +32,7 @@ from wardkeep.privacy.detect import (
     url,
     vin,
 )
-from wardkeep.privacy.detect.harmless import is_harmless
+from wardkeep.privacy.detect.harmless import is_harmless, without_opening_word
 from wardkeep.privacy.detect.hidden import Hidden
 from wardkeep.privacy.detect.lexicon import lexicon
 from wardkeep.privacy.detect.memory import Memory
@@ -74,7 +74,7 @@ _MAKERS: Final = {_PATTERNS.index(nomination.pattern): maker for nomination, mak
 _MAX_NESTING: Final = 2
 _SURENESS: Final[dict[Policy, Sureness]] = {
     "strict": Sureness(alone=0.4, in_company=0.1, beside=0.02),
-    "balanced": Sureness(alone=0.75, in_company=0.2, beside=0.03),
+    "balanced": Sureness(alone=0.9, in_company=0.17, beside=0.04),
 }
 
 
@@ -177,7 +177,7 @@ class Detector:
                     spans += examine(reading, end)
             at_work = CLASSIFIED
             probable = self._classifier.find(plain.text, self._sureness, has_identifier=bool(spans))
-            probable = [span for span in probable if not is_harmless(reading, span)]
+            probable = [without_opening_word(plain.text, span) for span in probable if not is_harmless(reading, span)]
             spans += beside_rules(probable, spans, plain.text) if spans else probable
             at_work = "whole"
             spans = list(whole(reading, spans))

@@ -19,7 +19,7 @@ from wardkeep.privacy.detect.lexicon import (
     PLACE,
     WORD,
 )
-from wardkeep.privacy.detect.nomination import Reading
+from wardkeep.privacy.detect.nomination import Reading, covering
 from wardkeep.privacy.detect.wording import APOSTROPHES, names_a_thing, word_set
 
 _SURE_HEADS: Final = word_set(
@@ -79,14 +79,29 @@ _NO_DATE: Final = re.compile(
     re.IGNORECASE,
 )
 _RATIO: Final = re.compile(r"(\d{1,3})/(\d{1,3})")
+_LONGEST_RATIO: Final = 7
 _LONGEST_MONTH: Final = 31
 _MONTHS: Final = 12
+_COUNTED_BEFORE: Final = re.compile(
+    r"\b(?:day|visit|session|week|cycle|grade|score|strength|pain|motor|power|ratio|stage|vision|pupils)s?:? \Z",
+    re.IGNORECASE,
+)
+_COUNTED_AFTER: Final = re.compile(
+    r" ?(?:caps(?:ules?)?|tab(?:let)?s?|doses?|visits?|sessions?|weeks?|days?|points?|strength|nodes|pain|met\b)",
+    re.IGNORECASE,
+)
+_RATIO_AROUND: Final = re.compile(r"(?<![\d/])\d{1,3}/\d{1,3}(?![\d/])")
 _OF_A_TIME: Final = re.compile(r"[:.]\d| ?[ap]\.?m\b", re.IGNORECASE)
 _LAST_HARMLESS_AGE: Final = 89
 _NUMBERS: Final = frozenset({IdentifierType.OTHER, IdentifierType.DATE})
 _DECIMAL: Final = re.compile(r"\d{1,3}\.\d{1,2}(?:[ ]?[-\u2013][ ]?\d{1,3}\.\d{1,2})?")
 
 
+_OPENING: Final = re.compile(r"([^\W\d_]{2,})[ ](?=\w)")
+_OPENING_WORDS: Final = word_set(
+    "later then today yesterday tomorrow meanwhile now also however afterwards next since after before when while "
+    "because although though if once still soon eventually per discussed called spoke saw told asked please"
+)
 # "May we call", "Will you follow up": verbs that are also names.
 _ASKING: Final = re.compile(
     r"(?:may|will|can|shall)(?=[ ](?:we|i(?!\.)|you|he|she|they|it|the|this|that|be|not)\b)", re.IGNORECASE
@@ -119,6 +134,14 @@ def is_harmless(reading: Reading, span: Span) -> bool:
         return True  # three digits alone number a room, a dose or a case among few
     is_number = text[span.start : span.end].isdigit() and span.end - span.start < 8
     return is_number and (_MEASURED_BEFORE.search(before) is not None or _UNIT_AFTER.match(text, span.end) is not None)
+
+
+def without_opening_word(text: str, span: Span) -> Span:
+    """Return a name without the word that only opens its sentence ("⟦Later Quillfeather⟧ left")."""
+    opening = _OPENING.match(text, span.start, span.end)
+    if span.type is not IdentifierType.NAME or opening is None or opening[1].lower() not in _OPENING_WORDS:
+        return span
+    return Span(opening.end(), span.end, span.type, span.rule)
 
 
 def _is_opening_word(reading: Reading, span: Span) -> bool:
@@ -166,8 +189,11 @@ def _is_no_date(text: str, span: Span) -> bool:
     found = text[span.start : span.end]
     if span.type is IdentifierType.AGE:
         return found.isdigit() and int(found) <= _LAST_HARMLESS_AGE
-    if _is_score(found):
-        return True
+    around = covering(_RATIO_AROUND, text, span.end, 7, 4) if span.end - span.start <= _LONGEST_RATIO else None
+    if around is not None and around.start() <= span.start and around.end() >= span.end:
+        before = text[max(0, around.start() - 12) : around.start()]
+        if _is_score(around[0]) or _COUNTED_BEFORE.search(before) or _COUNTED_AFTER.match(text, around.end()):
+            return True
     if _NO_DATE.fullmatch(found):
         return _DATE_BEFORE.search(text[max(0, span.start - 6) : span.start]) is None
     if not found.isdigit() or len(found) > 2:

@@ -1,8 +1,8 @@
 """A find that stops in the middle of an identifier is made whole: initials, parts of an organisation's name, prefixes.
 
 What is found in part leaks the rest ("A. ⟦Korff⟧", "⟦Tri-Forks Electric⟧ Cooperative", "PZW ⟦600447128⟧"). A find grows
-only over what nothing else could mean at that place. Dates and ages never grow: routes for treatment let them pass, and
-what they took along would pass with them.
+only over what nothing else could mean at that place. Ages never grow, dates only to a day and month:
+routes for treatment let them pass, and what they took along would pass with them.
 """
 
 import re
@@ -58,6 +58,15 @@ _LABELS: Final = word_set(
 )
 _RUN_BEFORE: Final = re.compile(r"(?<![^\s(\[\"'#:;|=])(?:(?:[A-Z]{1,4}|[A-Z]{0,3}\d{1,8}[A-Z]{0,3})[-/._]){1,4}\Z")
 _RUN_AFTER: Final = re.compile(r"[-/_](?=[\w-]*\d)[\w-]{1,24}")
+_DAY_OR_MONTH: Final = re.compile(r"\d{1,2}")
+_HALF_BEFORE: Final = re.compile(r"(?<![\w/.-])\d{1,2}/\Z")
+_HALF_AFTER: Final = re.compile(r"/\d{1,2}(?![\w/.-]\d|[\w/])")
+# A facility is an organisation wherever it stands: policies treat it other than a town.
+_FACILITY: Final = word_set(
+    "hospital hospitals clinic clinics university school college pharmacy hospice rehab rehabilitation laboratory "
+    "laboratories institute infirmary llc llp pllc inc"
+)
+_WORDS: Final = re.compile(r"[^\W\d_]+")
 _REACH: Final = 26
 
 
@@ -68,6 +77,8 @@ def whole(reading: Reading, spans: Iterable[Span]) -> Iterator[Span]:
             yield _named(reading, span)
         elif span.type in _NUMBERED:
             yield _numbered(reading, span)
+        elif span.type is IdentifierType.DATE:
+            yield _dated(reading.text, span)
         else:
             yield span
 
@@ -85,7 +96,19 @@ def _named(reading: Reading, span: Span) -> Span:
             end = found.end()
         while (found := _WORD_AFTER.match(text, end)) and found[1].lower() in _LAST_WORDS:
             end = found.end(1)
-    return span if (start, end) == (span.start, span.end) else Span(start, end, span.type, span.rule)
+    kind = span.type
+    if kind is IdentifierType.LOCATION and not _FACILITY.isdisjoint(
+        word.lower() for word in _WORDS.findall(text, start, end)
+    ):
+        kind = IdentifierType.ORGANIZATION
+    return Span(start, end, kind, span.rule)
+
+
+def _dated(text: str, span: Span) -> Span:
+    if not _DAY_OR_MONTH.fullmatch(text, span.start, span.end):
+        return span
+    after = _HALF_AFTER.match(text, span.end)
+    return Span(_before(text, span.start, _HALF_BEFORE), after.end() if after else span.end, span.type, span.rule)
 
 
 def _before(text: str, start: int, form: re.Pattern[str]) -> int:
