@@ -43,7 +43,9 @@ _MEASURED_BEFORE: Final = re.compile(
 _TRIAL: Final = re.compile(r"(?<![\w-])([A-Z]{3,})-\d{1,4}\Z")
 # A state and the first three digits of a ZIP code, an age over 89, a year: what Safe Harbor leaves of them.
 _GENERALISED: Final = re.compile(r"(?:[A-Z]{2} \d{3}|90\+?)(?:[ ,]+(?:[A-Z]{2} \d{3}|\d{3}|90\+?))*")
+_FEW_LIVE: Final = re.compile(r"(?:zip(?: code)?:? )?000", re.IGNORECASE)
 _STATE: Final = re.compile(r"[A-Z]{2} ")
+_THREE: Final = re.compile(r"(?<=[A-Z]{2}) \d{3}(?!\d)")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _NAMED: Final = frozenset({IdentifierType.NAME, IdentifierType.LOCATION, IdentifierType.ORGANIZATION})
 _WHEN: Final = frozenset({IdentifierType.DATE, IdentifierType.AGE})
@@ -73,25 +75,22 @@ _UNIT_AFTER: Final = re.compile(
 # A time of day, years side by side: no element of a date that Safe Harbor names. A time beside its date goes with it.
 _DATE_BEFORE: Final = re.compile(r"\d[ ,@|]{1,2}(?:at )?\Z")
 _NO_DATE: Final = re.compile(
-    r"(?:at )?(?:[01]?\d|2[0-4])(?::\d\d){1,2}(?: ?[ap]m)?"
-    r"|(?:at )?(?:[01]\d|2[0-4])[0-5]\d(?:[-\u2013](?:[01]\d|2[0-4])[0-5]\d)?"
-    r"|(?:19|20)\d\d[-\u2013/](?:19|20)?\d\d",
+    r"(?:at )?(?:[01]?\d|2[0-4])(?::\d\d){1,2}(?: ?[ap]m)?|(?:19|20)\d\d[-\u2013/](?:(?:19|20)\d\d|1[3-9]|[2-9]\d)",
     re.IGNORECASE,
 )
 _RATIO: Final = re.compile(r"(\d{1,3})/(\d{1,3})")
-_LONGEST_RATIO: Final = 7
-_LONGEST_MONTH: Final = 31
 _MONTHS: Final = 12
 _COUNTED_BEFORE: Final = re.compile(
-    r"\b(?:day|visit|session|week|cycle|grade|score|strength|pain|motor|power|ratio|stage|vision|pupils)s?:? \Z",
-    re.IGNORECASE,
+    r"\b(?:on day|grade|score|strength|motor|power|ratio|vision|pupils):? \Z", re.IGNORECASE
 )
 _COUNTED_AFTER: Final = re.compile(
-    r" ?(?:caps(?:ules?)?|tab(?:let)?s?|doses?|visits?|sessions?|weeks?|days?|points?|strength|nodes|pain|met\b)",
-    re.IGNORECASE,
+    r" ?(?:caps(?:ules?)?|tab(?:let)?s?|points?|strength|nodes|pain|met)\b", re.IGNORECASE
 )
+_LONGEST_RATIO: Final = 7
+_LONGEST_YEAR: Final = 99
 _RATIO_AROUND: Final = re.compile(r"(?<![\d/])\d{1,3}/\d{1,3}(?![\d/])")
-_OF_A_TIME: Final = re.compile(r"[:.]\d| ?[ap]\.?m\b", re.IGNORECASE)
+_OF_A_TIME: Final = re.compile(r":\d\d|\.\d{1,3}(?![.\d])| ?[ap]\.?m\b", re.IGNORECASE)
+_IN_A_TIME: Final = re.compile(r"(?<![.\d])\d{1,3}[:.]\Z")
 _LAST_HARMLESS_AGE: Final = 89
 _NUMBERS: Final = frozenset({IdentifierType.OTHER, IdentifierType.DATE})
 _DECIMAL: Final = re.compile(r"\d{1,3}\.\d{1,2}(?:[ ]?[-\u2013][ ]?\d{1,3}\.\d{1,2})?")
@@ -156,10 +155,12 @@ def _is_opening_word(reading: Reading, span: Span) -> bool:
 
 def _is_generalised(text: str, span: Span) -> bool:
     found = text[span.start : span.end]
-    if found == "000" or (_YEAR.fullmatch(found) and _is_whole_line(text, span)):
+    if _FEW_LIVE.fullmatch(found) or (_YEAR.fullmatch(found) and _is_whole_line(text, span)):
         return True
     before = text[max(0, span.start - 3) : span.start]
-    return _GENERALISED.fullmatch((before if _STATE.fullmatch(before) else "") + found) is not None
+    after = _THREE.match(text, span.end)
+    whole = (before if _STATE.fullmatch(before) else "") + found + (after[0] if after else "")
+    return _GENERALISED.fullmatch(whole) is not None
 
 
 def _is_whole_line(text: str, span: Span) -> bool:
@@ -198,16 +199,17 @@ def _is_no_date(text: str, span: Span) -> bool:
         return _DATE_BEFORE.search(text[max(0, span.start - 6) : span.start]) is None
     if not found.isdigit() or len(found) > 2:
         return False
-    return text[max(0, span.start - 1) : span.start] in {":", "."} or _OF_A_TIME.match(text, span.end) is not None
+    before = text[max(0, span.start - 5) : span.start]
+    return _IN_A_TIME.search(before) is not None or _OF_A_TIME.match(text, span.end) is not None
 
 
 def _is_score(found: str) -> bool:
-    """Whether two numbers are no day and month, in either order ("20/25", "118/72")."""
+    """Whether two numbers are neither day and month nor month and year, in either order ("20/25", "118/72", "0/2")."""
     ratio = _RATIO.fullmatch(found)
     if ratio is None:
         return False
     low, high = sorted(map(int, ratio.groups()))
-    return low == 0 or low > _MONTHS or high > _LONGEST_MONTH
+    return "0" in ratio.groups() or low > _MONTHS or high > _LONGEST_YEAR
 
 
 def _is_trial(reading: Reading, span: Span) -> bool:
