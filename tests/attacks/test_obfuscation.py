@@ -74,7 +74,7 @@ def test_a_disguised_identifier_is_masked_whole(number, frame):
 
 def test_each_encoded_run_is_read_up_to_the_end_of_the_text():
     run = base64.b64encode(b"SSN 219-09-9999 of hers").decode()
-    text = f"sternocleidomastoideus {run}, {run}\ncommit 9f86d081884c7d659a2feaa0c55ad015 {run}"
+    text = f"sternocleidomastoideus {run}, {run}\nrun git show 9f86d081884c7d659a2feaa0c55ad015\nstored as {run}"
     starts = [i for i in range(len(text)) if text.startswith(run, i)]
     assert [(s.start, s.end) for s in DETECTOR.find(text)] == [(i, i + len(run)) for i in starts]
 

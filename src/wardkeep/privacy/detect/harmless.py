@@ -33,6 +33,13 @@ _FORMATS: Final = word_set(
     "as in return only valid answer json jsonl xml html csv tsv yaml yml sql pdf markdown md latex fhir hl7 ccda xlsx "
     "docx txt utf-8 ascii api url http https rest soap sbar apso icd cpt loinc snomed rxnorm ndc drg hcpcs"
 )
+# Orders in their dotted form, which look like somebody's initials.
+_ORDERS: Final = re.compile(
+    r"(?:p\.?o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|q\.h\.s|p\.r\.n|n\.p\.o|e\.g|i\.e|a\.m|p\.m|i\.v|i\.m|s\.c|s\.q|a\.c|p\.c|h\.s"
+    r"|[\W_]){2,}",
+    re.IGNORECASE,
+)
+_COUNT: Final = "0 1 2 3 4 5 6 7 8 9 10"
 _SPACED: Final = re.compile(r"[\w-]+")
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _MEASURED_BEFORE: Final = re.compile(
@@ -110,7 +117,8 @@ _ASKING: Final = re.compile(
 def is_harmless(reading: Reading, span: Span) -> bool:
     """Whether a find of the classifier is an eponym at its place, a measured value, or the code of a thing."""
     text = reading.text
-    if _FORMATS.issuperset(_SPACED.findall(text[span.start : span.end].lower())):
+    found = text[span.start : span.end]
+    if _FORMATS.issuperset(_SPACED.findall(found.lower())) or _ORDERS.fullmatch(found) or found in _COUNT:
         return True
     if text[span.start : span.end] in _NOBODYS or _is_law(text, span) or _is_labelled(text, span):
         return True
