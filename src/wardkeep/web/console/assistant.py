@@ -169,14 +169,15 @@ async def _go_on(visit: Visit) -> Page:
         return await _sent(visit, road, chat, text, file)
     looked = await _looked(road, visit, chat, text, file)
     if isinstance(looked, Refused):
-        values = {**_chat(visit, chat), "refused": looked.explanation, "text": text}
+        values = {**_chat(visit, chat, file), "refused": looked.explanation, "text": text}
         return Page(template="console/chat.html", values=values, status=looked.explanation.status)
     values = {"form": {"text": text}, "looked": looked, "chat": chat, "purpose": _PURPOSES.get(chat.purpose, ""),
               "held": "" if file is None else file.id, "hidden": hidden_words(looked.routed.safe.hidden)}  # fmt: skip
     return Page(template="console/look.html", values=values)
 
 
-def _chat(visit: Visit, chat: Chat) -> dict[str, Any]:
+def _chat(visit: Visit, chat: Chat, file: HeldFile | None = None) -> dict[str, Any]:
+    """Return what the page of a conversation shows; `file` goes along with what is sent next, and the page says so."""
     return {
         "chat": chat,
         "purpose": _PURPOSES.get(chat.purpose, chat.purpose),
@@ -186,6 +187,7 @@ def _chat(visit: Visit, chat: Chat) -> dict[str, Any]:
         "refused": None,
         "index": None,
         "text": "",
+        "file": file,
     }
 
 
@@ -309,7 +311,7 @@ async def _sent(visit: Visit, road: Road, chat: Chat, text: str, file: HeldFile 
         refused = looked if isinstance(looked, Refused) else result
         told = refused.refused if isinstance(refused, Turned) else refused
         index = refused.index if isinstance(refused, Turned) else None
-        values = {**_chat(visit, chat), "refused": told.explanation if isinstance(told, Refused) else None,
+        values = {**_chat(visit, chat, file), "refused": told.explanation if isinstance(told, Refused) else None,
                   "index": index, "text": text}  # fmt: skip
         return Page(template="console/chat.html", values=values, status=502)
     body = result.body if isinstance(result.body, bytes) else b"".join([piece async for piece in result.body])
