@@ -14,7 +14,7 @@ from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Registry
 from wardkeep.settings import FILE_NAME, ClientCertificates, Settings, SettingsInvalid
 from wardkeep.transport.pool import Pool
-from wardkeep.transport.tls import TlsFiles
+from wardkeep.transport.tls import TlsFiles, server_context
 from wardkeep.web.data import DataFace
 from wardkeep.web.errors import render
 from wardkeep.web.guard import Guard, GuardLimits, make_guard
@@ -77,6 +77,24 @@ def tls_files(settings: Settings, clients: ClientCertificates = ClientCertificat
         client_authority=authority if is_taken else None,
         is_client_required=is_required,
     )
+
+
+def check_tls(settings: Settings) -> None:
+    """Return when every port's TLS files can be served with: asked before a worker is started that could not.
+
+    Raises SettingsInvalid.
+    """
+    for clients in (settings.tls.data_clients, settings.tls.console_clients):
+        files = tls_files(settings, clients)
+        if files is None:
+            return
+        try:
+            server_context(files)
+        except OSError as error:  # also ssl.SSLError: a file that is no PEM, or does not fit its fellow
+            raise SettingsInvalid(
+                f"{FILE_NAME}: a file that [tls] names cannot be used ({type(error).__name__}). "
+                "Put PEM files there, a key that fits its certificate, and start again."
+            ) from error
 
 
 def tell_files(log: LogLine, face: str) -> Callable[[bool], None]:

@@ -23,6 +23,7 @@ from wardkeep.app.faces import (
     GRACE_SECONDS,
     POLICY,
     Clock,
+    check_tls,
     data_face,
     guard_for,
     owner_name,
@@ -249,6 +250,7 @@ class _Instance:
     async def serve(self, workers: int, on_ready: Callable[[Addresses], None]) -> None:
         """Start everything, say so, and end everything when told to."""
         self.workers = workers
+        check_tls(self.settings)
         servers = self._faces()
         frames = self._keeper() if workers > 1 else None
         self.home.custody.on_epochs(partial(self._give_epochs, frames))

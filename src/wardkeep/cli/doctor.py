@@ -23,6 +23,7 @@ from typing import Final
 
 import typer
 
+from wardkeep.app.faces import check_tls
 from wardkeep.app.home import LEDGER_ORIGIN, open_root, read_wrapped
 from wardkeep.app.places import places_of
 from wardkeep.audit.verify import UnusableInput, read_public_key, verify
@@ -324,12 +325,18 @@ def _tls(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield _ok("TLS", "on, version 1.3; certificate and key belong together")
+    try:
+        check_tls(settings)
+    except SettingsInvalid as error:
+        yield _fail(
+            "client certificates", str(error), "Correct [tls] in wardkeep.toml, or put the authority's file there."
+        )
     yield from _certificate(settings, facts, clock().wall)
 
 
 def _certificate(settings: Settings, facts: CertificateFacts, now: datetime) -> Iterator[Finding]:
     day = facts.not_after.date().isoformat()
-    renew = "Put a new certificate and key in place and restart."
+    renew = "Put a new certificate and key in place; they are taken up without a restart."
     if not facts.not_before <= now <= facts.not_after:
         since = facts.not_before.date().isoformat()
         yield _fail("certificate", f"not valid now: it holds from {since} through {day}, so clients refuse it", renew)

@@ -1,9 +1,13 @@
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.unit.cli.command import Shell, make_home, serving
 
 from wardkeep.crypto.ca import create_authority, issue_server_certificate
+from wardkeep.settings import load
 from wardkeep.transport.tls import X25519_MLKEM768, TlsDemands, offered_groups, vendor_context
 
 NAMES = ("localhost", "127.0.0.1", "ai.clinic.example")
@@ -47,6 +51,27 @@ def test_an_expired_certificate_fails_and_one_about_to_expire_warns(shell, home)
     reissue(home, *NAMES, days_ago=380)
     status, found = examined(shell, home)
     assert (status, found["certificate"]["standing"]) == (0, "warn")
+
+
+def test_a_port_that_demands_certificates_without_an_authority_is_told_and_does_not_start(shell, home):
+    settings = home / "wardkeep.toml"
+    lines = settings.read_text().splitlines()
+    demanding = ['data_clients = "required"' if each.startswith("data_clients") else each for each in lines]
+    assert demanding != lines
+    settings.write_text(re.sub(r"(?m)^(\w+_port) = \d+$", r"\1 = 0", "\n".join(demanding)))
+    authority = load(home).path(load(home).tls.client_authority)
+    assert examined(shell, home)[0] == 0
+    authority.unlink()
+    for authority_is in ("absent", "no PEM"):
+        if authority_is == "no PEM":
+            authority.write_text("nothing")
+        status, found = examined(shell, home)
+        assert (status, found["client certificates"]["standing"]) == (1, "fail")
+        command = [sys.executable, "-m", "wardkeep", "serve", "--home", str(home), "--workers", "2"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode != 0
+        assert "tls" in ended.stderr + ended.stdout
+        assert '"ready"' not in ended.stderr + ended.stdout
 
 
 def test_a_certificate_of_the_future_fails(shell, home):
