@@ -70,15 +70,17 @@ def seal(
     version: int,
     randomness: Callable[[int], bytes] = os.urandom,
     is_packed: bool = False,
+    packed: bytes | None = None,
 ) -> Sealed:
     """Seal `plaintext` for exactly this place, under the current epoch key. `randomness` gives the nonce, once.
 
     With `is_packed` it is compressed before, where that makes it shorter: read there what its length then tells.
+    `packed` is what `compression.pack` made of it elsewhere: for a large one that takes longer than everything here.
     """
     epoch_id = keys.epoch_id  # read once: id and key belong together, also when the epoch ends meanwhile
     key, commitment = _record_key(keys.epoch_key_for(epoch_id), record_id, field)
     nonce = randomness(_NONCE_LENGTH)
-    told = (pack(plaintext) if is_packed else None) or _CODEC_PLAIN + plaintext
+    told = packed or (pack(plaintext) if is_packed else None) or _CODEC_PLAIN + plaintext
     body = AESGCM(key).encrypt(nonce, told, _place(tenant, table, record_id, field, version))
     return Sealed(ciphertext=nonce + body, key_id=epoch_id, commitment=commitment)
 

@@ -8,15 +8,16 @@ no PHI; prompts, answers and the surrogate map are sealed beside them.
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 import orjson
 
 from wardkeep.audit.entry import SEALED_FIELD, SEALED_TABLE, SEALED_VERSION, Draft, Kind
 from wardkeep.audit.errors import LedgerTimeout, LedgerUnavailable
-from wardkeep.crypto.compression import size_class
+from wardkeep.crypto.compression import pack, size_class
 from wardkeep.crypto.envelope import EpochKeys, seal
 from wardkeep.crypto.keys import DataKeys
 from wardkeep.crypto.mac import sha256
@@ -28,6 +29,9 @@ from wardkeep.model.instant import Instant, uuid7
 from wardkeep.model.reasons import Reason, RefusalError, Refused
 from wardkeep.model.stages import Call, Identified, Opened, Permitted, Routed
 from wardkeep.policy.decide import VERSION as POLICY_VERSION
+
+_LARGE_BYTES: Final = 16 * 1024
+"""About a millisecond of packing."""
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -73,6 +77,7 @@ class Recorder:
     owner: str
     clock: Callable[[], Instant]
     randomness: Randomness = field(default_factory=Randomness)
+    packer: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="wardkeep-packer"))
     _open: dict[bytes, RememberedKey] = field(default_factory=dict)
     _owed: dict[bytes, Draft] = field(default_factory=dict)
 
@@ -86,6 +91,24 @@ class Recorder:
         permitted = routed.safe.permitted
         call, key = permitted.identified.call, permitted.identified.key
         entry_id = call.id if attempt == 1 else self.new_id()
+        sealed: dict[str, object] = {
+            "asked": call.document.raw,
+            "edits": routed.edits,
+            "hidden": routed.safe.restore,
+            "subject": permitted.subject,
+        }
+        if call.original is not None:
+            sealed["original"] = call.original
+        if routed.safe.dropped:
+            # Here and in the closing header: this one has no room.
+            sealed["dropped"] = routed.safe.dropped
+        if proof is not None:
+            # Whole here and in the closing header: this one has no room, its ids may be long (ADR 8).
+            sealed["attested"] = proof.told
+        if routed.safe.dates is not None:
+            sealed["dates"] = routed.safe.dates
+        payload = msgspec.msgpack.encode(sealed)
+        packed = await self._packed(payload)
         key_of = self.subjects.of_routed(routed, self.clock())
         header = {
             **_who(permitted),
@@ -106,25 +129,8 @@ class Recorder:
                 **({} if proof is None else {"attested": proof.rule.kind.value}),
             },
         }
-        sealed: dict[str, object] = {
-            "asked": call.document.raw,
-            "edits": routed.edits,
-            "hidden": routed.safe.restore,
-            "subject": permitted.subject,
-        }
-        if call.original is not None:
-            sealed["original"] = call.original
-        if routed.safe.dropped:
-            # Here and in the closing header: this one has no room.
-            sealed["dropped"] = routed.safe.dropped
-        if proof is not None:
-            # Whole here and in the closing header: this one has no room, its ids may be long (ADR 8).
-            sealed["attested"] = proof.told
-        if routed.safe.dates is not None:
-            sealed["dates"] = routed.safe.dates
-        payload = msgspec.msgpack.encode(sealed)
         epoch = permitted.facts.registry.epoch
-        draft = self._draft("request", entry_id, header, payload, key_of.key, facts_epoch=epoch)
+        draft = self._draft("request", entry_id, header, payload, key_of.key, facts_epoch=epoch, packed=packed)
         person = permitted.identified.person
         admission = Admission(
             key=key.id,
@@ -152,9 +158,10 @@ class Recorder:
 
     async def segment(self, opened: Opened, released: bytes, sequence: int) -> None:
         """Make one piece of a streamed answer durable before it is released."""
+        packed = await self._packed(released)
         key_of = self._open[opened.id]
         header = {"parent": opened.id.hex(), "seq": sequence}
-        draft = self._draft("segment", self.new_id(), header, released, key_of.key)
+        draft = self._draft("segment", self.new_id(), header, released, key_of.key, packed=packed)
         await self.sequencer.append([draft], None, key_of.under)
 
     async def close(self, opened: Opened, outcome: "Outcome") -> None:
@@ -177,38 +184,22 @@ class Recorder:
         key_of = self._open.pop(call_id, None)
         if key_of is None:
             return
-        header: dict[str, object] = {"parent": call_id.hex(), "seq": outcome.sequence, "decision": outcome.decision}
-        if outcome.status is not None:
-            header["status"] = outcome.status
-        if outcome.tokens_in is not None:
-            header["tokens_in"] = outcome.tokens_in
-        if outcome.tokens_out is not None:
-            header["tokens_out"] = outcome.tokens_out
-        if outcome.model is not None:
-            header["model"] = outcome.model
-        if outcome.released_bytes is not None:
-            header["detail"] = {"released_bytes": outcome.released_bytes, "released_segments": outcome.sequence}
-        if outcome.region_reported is not None:
-            # The vendor's word, labelled as such; nothing here can prove where a call was processed.
-            told = {"region_reported": outcome.region_reported, "region_agrees": outcome.region_agrees}
-            header["detail"] = {**told, **detail} if isinstance(detail := header.get("detail"), dict) else told
-        if outcome.signals:
-            detail = header.get("detail")
-            header["detail"] = {**(detail if isinstance(detail, dict) else {}), **_signalled(outcome.signals)}
-        if dropped:
-            detail = header.get("detail")
-            header["detail"] = {**(detail if isinstance(detail, dict) else {}), "dropped": ",".join(dropped)}
-        if proof is not None:
-            detail = header.get("detail")
-            header["detail"] = {**(detail if isinstance(detail, dict) else {}), **proof.told}
+        packed, cut_off = None, None
+        try:
+            packed = await self._packed(outcome.body)
+        except asyncio.CancelledError as error:
+            cut_off = error  # closed all the same, unpacked: nobody else could close it any more
+        header = _ending(call_id, outcome, proof, dropped)
         kind: Kind = "aborted" if outcome.is_aborted else "response"
         try:
-            draft = self._draft(kind, self.new_id(), header, outcome.body, key_of.key, closes=call_id)
+            draft = self._draft(kind, self.new_id(), header, outcome.body, key_of.key, closes=call_id, packed=packed)
             await self.sequencer.append([draft], None, key_of.under)
         except LedgerUnavailable as error:
             header |= {"decision": ledger_reason(error).value}
             self._owed[call_id] = self._draft("aborted", self.new_id(), header, b"", self.keys, closes=call_id)
             raise
+        if cut_off is not None:
+            raise cut_off
 
     async def refuse(
         self,
@@ -223,6 +214,9 @@ class Recorder:
 
         A further attempt's has an id of its own and names the first, as in `open`.
         """
+        came = {} if call.original is None else {"original": call.original}
+        payload = msgspec.msgpack.encode({"asked": call.document.raw, **came})
+        packed = await self._packed(payload)
         header: dict[str, object] = {
             "surface": call.surface,
             "decision": refused.reason.value,
@@ -240,10 +234,8 @@ class Recorder:
             detail["tag"] = refused.tag
         if detail:
             header["detail"] = detail
-        came = {} if call.original is None else {"original": call.original}
-        payload = msgspec.msgpack.encode({"asked": call.document.raw, **came})
         entry_id = call.id if attempt == 1 else self.new_id()
-        draft = self._draft("refusal", entry_id, header, payload, key_of.key)
+        draft = self._draft("refusal", entry_id, header, payload, key_of.key, packed=packed)
         index = (await self.sequencer.append([draft], None, key_of.under))[0]
         key_of.settle()
         return index
@@ -256,6 +248,12 @@ class Recorder:
         """Return a fresh id for what happens now."""
         return uuid7(now.wall_us, self.randomness(10))
 
+    async def _packed(self, payload: bytes) -> bytes | None:
+        """Pack a large payload in a thread, or all calls of this process would wait for it. No key goes there."""
+        if len(payload) < _LARGE_BYTES:
+            return None
+        return await asyncio.get_running_loop().run_in_executor(self.packer, pack, payload)
+
     def _draft(
         self,
         kind: Kind,
@@ -266,6 +264,7 @@ class Recorder:
         *,
         closes: bytes | None = None,
         facts_epoch: int | None = None,
+        packed: bytes | None = None,
     ) -> Draft:
         now = self.clock()
         sealed = seal(
@@ -277,7 +276,8 @@ class Recorder:
             field=SEALED_FIELD,
             version=SEALED_VERSION,
             randomness=self.randomness,
-            is_packed=True,
+            is_packed=len(payload) < _LARGE_BYTES,
+            packed=packed,
         )
         body: dict[str, object] = {
             "type": kind,
@@ -322,6 +322,35 @@ class Outcome:
     region_reported: str | None = None
     region_agrees: bool = True
     signals: tuple[str, ...] = ()
+
+
+def _ending(call_id: bytes, outcome: Outcome, proof: Proof | None, dropped: tuple[str, ...]) -> dict[str, object]:
+    """Return what the closing record says of a call."""
+    header: dict[str, object] = {"parent": call_id.hex(), "seq": outcome.sequence, "decision": outcome.decision}
+    if outcome.status is not None:
+        header["status"] = outcome.status
+    if outcome.tokens_in is not None:
+        header["tokens_in"] = outcome.tokens_in
+    if outcome.tokens_out is not None:
+        header["tokens_out"] = outcome.tokens_out
+    if outcome.model is not None:
+        header["model"] = outcome.model
+    if outcome.released_bytes is not None:
+        header["detail"] = {"released_bytes": outcome.released_bytes, "released_segments": outcome.sequence}
+    if outcome.region_reported is not None:
+        # The vendor's word, labelled as such; nothing here can prove where a call was processed.
+        told = {"region_reported": outcome.region_reported, "region_agrees": outcome.region_agrees}
+        header["detail"] = {**told, **detail} if isinstance(detail := header.get("detail"), dict) else told
+    if outcome.signals:
+        detail = header.get("detail")
+        header["detail"] = {**(detail if isinstance(detail, dict) else {}), **_signalled(outcome.signals)}
+    if dropped:
+        detail = header.get("detail")
+        header["detail"] = {**(detail if isinstance(detail, dict) else {}), "dropped": ",".join(dropped)}
+    if proof is not None:
+        detail = header.get("detail")
+        header["detail"] = {**(detail if isinstance(detail, dict) else {}), **proof.told}
+    return header
 
 
 def ledger_reason(error: LedgerUnavailable) -> Reason:
