@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -371,6 +372,13 @@ def served_key(secured: Secured, face: str) -> bytes:
         return secure.getpeercert(binary_form=True) or b""
 
 
+def told(secured: Secured, event: str) -> Counter[str]:
+    """How often each port has told of an event; a worker's line may be half written yet."""
+    lines = secured.instance.log.read_text().splitlines()
+    found = [json.loads(line) for line in lines if f'"{event}"' in line and line.endswith("}")]
+    return Counter(each["face"] for each in found)
+
+
 def test_a_renewed_certificate_is_served_without_a_restart_and_a_broken_one_is_not(secured, shown, demanding, tmp_path):
     tls = secured.instance.home / "tls"
     authority = CertificateFiles(certificate=tls / "ca.crt", key=tls / "ca.key")
@@ -388,9 +396,12 @@ def test_a_renewed_certificate_is_served_without_a_restart_and_a_broken_one_is_n
     # Whose certificates are taken does not change with the server's own.
     assert called(connected(secured, "data", shown["scheduler"].file), demanding)[0] == 200
     assert called(connected(secured, "data"), demanding)[:2] == (401, "certificate_missing")
+    # Key and certificate came one by one, which a port may have seen. Once each has taken both up, it has told of that.
+    wait_until(lambda: told(secured, "certificate_renewed") >= Counter(data=2, console=1, operations=1))
+    before_it = told(secured, "certificate_unfit")
     whole = (tls / "server.crt").read_text()
     (tls / "server.crt").write_text("half a certificate")
-    wait_until(lambda: "certificate_unfit" in secured.instance.log.read_text())
+    wait_until(lambda: told(secured, "certificate_unfit")["data"] == before_it["data"] + 2)
     assert served_key(secured, "data") == after
     (tls / "server.crt").write_text(whole)
     kept.close()
