@@ -161,21 +161,22 @@ def grounds_view() -> list[dict[str, object]]:
 def denial_letter(request: RightsRequest, *, organisation: str, contact: str, secretary: str) -> str:
     """Return the letter of a denial as Markdown (45 CFR 164.524(d)(2), 164.526(d)(1)).
 
-    `contact` is who takes complaints here, `secretary` how to complain to HHS. Raises NotAllowed: nothing was denied.
+    `contact` is who takes complaints and statements of disagreement here, `secretary` how to complain to HHS.
+    Raises NotAllowed: nothing was denied.
     """
     basis = basis_of(request)
     if basis is None or request.answered_on is None:
         raise invalid("request", "one that was denied, in whole or in part")
-    kind = RequestKind(request.right)
+    kind, to_us = RequestKind(request.right), clean_text(contact, "contact for complaints", longest=500)
     said = "in part" if request.outcome is Outcome.PARTLY else "in whole"
     parts = [
         f"# Answer from {organisation} to your request",
         f"You asked for {_ASKED[kind]} on {request.received_on}. On {request.answered_on} we denied it {said}.",
         "## Why",
         f"{basis.words} ({basis.citation}).",
-        *_rights(kind, is_reviewable=basis.is_reviewable),
+        *_rights(kind, contact=to_us, is_reviewable=basis.is_reviewable),
         "## How to complain",
-        f"To us: {clean_text(contact, 'contact for complaints', longest=500)}",
+        f"To us: {to_us}",
         f"To the Secretary of Health and Human Services: {clean_text(secretary, 'way to the Secretary', longest=500)}",
     ]
     return "\n\n".join(parts) + "\n"
@@ -193,7 +194,7 @@ _ASKED: Final = MappingProxyType(
 )
 
 
-def _rights(kind: RequestKind, *, is_reviewable: bool) -> tuple[str, ...]:
+def _rights(kind: RequestKind, *, contact: str, is_reviewable: bool) -> tuple[str, ...]:
     if kind is RequestKind.ACCESS and is_reviewable:
         return (
             "## What you can do",
@@ -203,7 +204,9 @@ def _rights(kind: RequestKind, *, is_reviewable: bool) -> tuple[str, ...]:
     if kind is RequestKind.AMENDMENT:
         return (
             "## What you can do",
-            "You may give us a written statement of disagreement.",
+            # 45 CFR 164.526(d)(1)(ii): the right to a statement, and how to file it.
+            "You may give us a written statement of disagreement: say what you disagree with and why.",
+            f"Send it to: {contact}",
             "If you do not, you may ask that your request and this denial go with future disclosures of the record.",
         )
     return ()

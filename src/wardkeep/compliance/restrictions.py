@@ -1,7 +1,7 @@
 """What was granted to individuals: restrictions that bar the road, and other ways to be reached (45 CFR 164.522).
 
 Pure, as `rights`. A restriction takes effect with its answer, from the next call on. Ending one opens a road, so it
-takes another person than the one who agreed, and one that was owed ends only when the individual asked for that.
+takes another person than the one who agreed, and it ends only when the individual asked for that.
 """
 
 from dataclasses import dataclass, replace
@@ -75,10 +75,16 @@ def end_restriction(
     require(by, Permission.INCIDENT_CHANGE)
     held = registry.restrictions.get(individual)
     found = next((each for each in held.terms if each.id == request), None) if held is not None else None
-    if held is None or found is None or found.ended_on is not None:
+    if held is None or found is None or not found.holds:
         raise unknown("restriction that stands", "wardkeep rights restrictions")
     if found.is_owed and end is RestrictionEnd.WE_INFORMED:
         raise refusal(Reason.RIGHT_RESTRICTION_OWED)
+    if end is RestrictionEnd.WE_INFORMED:
+        raise invalid(
+            "end",
+            "the individual's own wish: ours counts only for records made after it (45 CFR 164.522(a)(2)(iii)(B)), and "
+            "no call tells when its records were made",
+        )
     if not found.agreed_on <= on <= today:
         raise invalid("day", "from the day of the agreement to today")
     note = check_opener(registry, by, found.agreed_by, deed="agreed to the restriction")
@@ -155,7 +161,7 @@ def restrictions_view(registry: Registry) -> list[dict[str, object]]:
             "ended_on": None if each.ended_on is None else each.ended_on.isoformat(),
             "ended_by": each.ended_by,
             "end": None if each.end is None else each.end.value,
-            "holds": each.ended_on is None,
+            "holds": each.holds,
             "words": each.words,
         }
         for _, held in sorted(registry.restrictions.items())

@@ -133,7 +133,11 @@ class MinorCare:
 
 
 class RestrictionEnd(StrEnum):
-    """How a restriction may end (45 CFR 164.522(a)(2)); by our word alone only one that was not owed."""
+    """How a restriction may end (45 CFR 164.522(a)(2)).
+
+    By our word alone it ends only for records made after it ((a)(2)(iii)(B)). When a record was made no call tells, so
+    the last is not taken any more, and where it stands on record the restriction bars as before.
+    """
 
     INDIVIDUAL_WROTE = "individual_wrote"
     INDIVIDUAL_SAID = "individual_said"
@@ -161,9 +165,14 @@ class Restriction:
     end: RestrictionEnd | None = None
     words: str = ""
 
+    @property
+    def holds(self) -> bool:
+        """Whether it bars anything: until the individual ended it."""
+        return self.ended_on is None or self.end is RestrictionEnd.WE_INFORMED
+
     def bars(self, purpose: Purpose | None, vendor: str | None) -> bool:
         """Whether it forbids this use: of every vendor when none is given yet."""
-        if self.ended_on is not None or (purpose is not None and purpose not in self.purposes):
+        if not self.holds or (purpose is not None and purpose not in self.purposes):
             return False
         return self.vendors is None or (vendor is not None and vendor in self.vendors)
 

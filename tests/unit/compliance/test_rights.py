@@ -20,7 +20,15 @@ from wardkeep.compliance import custody, grounds, representatives, restrictions,
 from wardkeep.compliance.records import SEE_THIS_ENTRY, stamped
 from wardkeep.compliance.restrictions import Terms
 from wardkeep.model.access import Purpose, Role
-from wardkeep.model.individuals import Capacity, Ground, MinorBasis, RecordSet, RequestKind, RestrictionEnd
+from wardkeep.model.individuals import (
+    Capacity,
+    Ground,
+    MinorBasis,
+    RecordSet,
+    RequestKind,
+    RestrictionEnd,
+    bars_named,
+)
 from wardkeep.model.registers import Outcome
 
 DAY = timedelta(days=1)
@@ -120,6 +128,7 @@ def test_a_denial_rests_on_the_rules_own_grounds_and_no_others(kind, ground):
         assert "Secretary" in text
         assert ("licensed health care professional" in text) == rights.request_view(done, TODAY)["is_reviewable"]
         assert ("statement of disagreement" in text) == (kind is RequestKind.AMENDMENT)
+        assert ("Send it to: Privacy" in text) == (kind is RequestKind.AMENDMENT)
     else:
         expected = "value_invalid" if kind is RequestKind.COMPLAINT else "right_ground_not_allowed"
         assert code(answered, held, **denial) == expected
@@ -392,6 +401,22 @@ def test_what_was_paid_in_full_is_kept_from_a_plan_whatever_anybody_thinks():
     assert code(restrictions.end_restriction, ended, SECURITY, **theirs) == "not_found"
     (shown,) = restrictions.restrictions_view(ended)
     assert (shown["holds"], shown["is_owed"], shown["end"]) == (False, True, "individual_wrote")
+
+
+def test_our_own_word_ends_no_restriction():
+    done = answered(wished(), terms=Terms(purposes=PAY))
+    end = {"individual": ROAD, "request": "q-1", "on": TODAY, "today": TODAY}
+    ours = {**end, "end": RestrictionEnd.WE_INFORMED}
+    assert code(restrictions.end_restriction, done, SECURITY, **ours) == "value_invalid"
+    # One that was ended so before bars as ever, until the individual ends it.
+    (one,) = done.restrictions[ROAD].terms
+    one = replace(one, ended_on=TODAY, ended_by="security", end=RestrictionEnd.WE_INFORMED)
+    before = replace(done, restrictions={ROAD: replace(done.restrictions[ROAD], terms=(one,))})
+    assert bars_named(before.restrictions[ROAD], Purpose.HPAYMT, None)
+    assert restrictions.restrictions_view(before)[0]["holds"]
+    theirs = {**end, "end": RestrictionEnd.INDIVIDUAL_SAID}
+    ended = after(before, restrictions.end_restriction(before, SECURITY, **theirs))
+    assert not bars_named(ended.restrictions[ROAD], Purpose.HPAYMT, None)
 
 
 def test_restrictions_of_one_individual_stand_side_by_side():
