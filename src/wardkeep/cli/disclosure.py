@@ -54,13 +54,20 @@ def add(
     basis: Annotated[
         str | None, typer.Option(metavar="ID", help="The patient's consent, or the court's order (42 CFR Part 2).")
     ] = None,
+    proceeding: Annotated[
+        bool | None,
+        typer.Option(
+            "--proceeding/--not-proceeding",
+            help="Whether for a proceeding; unsaid counts as yes for oversight and other recipients (42 CFR 2.12(d)).",
+        ),
+    ] = None,
     acting: As = None,
     json: Json = False,
 ) -> None:
     """Record a disclosure; recipient, address, what was disclosed and its purpose are sealed."""
     form = {
         **read_table(file), "id": identifier, "subject": subject, "on": on, "kind": kind.value, "is_part2": part2,
-        "basis": basis, "reason": reason,
+        "basis": basis, "is_proceeding": proceeding, "reason": reason,
     }  # fmt: skip
     done = client(home, acting).post_form("disclosures", form)
     report(done, f"Disclosure {identifier} is recorded", json=json)

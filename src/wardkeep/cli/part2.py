@@ -135,13 +135,18 @@ def order(
     document: Document,
     until: Annotated[str, typer.Option("--until", metavar="DATE", help="The last day it counts.")],
     reason: Reason,
+    issued: Annotated[
+        str | None, typer.Option("--issued", metavar="DATE", help="The day it was issued; today when left out.")
+    ] = None,
     acting: As = None,
     json: Json = False,
 ) -> None:
     """Record a court's order with its subpoena (42 CFR 2.61); another person confirms it."""
-    done = client(home, acting).post(
-        "part2", "orders", id=identifier, subject=subject, document_sha256=document, until=until, reason=reason
-    )
+    form: dict[str, object] = {
+        "id": identifier, "subject": subject, "document_sha256": document, "until": until, "issued_on": issued,
+        "reason": reason,
+    }  # fmt: skip
+    done = client(home, acting).post_whole("part2", "orders", form=form)
     report(done, f"Order {identifier} waits for confirmation", json=json)
 
 

@@ -11,13 +11,14 @@ import msgspec
 
 from wardkeep.compliance.clocks import ORAL_DELAY_DAYS
 from wardkeep.compliance.errors import EntryUnopenable
-from wardkeep.compliance.part2 import check_legal_use, is_of_part2
+from wardkeep.compliance.part2 import check_basis, is_of_part2
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_id, clean_text, invalid, require, taken, unknown
 from wardkeep.crypto.envelope import EpochKeys, Sealed, open_, seal
 from wardkeep.crypto.errors import CryptoError
 from wardkeep.crypto.mac import sha256
 from wardkeep.model.disclosure import MAY_SUSPEND, Disclosure, RecipientKind, Suspension
+from wardkeep.model.part2 import is_for_proceeding
 from wardkeep.model.registry import Person, Registry
 from wardkeep.policy.roles import Permission
 
@@ -43,12 +44,13 @@ class _Stored(msgspec.Struct, frozen=True):
 
 def record_disclosure(
     registry: Registry, by: Person, *, disclosure: str, subject: str, on: date, recipient: RecipientKind, words: bytes,
-    today: date, is_part2: bool | None = None, basis: str | None = None,
+    today: date, is_part2: bool | None = None, basis: str | None = None, is_proceeding: bool | None = None,
 ) -> tuple[Change, ...]:  # fmt: skip
     """Record a disclosure; `subject` is the blind index, `words` as `seal_words` made it.
 
     Raises:
-        NotAllowed: no permission, a day to come, or substance use disorder records for a proceeding without a basis.
+        NotAllowed: no permission, a day to come, or substance use disorder records for a proceeding without a basis, or
+            a basis that did not count for that subject and day.
     """
     require(by, Permission.DISCLOSURE_RECORD)
     if clean_id(disclosure, "disclosure id") in registry.disclosures:
@@ -57,7 +59,8 @@ def record_disclosure(
         raise invalid("day", "today or earlier")
     of_part2 = is_of_part2(registry, subject, stated=is_part2, today=today)
     if of_part2:
-        check_legal_use(registry, subject=subject, recipient=recipient, basis=basis, today=today)
+        is_legal = is_for_proceeding(recipient, stated=is_proceeding)
+        check_basis(registry, subject=subject, basis=basis, on=on, is_proceeding=is_legal)
     record = Disclosure(
         id=disclosure,
         subject=subject,
@@ -67,6 +70,7 @@ def record_disclosure(
         words=words,
         is_part2=of_part2,
         basis=basis if of_part2 else None,
+        is_proceeding=is_proceeding,
     )
     return (Change(kind=Kind.DISCLOSURES, id=record.id, record=record),)
 

@@ -15,9 +15,7 @@ from wardkeep.compliance.records import SEE_THIS_ENTRY, Change, Kind
 from wardkeep.compliance.terms import clean_id, invalid, require, taken, unknown
 from wardkeep.compliance.two_people import check_established, second_person
 from wardkeep.model.access import Purpose
-from wardkeep.model.disclosure import RecipientKind
 from wardkeep.model.part2 import (
-    OF_PROCEEDINGS,
     Clearing,
     Consent,
     ConsentKind,
@@ -34,7 +32,7 @@ from wardkeep.policy.roles import Permission
 
 LONGEST_CLEARED: Final = timedelta(days=366)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-# 42 CFR 2.31(a)(5)(iii): one consent for all future uses for these.
+# 42 CFR 2.31(a)(5)(ii): one consent for all future uses for these.
 _TPO: Final = frozenset({Purpose.TREAT, Purpose.HPAYMT, Purpose.HOPERAT})
 _CONSENTS: Final = "wardkeep part2 consents"
 _SOURCES: Final = "wardkeep part2 sources"
@@ -126,16 +124,21 @@ def approve_clearing(registry: Registry, by: Person, *, source: str, today: date
 
 
 def record_order(
-    registry: Registry, by: Person, *, order: str, subject: str, document_sha256: str, until: date, today: date
-) -> tuple[Change, ...]:
-    """Record a court's order with its subpoena (42 CFR 2.61); another person confirms it. Raises NotAllowed."""
+    registry: Registry, by: Person, *, order: str, subject: str, document_sha256: str, until: date, today: date,
+    issued_on: date | None = None,
+) -> tuple[Change, ...]:  # fmt: skip
+    """Record a court's order with its subpoena (42 CFR 2.61); another person confirms it.
+
+    Nobody saying when it was issued, it counts from today. Raises NotAllowed.
+    """
+    issued = today if issued_on is None else issued_on
     require(by, Permission.DISCLOSURE_RECORD)
     check_established(by)
     if clean_id(order, "order id") in registry.court_orders:
         raise taken("order", "Choose another id.")
     _check_hash(document_sha256)
-    if until < today:
-        raise invalid("last day", "today or later")
+    if until < today or issued > today:
+        raise invalid("days", "issued today or earlier, and a last day of today or later")
     record = CourtOrder(
         id=order,
         subject=subject,
@@ -144,6 +147,7 @@ def record_order(
         recorded_by=by.id,
         recorded_under=by.access_by,
         words=SEE_THIS_ENTRY,
+        issued_on=issued,
     )
     return (Change(kind=Kind.COURT_ORDERS, id=order, record=record),)
 
@@ -172,22 +176,25 @@ def is_of_part2(registry: Registry, subject: str, *, stated: bool | None, today:
     return has_consents or any(each.is_part2(today) for each in registry.part2_sources.values())
 
 
-def check_legal_use(
-    registry: Registry, *, subject: str, recipient: RecipientKind, basis: str | None, today: date
-) -> None:
-    """Return when such records may go to this recipient (42 CFR 2.12(d), 2.31(d), 2.61).
+def check_basis(registry: Registry, *, subject: str, basis: str | None, on: date, is_proceeding: bool) -> None:
+    """Return when such records may go where they went on a day (42 CFR 2.12(d), 2.31(d), 2.61).
+
+    A basis that is named must be one on record for that subject and day: it is kept, and no room for a sentence.
 
     Raises:
-        NotAllowed: it is for a proceeding, and neither the patient's consent to that nor an order holds under `basis`.
+        NotAllowed: it is for a proceeding, and neither the patient's consent to that nor an order counted under
+            `basis`; or a basis that is none.
     """
-    if recipient not in OF_PROCEEDINGS:
-        return
-    order = registry.court_orders.get(basis or "")
-    consents = [each.consent(basis or "") for each in registry.consents.values() if each.subject == subject]
-    is_consented = any(each is not None and each.kind is ConsentKind.LEGAL and each.holds(today) for each in consents)
-    is_ordered = order is not None and order.subject == subject and order.holds(today)
-    if not (is_consented or is_ordered):
+    order, consent = None, None
+    if basis is not None:
+        order = registry.court_orders.get(clean_id(basis, "basis"))
+        held = [each.consent(basis) for each in registry.consents.values() if each.subject == subject]
+        consent = next((each for each in held if each is not None and each.counted(on)), None)
+    is_ordered = order is not None and order.subject == subject and order.holds(on)
+    if is_proceeding and not is_ordered and (consent is None or consent.kind is not ConsentKind.LEGAL):
         raise refusal(Reason.PART2_LEGAL_USE)
+    if basis is not None and not is_ordered and consent is None:
+        raise unknown("consent or order that counted for that subject and day", _CONSENTS)
 
 
 def _check_elements(registry: Registry, consent: Consent, today: date) -> None:
@@ -307,6 +314,7 @@ def order_view(held: CourtOrder, today: date) -> dict[str, object]:
         "id": held.id,
         "subject": held.subject,
         "document_sha256": held.document_sha256,
+        "issued_on": None if held.issued_on is None else held.issued_on.isoformat(),
         "until": held.until.isoformat(),
         "recorded_by": held.recorded_by,
         "confirmed_by": held.confirmed_by,

@@ -51,9 +51,10 @@ class ClearingForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class OrderForm(ReasonForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A court's order with its subpoena; what it orders is the reason, sealed."""
+    """A court's order with its subpoena; what it orders is the reason, sealed. `issued_on` null is today."""
 
     id: str
     subject: str
     document_sha256: str
     until: date
+    issued_on: date | None = None

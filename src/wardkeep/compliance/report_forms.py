@@ -25,7 +25,9 @@ class AccountingForm(SubjectForm, frozen=True, forbid_unknown_fields=True, kw_on
 class DisclosureForm(SubjectForm, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A disclosure made outside the gateway; recipient, address, what and purpose are sealed.
 
-    `is_part2` null counts as substance use disorder records where there can be any; `basis` is the consent or order.
+    `is_part2` null counts as substance use disorder records where there can be any; `basis` is the id of the
+    consent or order. `is_proceeding` null counts as for a proceeding where the recipient can hold one; before a court
+    it is one whatever is said.
     """
 
     id: str
@@ -37,6 +39,7 @@ class DisclosureForm(SubjectForm, frozen=True, forbid_unknown_fields=True, kw_on
     purpose: str
     is_part2: bool | None = None
     basis: str | None = None
+    is_proceeding: bool | None = None
 
     def words(self) -> DisclosureWords:
         """Return what is sealed."""

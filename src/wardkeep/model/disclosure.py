@@ -28,7 +28,8 @@ MAY_SUSPEND = frozenset({RecipientKind.LAW_ENFORCEMENT, RecipientKind.HEALTH_OVE
 class Disclosure:
     """One disclosure on record. `words` seals recipient, address, what was disclosed and why (164.528(b)(2)).
 
-    `is_part2`: of substance use disorder records, under the consent or order that `basis` names.
+    `is_part2`: of substance use disorder records, under the consent or order that `basis` names; `is_proceeding`: what
+    was said of whether it is for a proceeding, None when nobody said.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Disclosure:
     withdrawn_by: str | None = None
     is_part2: bool = False
     basis: str | None = None
+    is_proceeding: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ that `words` names. Nothing here reads a clock: days come in.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -17,6 +17,8 @@ NOTICE = "42 CFR part 2 prohibits unauthorized use or disclosure of these record
 
 # Those before whom records may not be used against the patient (42 CFR 2.12(d)(1)).
 OF_PROCEEDINGS = frozenset({RecipientKind.JUDICIAL, RecipientKind.LAW_ENFORCEMENT})
+# Administrative and legislative proceedings are held before these too: one of them unless somebody says otherwise.
+_MAY_BE_OF_PROCEEDINGS = frozenset({RecipientKind.HEALTH_OVERSIGHT, RecipientKind.OTHER})
 
 
 class ConsentKind(StrEnum):
@@ -58,6 +60,11 @@ class Consent:
         """Whether it counts on a day."""
         is_in_time = self.signed_on <= on and (self.until is None or on <= self.until)
         return self.confirmed_by is not None and self.revoked_on is None and is_in_time
+
+    def counted(self, on: date) -> bool:
+        """Whether it counted on the day of something past: what was revoked later stood until then (2.31(c))."""
+        stood = replace(self, revoked_on=None) if self.revoked_on is not None and on < self.revoked_on else self
+        return stood.holds(on)
 
     def covers(self, purpose: Purpose | None, workspace: str, on: date) -> bool:
         """Whether records may go from a workspace for a purpose on a day."""
@@ -130,7 +137,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourtOrder:
-    """An order under 42 CFR subpart E with its subpoena (2.61), about one subject; another person confirms it."""
+    """An order under 42 CFR subpart E with its subpoena (2.61), about one subject; another person confirms it.
+
+    It counts from the day it was issued; one on record without that day counts on none.
+    """
 
     id: str
     subject: str
@@ -141,10 +151,19 @@ class CourtOrder:
     confirmed_by: str | None = None
     ended_by: str | None = None
     words: str = ""
+    issued_on: date | None = None
 
     def holds(self, on: date) -> bool:
         """Whether it counts on a day."""
-        return self.confirmed_by is not None and self.ended_by is None and on <= self.until
+        is_in_time = self.issued_on is not None and self.issued_on <= on <= self.until
+        return self.confirmed_by is not None and self.ended_by is None and is_in_time
+
+
+def is_for_proceeding(recipient: RecipientKind, *, stated: bool | None) -> bool:
+    """Whether a disclosure counts as one for a proceeding: to a court whatever is stated, to some if unstated."""
+    if recipient in OF_PROCEEDINGS:
+        return True
+    return recipient in _MAY_BE_OF_PROCEEDINGS if stated is None else stated
 
 
 def names_of(workspace: str, application: str | None) -> tuple[str, ...]:

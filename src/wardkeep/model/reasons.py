@@ -941,7 +941,7 @@ EXPLANATIONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             "Substance use disorder records are not disclosed for use in a proceeding against the patient.",
             "That takes the patient's own consent to it, or a court order with a subpoena (42 CFR 2.12(d), 2.61).",
             "Name a consent of the kind legal, or an order (`wardkeep part2 order`); where the records are of another "
-            "kind, state so with `--not-part2`.",
+            "kind, state so with `--not-part2`; where it is for no proceeding, with `--not-proceeding`.",
         ),
         Reason.RIGHT_RECORD_SET_OPEN: _row(
             409,

@@ -70,6 +70,7 @@ async def _record_order(asked: Asked, filled: form.OrderForm) -> object:
         subject=asked.app.shredder.tag(subject=filled.subject, tag=None),
         document_sha256=filled.document_sha256,
         until=filled.until,
+        issued_on=filled.issued_on,
         today=today(asked),
     )
     return await change(asked, "order.add", filled.reason, plan, id=filled.id)

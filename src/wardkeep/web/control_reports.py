@@ -61,6 +61,7 @@ async def _add(asked: Asked, filled: form.DisclosureForm) -> object:
         today=today(asked),
         is_part2=filled.is_part2,
         basis=filled.basis,
+        is_proceeding=filled.is_proceeding,
     )
     return await change(asked, "disclosure.add", filled.reason, plan, id=filled.id)
 

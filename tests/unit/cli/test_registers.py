@@ -126,7 +126,7 @@ def test_registers(shell, tmp_path):
         refused = shell("disclosure", "add", "d", *told)
         assert refused.json["error"]["code"] == "part2_legal_use"
         order = ("part2", "order", "o", "--subject", "handle-1", "--document", "ab" * 32, "--until", soon)
-        assert shell(*order, *why, *first).status == 0
+        assert shell(*order, "--issued", past, *why, *first).status == 0
         assert shell("part2", "confirm-order", "o", *why, *second).status == 0
         assert shell("disclosure", "add", "d", "--basis", "o", *told).status == 0
         (shown,) = shell("disclosure", "list", *first, "--json").json["disclosures"]

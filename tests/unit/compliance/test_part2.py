@@ -227,11 +227,16 @@ BLOCKED = "part2_legal_use"
 
 @pytest.mark.parametrize("recipient", list(RecipientKind))
 def test_records_do_not_go_into_a_proceeding_without_consent_to_that_or_an_order(recipient):
-    is_proceeding = recipient in {RecipientKind.JUDICIAL, RecipientKind.LAW_ENFORCEMENT}
     given = {"recipient": recipient, "is_part2": True}
-    if not is_proceeding:
+    # Administrative and legislative proceedings are held before others than courts (42 CFR 2.12(d)(1)).
+    assert code(disclosed, HELD, is_proceeding=True, **given) == BLOCKED
+    if recipient in {RecipientKind.JUDICIAL, RecipientKind.LAW_ENFORCEMENT}:
+        assert code(disclosed, HELD, is_proceeding=False, **given) == BLOCKED
+    else:
+        assert disclosed(HELD, is_proceeding=False, **given).disclosures["d-1"].is_part2
+    if recipient in {RecipientKind.PUBLIC_HEALTH, RecipientKind.RESEARCH}:
         assert disclosed(HELD, **given).disclosures["d-1"].is_part2
-        return
+        given["is_proceeding"] = True
     assert code(disclosed, HELD, **given) == BLOCKED
     assert code(disclosed, confirmed(), basis="c-1", **given) == BLOCKED
     assert code(disclosed, recorded(**FOR_COURT), basis="c-1", **given) == BLOCKED
@@ -240,11 +245,31 @@ def test_records_do_not_go_into_a_proceeding_without_consent_to_that_or_an_order
     assert disclosed(confirmed(**FOR_COURT), basis="c-1", **given).disclosures["d-1"].basis == "c-1"
     assert code(disclosed, ordered(is_confirmed=False), basis="o-1", **given) == BLOCKED
     assert code(disclosed, ordered(), basis="o-1", **{**given, "subject": "ef" * 16}) == BLOCKED
-    later = {**given, "on": LATER, "today": LATER + DAY}
+    # What counts is the day on which the records went, not the one on which somebody writes it down.
+    later = {**given, "on": LATER + DAY, "today": LATER + DAY}
     assert code(disclosed, ordered(), basis="o-1", **later) == BLOCKED
+    assert disclosed(ordered(), basis="o-1", **{**later, "on": LATER}).disclosures["d-1"].basis == "o-1"
+    early = {**given, "on": TODAY - DAY}
+    assert code(disclosed, ordered(), basis="o-1", **early) == BLOCKED
+    assert disclosed(ordered(issued_on=TODAY - DAY), basis="o-1", **early).disclosures["d-1"].basis == "o-1"
+    assert code(disclosed, confirmed(**FOR_COURT), basis="c-1", **early) == BLOCKED
+    agreed = confirmed(**FOR_COURT, signed_on=TODAY - 9 * DAY)
+    revoked = after(agreed, part2.revoke_consent(agreed, PRIVACY, consent="c-1", on=TODAY, today=TODAY))
+    assert disclosed(revoked, basis="c-1", **early).disclosures["d-1"].basis == "c-1"
+    assert code(disclosed, revoked, basis="c-1", **given) == BLOCKED
     ended = after(ordered(), part2.end_order(ordered(), PRIVACY, order="o-1"))
     assert code(disclosed, ended, basis="o-1", **given) == BLOCKED
     assert disclosed(ordered(), basis="o-1", **given).disclosures["d-1"].basis == "o-1"
+
+
+def test_a_basis_is_one_on_record_and_no_sentence():
+    given = {"recipient": RecipientKind.RESEARCH, "is_part2": True}
+    assert code(disclosed, HELD, basis="A patient, by telephone", **given) == "value_invalid"
+    assert code(disclosed, HELD, basis="c-1", **given) == "not_found"
+    assert code(disclosed, recorded(), basis="c-1", **given) == "not_found"
+    assert code(disclosed, confirmed(), basis="c-1", **{**given, "subject": "ef" * 16}) == "not_found"
+    assert code(disclosed, confirmed(), basis="c-1", **{**given, "on": TODAY - DAY}) == "not_found"
+    assert disclosed(confirmed(), basis="c-1", **given).disclosures["d-1"].basis == "c-1"
 
 
 def test_what_nobody_says_counts_as_such_a_record_where_there_can_be_any():
@@ -261,6 +286,7 @@ def test_what_nobody_says_counts_as_such_a_record_where_there_can_be_any():
     [
         ({"document_sha256": "x"}, "value_invalid"),
         ({"until": TODAY - DAY}, "value_invalid"),
+        ({"issued_on": TODAY + DAY}, "value_invalid"),
         ({"order": "O"}, "value_invalid"),
     ],
 )
