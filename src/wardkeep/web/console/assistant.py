@@ -315,13 +315,13 @@ async def _sent(visit: Visit, road: Road, chat: Chat, text: str, file: HeldFile 
                   "index": index, "text": text}  # fmt: skip
         return Page(template="console/chat.html", values=values, status=502)
     body = result.body if isinstance(result.body, bytes) else b"".join([piece async for piece in result.body])
-    _keep(visit, chat, looked, text=text, answer=_answer_text(body), index=_index(result))
+    _keep(visit, chat, looked, result, text=text, answer=_answer_text(body))
     return Page(to=f"/assistant/{chat.id}")
 
 
-def _keep(visit: Visit, chat: Chat, looked: Looked, *, text: str, answer: str, index: int | None) -> None:
+def _keep(visit: Visit, chat: Chat, looked: Looked, result: Answer, *, text: str, answer: str) -> None:
     shown = restored_marked(answer, looked.routed.safe.restore) if answer else escape("")
-    file = looked.file
+    file, index = looked.file, _index(result)
     chat.turns.append(
         Turn(
             role="user",
@@ -335,7 +335,7 @@ def _keep(visit: Visit, chat: Chat, looked: Looked, *, text: str, answer: str, i
         )
     )
     visit.app.files.forget(chat.person)
-    chat.turns.append(Turn(role="assistant", text=answer, shown=shown, index=index))
+    chat.turns.append(Turn(role="assistant", text=answer, shown=shown, index=index, notice=notice_of(result)))
     visit.app.chats.keep(chat, visit.now_us)
 
 
@@ -383,7 +383,7 @@ async def _pieces(
             return
         finally:
             await _closed(pieces)
-    _keep(visit, chat, looked, text=text, answer="".join(said), index=_index(result))
+    _keep(visit, chat, looked, result, text=text, answer="".join(said))
     yield _event({"to": f"/assistant/{chat.id}"})
 
 
@@ -423,6 +423,11 @@ def _answer_text(body: bytes) -> str:
 
 def _index(answer: Answer) -> int | None:
     return next((int(value) for name, value in answer.headers if name == b"wardkeep-ledger-index"), None)
+
+
+def notice_of(answer: Answer) -> str | None:
+    """Return the statement that goes with an answer of substance use disorder records (42 CFR 2.32(a)), or None."""
+    return next((value.decode() for name, value in answer.headers if name == b"wardkeep-notice"), None)
 
 
 ASSISTANT_ROUTES: Final = (

@@ -20,7 +20,8 @@ IDLE_US: Final = 3600 * 1_000_000
 class Turn:
     """One message. `sent` is what the model saw of it, `shown` the text with what was found marked.
 
-    `file` is what its person calls a file that came with it, `read` the file's text, `file_sees` that as the model saw.
+    `notice` is the statement that goes with the answer (42 CFR 2.32(a)). `file` is what its person calls a file that
+    came with it, `read` the file's text, `file_sees` that as the model saw.
     """
 
     role: str
@@ -28,6 +29,7 @@ class Turn:
     shown: Markup = field(repr=False)
     sent: str | None = field(default=None, repr=False)
     index: int | None = None
+    notice: str | None = None
     file: str | None = field(default=None, repr=False)
     read: str | None = field(default=None, repr=False)
     file_sees: Markup | None = field(default=None, repr=False)

@@ -18,10 +18,13 @@ from wardkeep.audit.entry import StoredHeader, decode
 from wardkeep.audit.errors import DraftMalformed
 from wardkeep.compliance.entries import peek
 from wardkeep.compliance.exploring import FIELDS, Found, Life, Wanted, find, life_of, prove, record_export
+from wardkeep.compliance.reading import Content
+from wardkeep.compliance.rights import about_entry
 from wardkeep.compliance.terms import invalid
 from wardkeep.model.access import Purpose
 from wardkeep.model.document import apply
 from wardkeep.model.reasons import EXPLANATIONS, Reason
+from wardkeep.model.registry import Registry
 from wardkeep.policy.roles import Permission
 from wardkeep.web.console.shell import here_of, local, may, stepped_up, who, zone_of
 from wardkeep.web.page import Download, Page, PageRoute, Visit
@@ -218,10 +221,22 @@ async def _open(visit: Visit) -> Page:
         **_told(visit, life),
         "proof": None,
         "may_open": False,
-        "opened": _opened(peek(shown.header).type, shown.content),
+        "opened": opened_of(visit.registry, index, shown),
         "opened_as": shown.read_index,
     }
     return Page(template="console/entry.html", values=values)
+
+
+def opened_of(registry: Registry, index: int, shown: Content) -> dict[str, Any]:
+    """Return what was sealed, with what goes with it wherever it is read.
+
+    That is what individuals asked to have amended (45 CFR 164.526(c)(1), (d)(5)) and the statement of 42 CFR 2.32.
+    """
+    return {
+        **_opened(peek(shown.header).type, shown.content),
+        "amendments": about_entry(registry, index),
+        "notice": shown.notice,
+    }
 
 
 def _opened(kind: str, content: object) -> dict[str, Any]:
