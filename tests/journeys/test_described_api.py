@@ -5,6 +5,7 @@ error, no status, media type or shape that is not declared. A served instance, b
 """
 
 import warnings
+import zlib
 from collections import Counter
 
 import pytest
@@ -55,13 +56,17 @@ def operations(described):
     return [each.ok() for each in described.get_all_operations()]
 
 
-def ask_around(instance, described, person, examples, mode):
-    """Draw so many requests for each operation, send them as the person, and check every answer; count statuses."""
+def ask_around(instance, described, person, examples, mode, *, share=1):
+    """Draw so many requests for each operation, send them as the person, and check every answer; count statuses.
+
+    With `share` for one operation of so many, chosen by name.
+    """
     seen: Counter[int] = Counter()
     line = requests.Session()
     line.headers["authorization"] = f"Bearer {instance.credential(person)}"
     for operation in operations(described):
-        if operation.definition.raw["operationId"] in APART:
+        name = operation.definition.raw["operationId"]
+        if name in APART or zlib.crc32(name.encode()) % share:
             continue
         if mode is GenerationMode.NEGATIVE and not (operation.body or operation.path_parameters or operation.query):
             continue
@@ -81,9 +86,10 @@ def ask_around(instance, described, person, examples, mode):
 
 
 def test_no_request_that_fits_the_description_is_answered_otherwise_than_described(instance, described):
-    seen = ask_around(instance, described, FIRST, 1, GenerationMode.POSITIVE)
-    assert sum(seen.values()) >= len(ROUTES) - len(APART)
-    assert seen[200] > 20
+    """A third of the operations, once each; the test below asks all, and asks more."""
+    seen = ask_around(instance, described, FIRST, 1, GenerationMode.POSITIVE, share=3)
+    assert sum(seen.values()) > len(ROUTES) // 5
+    assert seen[200] > 5
 
 
 @pytest.mark.slow
