@@ -6,6 +6,7 @@ whole frame; where that fails too, nothing more is written. What a crash cut off
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -69,8 +70,10 @@ class SpoolFile:
         """Remove it, with what was cut off. Raises StoreUnavailable."""
         self.close()
         try:
-            self.path.unlink(missing_ok=True)
-            self._sync_directory()
+            # Nothing waits in a file that is not there; a second path that is not mounted is the doctor's to say.
+            with suppress(FileNotFoundError):
+                self.path.unlink()
+                self._sync_directory()
         except OSError as error:
             raise StoreUnavailable(f"the spool cannot be removed ({error.strerror})") from error
         self._is_broken = False

@@ -88,6 +88,16 @@ async def test_what_follows_damage_is_put_aside_and_told(tmp_path):
         assert [path.read_bytes() for path in tmp_path.glob("s.spool.damaged-*")] == [bytes(whole)]
 
 
+async def test_a_second_path_that_is_not_there_stops_no_start(tmp_path):
+    async with running(tmp_path, RING) as instance:
+        await found(instance)
+        size = len(await instance.headers())
+        here = emergency(instance, tmp_path, path="not-mounted/s.spool")
+        await here.begin()
+        assert not here.is_alarming
+        assert len(await instance.headers()) == size
+
+
 async def test_while_the_ledger_takes_records_there_is_no_emergency(tmp_path):
     async with running(tmp_path, RING) as instance:
         await found(instance)
