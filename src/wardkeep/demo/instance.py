@@ -43,7 +43,7 @@ class Instance:
     command: tuple[str, ...] = (sys.executable, "-m", "wardkeep")
     environment: Mapping[str, str] = field(default_factory=dict)
     ca_file: Path | None = None
-    deadline_seconds: float = 30.0
+    deadline_seconds: float = 120.0
     data: str = ""
     console: str = ""
     operations: str = ""

@@ -56,7 +56,7 @@ class SimulatorProcess:
         log: Path | None = None,
         openai_key: str = OPENAI_KEY,
         anthropic_key: str = ANTHROPIC_KEY,
-        deadline_seconds: float = 20.0,
+        deadline_seconds: float = 60.0,
         program: tuple[str, ...] = ("-m", "wardkeep.demo.simulator"),
     ) -> None:
         self.openai_key = openai_key
