@@ -87,11 +87,11 @@ def asking(url: str) -> dict[str, dict[str, Any]]:
         "azure": {
             "base_url": url,
             "token_url": f"{url}/tenant-1/oauth2/v2.0/token",
-            "account": {"subscription": "sub-1", "resource_group": "group-1", "resource": "clinic"},
+            "account": {"subscription": "sub-1", "resource_group": "group-1", "resource": "demo"},
             "credential": json.dumps(PRINCIPAL),
         },
-        "openai": {"account": {"project": "proj_1"}, "credential": ADMIN_KEY},
-        "anthropic": {"account": {"workspace": "wrkspc_1"}, "credential": ANTHROPIC_ADMIN},
+        "openai": {"account": {"project": "demo"}, "credential": ADMIN_KEY},
+        "anthropic": {"account": {"workspace": "demo"}, "credential": ANTHROPIC_ADMIN},
     }
 
 

@@ -37,7 +37,7 @@ GOOD: dict[str, dict[str, Any]] = {
 
 _PROFILE = re.compile(r"/inference-profiles/(?P<profile>[^/]+)")
 _ACCOUNT = re.compile(
-    r"/subscriptions/sub-1/resourceGroups/group-1/providers/Microsoft\.CognitiveServices/accounts/clinic"
+    r"/subscriptions/sub-1/resourceGroups/group-1/providers/Microsoft\.CognitiveServices/accounts/demo"
     r"(?P<rest>/deployments/[^/]+)?"
 )
 _SCOPE = re.compile(r"Credential=\S+?/\d{8}/([\w-]+)/bedrock")
@@ -79,7 +79,7 @@ class CloudSettings:
             return self._checked("usage", is_right, lambda: self._usage(request, "anthropic"))
         if path.startswith("/v1/organization/"):
             return self._checked("openai", bearer == ADMIN_KEY, lambda: self._openai(path))
-        if path == "/v1/organizations/workspaces/wrkspc_1":
+        if path == "/v1/organizations/workspaces/demo":
             is_right = request.header("x-api-key") == ANTHROPIC_ADMIN and bool(request.header("anthropic-version"))
             return self._checked("anthropic", is_right, self._anthropic)
         if path.endswith(("/cacheConfig", ":fetchPublisherModelConfig")):
@@ -137,10 +137,10 @@ class CloudSettings:
         held = self.held["openai"]
         if path == "/v1/organization/data_retention":
             return _json({"object": "organization.data_retention", "type": held["organization"]})
-        if path == "/v1/organization/projects/proj_1/data_retention":
+        if path == "/v1/organization/projects/demo/data_retention":
             return _json({"object": "project.data_retention", "type": held["project"]})
-        if path == "/v1/organization/projects/proj_1":
-            return _json({"id": "proj_1", "object": "organization.project", "name": "Clinic",
+        if path == "/v1/organization/projects/demo":
+            return _json({"id": "demo", "object": "organization.project", "name": "Clinic",
                           "status": held["status"], "residency": held["residency"]})  # fmt: skip
         return _json({"error": {"message": "no such project"}}, 404)
 
@@ -165,7 +165,7 @@ class CloudSettings:
         held = self.held["anthropic"]
         residency = {"workspace_geo": held["workspace_geo"], "allowed_inference_geos": held["allowed"],
                      "default_inference_geo": held["default"]}  # fmt: skip
-        return _json({"id": "wrkspc_1", "type": "workspace", "name": "Clinic", "archived_at": held["archived_at"],
+        return _json({"id": "demo", "type": "workspace", "name": "Clinic", "archived_at": held["archived_at"],
                       "data_residency": residency})  # fmt: skip
 
     def _vertex(self, path: str) -> Outcome:

@@ -15,15 +15,18 @@ from wardkeep.compliance.deployments import check_base_url, inspection_credentia
 from wardkeep.compliance.errors import NotAllowed
 from wardkeep.compliance.records import Change, Kind
 from wardkeep.compliance.terms import clean_model, invalid, require, unknown
-from wardkeep.model.inspection import ACCEPTABLE, Finding, Inspection, Judgement, RouteCheck, Said
+from wardkeep.compliance.two_people import check_established, check_opener
+from wardkeep.model.inspection import ACCEPTABLE, Aspect, Finding, Inspection, Judgement, RouteCheck, Said
 from wardkeep.model.registry import Deployment, Person, Registry
 from wardkeep.model.residency import Geography
 from wardkeep.policy.roles import Permission
-from wardkeep.routing.drift import findings_of
+from wardkeep.routing.drift import closing, findings_of
 
 REGION_PART: Final = "{region}"
 _ACCOUNT: Final = frozenset({"subscription", "resource_group", "resource", "project", "workspace"})
 _MOST_ACCEPTED: Final = 16
+# A resource's own subdomain: Azure OpenAI and Azure AI services, public and government cloud.
+_AZURE_HOSTS: Final = (".azure.com", ".azure.us")
 
 
 def set_inspection(
@@ -40,6 +43,7 @@ def set_inspection(
         raise invalid("account", f"of {', '.join(sorted(_ACCOUNT))}")
     for name, value in inspection.account.items():
         clean_model(value, name)
+    _check_account(deployment, inspection.account)
     for url in (inspection.base_url, inspection.token_url):
         if url is not None:
             check_base_url(url.replace(REGION_PART, "region"), may_be_plain=False)
@@ -51,11 +55,25 @@ def set_inspection(
             raise _key_missing("with the deployment's own key")
     if sealed_credential is None and identifier in registry.secrets:
         _check_same_hosts(registry.inspections.get(inspection.id), inspection)
-    record = replace(inspection, credential=identifier if has_own else None)
+    record = replace(inspection, credential=identifier if has_own else None, set_by=by.id)
     changes = [Change(kind=Kind.INSPECTIONS, id=inspection.id, record=record)]
     if sealed_credential is not None:
         changes.append(Change(kind=Kind.SECRETS, id=identifier, record=sealed_credential))
     return tuple(changes)
+
+
+def _check_account(deployment: Deployment, account: dict[str, str]) -> None:
+    """Refuse to ask about another account than the one that answers the calls: a clean one beside it would agree."""
+    host = urlsplit(deployment.base_url).hostname or ""
+    resource = host.partition(".")[0] if host.endswith(_AZURE_HOSTS) else deployment.project
+    rules = {
+        "project": (deployment.project, "the deployment's own project"),
+        "workspace": (deployment.project, "the deployment's own project"),
+        "resource": (resource, "the first part of the deployment's host, or else its project"),
+    }
+    for name, (own, rule) in rules.items():
+        if account.get(name, own).lower() != own.lower():
+            raise invalid(name, rule)
 
 
 def _check_same_hosts(before: Inspection | None, wanted: Inspection) -> None:
@@ -124,13 +142,17 @@ def confirm_check(
 ) -> tuple[Change, ...]:
     """Let calls go to a deployment again after a contradiction. `accept` names findings that are intended.
 
+    What closed it may stand in the check of another record of the same account: then its own newest check, made since,
+    must show what drifted there to be right.
+
     Raises:
-        NotAllowed: no permission, nothing to confirm, or what contradicts the record is still there.
+        NotAllowed: no permission, not established, the one who recorded how the vendor is asked, nothing to confirm, or
+            what contradicts the record is still there.
     """
     require(by, Permission.AGREEMENT_ACTIVATE)
-    find_deployment(registry, deployment)
+    closed_by = closing(registry, find_deployment(registry, deployment))
     found = registry.route_checks.get(deployment)
-    if found is None or not found.is_closed:
+    if not closed_by:
         raise NotAllowed(
             "nothing_to_confirm",
             what="The deployment is not closed by a check.",
@@ -138,19 +160,36 @@ def confirm_check(
             fix="`wardkeep route checks` shows where each deployment stands.",
             status=409,
         )
+    drifted = frozenset(aspect for each in closed_by for aspect in each.drifted)
+    if found is None or any(each.drifted_at is not None and found.at < each.drifted_at for each in closed_by):
+        raise _drift_stands(drifted)
     _check_acceptable(found, accept)
     record = replace(found, accepted=found.accepted | accept)
-    if record.unsettled:
-        raise NotAllowed(
-            "drift_stands",
-            what=f"The newest check does not show it to be mended: {', '.join(sorted(record.unsettled))}.",
-            why="What still contradicts the record, or could not be learned since, stays closed.",
-            fix="Mend it at the vendor, or record the deployment anew as it is; check again, then confirm. "
-            f"What is intended ({', '.join(sorted(ACCEPTABLE))}) is named with --accept.",
-            status=409,
-        )
+    unsettled = record.unsettled_of(drifted)
+    if unsettled:
+        raise _drift_stands(unsettled)
+    note = _note_of_opener(registry, by, registry.inspections.get(deployment))
     done = replace(record, drifted_at=None, drifted=frozenset(), confirmed_by=by.id, confirmed_at=at)
-    return (Change(kind=Kind.ROUTE_CHECKS, id=deployment, record=done, note="drift_confirmed"),)
+    return (Change(kind=Kind.ROUTE_CHECKS, id=deployment, record=done, note=note or "drift_confirmed"),)
+
+
+def _note_of_opener(registry: Registry, by: Person, inspection: Inspection | None) -> str | None:
+    """Return the note of a single officer. Who chose how the vendor is asked does not judge its answer too."""
+    if inspection is None:
+        check_established(by)
+        return None
+    return check_opener(registry, by, inspection.set_by, deed="recorded how the vendor is asked")
+
+
+def _drift_stands(unsettled: frozenset[Aspect]) -> NotAllowed:
+    return NotAllowed(
+        "drift_stands",
+        what=f"The newest check does not show it to be mended: {', '.join(sorted(unsettled))}.",
+        why="What still contradicts the record, or could not be learned since, stays closed.",
+        fix="Mend it at the vendor, or record the deployment anew as it is; check again, then confirm. "
+        f"What is intended ({', '.join(sorted(ACCEPTABLE))}) is named with --accept.",
+        status=409,
+    )
 
 
 def _check_acceptable(found: RouteCheck, accept: frozenset[str]) -> None:

@@ -80,6 +80,7 @@ class Inspection:
 
     `base_url` is the vendor's interface for administrators, `account` the names it wants in paths (`subscription`,
     `workspace`, ...). The credential is one for administrators: only the keeper opens it, workers never hold it.
+    `set_by` is who recorded this: another person opens again what a check so asked had closed.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Inspection:
     account: dict[str, str] = field(default_factory=dict)
     token_url: str | None = None
     credential: str | None = None
+    set_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +134,17 @@ class RouteCheck:
     @property
     def unsettled(self) -> frozenset[Aspect]:
         """What drifted and is not known to agree now, be it that it still contradicts or that nobody could tell."""
+        return self.unsettled_of(self.drifted)
+
+    def unsettled_of(self, drifted: frozenset[Aspect]) -> frozenset[Aspect]:
+        """Return what contradicts, and what of `drifted` this check does not show to agree."""
         held = frozenset(
             each.aspect
             for each in self.findings
             if each.verdict is not Judgement.AGREES and each.accepted_as not in self.accepted
         )
         told = frozenset(each.aspect for each in self.findings)
-        return self.contradicting | (self.drifted & held) | (self.drifted - told)
+        return self.contradicting | (drifted & held) | (drifted - told)
 
     @property
     def is_closed(self) -> bool:

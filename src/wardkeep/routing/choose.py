@@ -33,6 +33,7 @@ from wardkeep.model.registry import (
 from wardkeep.model.residency import Geography, PlatformRegions, Told
 from wardkeep.model.stages import Call, Permitted, Routed, Safe
 from wardkeep.model.terms import Terms
+from wardkeep.routing.drift import closing
 from wardkeep.routing.order import WELL, Standing, ordered
 from wardkeep.routing.regions import processed_in, residency_forbids
 from wardkeep.routing.terms import outside
@@ -167,8 +168,7 @@ def unproven_of(registry: Registry, route: Route, deployment: Deployment) -> Ref
 
     That it is proven is found on the live connection. A check that drifted holds until an officer confirmed it.
     """
-    checked = registry.route_checks.get(deployment.id)
-    if checked is not None and checked.is_closed:
+    if closing(registry, deployment):
         return Refused(reason=Reason.ROUTE_DRIFTED)
     if deployment.attestation is None:
         return Refused(reason=Reason.ATTESTATION_REQUIRED) if route.requires_attestation else None

@@ -7,7 +7,19 @@ is contradicted by a vendor that keeps, one of retained days is not, and neither
 from collections.abc import Iterable
 from typing import Final
 
-from wardkeep.model.inspection import ANYWHERE, KEPT, LIVE, OFF, SHARED, ZERO, Aspect, Finding, Judgement, Said
+from wardkeep.model.inspection import (
+    ANYWHERE,
+    KEPT,
+    LIVE,
+    OFF,
+    SHARED,
+    ZERO,
+    Aspect,
+    Finding,
+    Judgement,
+    RouteCheck,
+    Said,
+)
 from wardkeep.model.registry import AgreementStatus, Deployment, Registry, Retention
 from wardkeep.model.residency import Geography
 from wardkeep.routing.regions import agrees
@@ -20,6 +32,38 @@ _ZONES: Final = {
     "apac": frozenset({"APAC", "AU", "IN", "JP", "KR", "SG"}),
 }
 _GOVERNMENT: Final = "us-gov"
+
+
+def closing(registry: Registry, deployment: Deployment) -> tuple[RouteCheck, ...]:
+    """Return the checks that close a deployment: its own, and those of the same place under another id.
+
+    What drifted is the vendor's account, so that recording it anew opens nothing by itself: an officer confirms the new
+    record after a check of its own.
+    """
+    own = registry.route_checks.get(deployment.id)
+    opened_at = None if own is None else own.confirmed_at
+    return tuple(
+        each
+        for each in registry.route_checks.values()
+        if each.drifted_at is not None
+        and (
+            each.id == deployment.id
+            or (
+                _is_same_place(registry.deployments.get(each.id), deployment)
+                and (opened_at is None or opened_at <= each.drifted_at)
+            )
+        )
+    )
+
+
+def _is_same_place(one: Deployment | None, other: Deployment) -> bool:
+    """Whether two records are of one model of one account, as agreements name it."""
+    return one is not None and (one.vendor, one.platform, one.project, one.model) == (
+        other.vendor,
+        other.platform,
+        other.project,
+        other.model,
+    )
 
 
 def findings_of(

@@ -1,5 +1,6 @@
 """Who may have vendors asked, what closes, and what an officer can and cannot open."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from wardkeep.compliance.geography import load_geography
 from wardkeep.compliance.inspections import check_view, confirm_check, inspection_view, record_check, set_inspection
 from wardkeep.compliance.records import apply
 from wardkeep.model.inspection import KEPT, OFF, ON, ZERO, Aspect, Inspection, RouteCheck, Said
-from wardkeep.model.registry import Registry
+from wardkeep.model.registry import Deployment, Registry, Role, Route
+from wardkeep.routing.choose import unproven_of
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 D = "openai-us"
@@ -122,6 +124,9 @@ def planned(held: Registry, *, sealed: bytes | None = None, by: Any = OPERATOR, 
         {"by": AUDITOR},
         {"account": {"password": "x"}},
         {"account": {"project": "../../admin"}},
+        {"account": {"project": "proj-2"}},
+        {"account": {"workspace": "another"}},
+        {"account": {"resource": "another"}},
         {"base_url": "http://admin.vendor.example"},
         {"base_url": "https://169.254.169.254/x"},
         {"base_url": "https://user@vendor.example"},
@@ -139,7 +144,7 @@ def test_a_key_for_asking_is_a_secret_of_its_own_that_stays_when_it_is_not_given
     assert is_for_inspection(secret.id)
     assert record.record.credential == secret.id
     held = apply(HELD, (record, secret), epoch=2)
-    (again,) = planned(held, base_url="https://admin.{region}.vendor.example/v2", account={"project": "proj_1"})
+    (again,) = planned(held, base_url="https://admin.{region}.vendor.example/v2", account={"project": "proj-1"})
     assert again.record.credential == secret.id
     (own,) = planned(HELD, base_url="https://us.api.openai.com/v1")
     assert own.record.credential is None
@@ -166,7 +171,7 @@ def test_a_key_for_asking_goes_to_no_other_host_than_the_one_it_was_given_for(ch
         planned(held, **{**ADDRESSES, **changes})
     assert refused.value.code == "inspection_credential_missing"
     assert len(planned(held, sealed=b"new", **{**ADDRESSES, **changes})) == 2, "who has the key gives it again"
-    assert len(planned(held, **ADDRESSES, account={"project": "proj_2"})) == 1
+    assert len(planned(held, **ADDRESSES, account={"project": "proj-1"})) == 1
 
 
 def test_a_key_for_asking_that_was_given_without_an_address_stays_at_the_vendors_usual_one():
@@ -175,3 +180,66 @@ def test_a_key_for_asking_that_was_given_without_an_address_stays_at_the_vendors
         with pytest.raises(NotAllowed, match="another host"):
             planned(held, **dict([changes]))
     assert len(planned(held)) == 1
+
+
+def is_closed(held: Registry, place: Deployment) -> bool:
+    return unproven_of(held, Route(model="m", deployment=place.id), place) is not None
+
+
+def twice(**changes: Any) -> Registry:
+    return registry(deployments={D: deployment(), "again": deployment(id="again", **changes)})
+
+
+def checked_again(held: Registry, *told: Said, hours: int) -> Registry:
+    at = AT + timedelta(hours=hours)
+    changes = record_check(held, deployment="again", said=told, geography=load_geography(), by="h", at=at, asked="h")
+    return apply(held, changes, epoch=held.epoch + 1)
+
+
+def test_the_same_account_under_another_id_stays_closed_until_its_own_check_is_right_and_confirmed():
+    held = checked(twice(), BAD)
+    again = held.deployments["again"]
+    assert is_closed(held, again)
+    for other in ({"vendor": "v"}, {"platform": "p"}, {"project": "p"}, {"model": "m"}):
+        assert not is_closed(held, deployment(id="again", **other))
+
+    def confirm(registry: Registry) -> Registry:
+        changes = confirm_check(registry, PRIVACY, deployment="again", accept=frozenset(), at=AT + timedelta(hours=9))
+        return apply(registry, changes, epoch=registry.epoch + 1)
+
+    for unproven in (
+        held,
+        checked_again(held, GOOD, hours=-1),
+        checked_again(held, said(Aspect.RETENTION, None), hours=1),
+        checked_again(held, said(Aspect.LOGGING, OFF), hours=1),
+    ):
+        with pytest.raises(NotAllowed) as refused:
+            confirm(unproven)
+        assert refused.value.code == "drift_stands"
+    right = checked_again(held, GOOD, hours=1)
+    assert is_closed(right, again), "agreement alone opens nothing"
+    opened = confirm(right)
+    assert not is_closed(opened, again)
+    assert is_closed(opened, deployment()), "the first record stays as it was"
+    assert is_closed(checked(confirmed(checked(opened, GOOD)), BAD, hours=10), again), "and drifts again for both"
+
+
+def test_an_officer_opens_only_when_established_and_not_what_was_asked_as_they_said():
+    held = checked(checked(HELD, BAD), GOOD)
+    with pytest.raises(NotAllowed) as refused:
+        confirmed(held, by=replace(PRIVACY, enrolled_by="admin"))
+    assert refused.value.code == "confirmation_required"
+    both = replace(SECURITY, roles=SECURITY.roles | {Role.OPERATOR})
+    asked = apply(held, planned(held, sealed=b"s", by=both, account={"project": "proj-1"}), epoch=9)
+    with pytest.raises(NotAllowed) as refused:
+        confirmed(asked, by=both)
+    assert refused.value.code == "second_person_required"
+    assert not of(confirmed(asked, by=PRIVACY)).is_closed
+
+
+def test_the_resource_that_is_asked_about_is_the_one_that_answers_calls():
+    place = deployment(base_url="https://clinic.openai.azure.com/openai/v1")
+    held = registry(deployments={D: place})
+    assert planned(held, account={"resource": "clinic"})
+    with pytest.raises(NotAllowed, match="resource"):
+        planned(held, account={"resource": "proj-1"})

@@ -337,7 +337,12 @@ SAMPLES = {
         added_by="p",
     ),
     Kind.INSPECTIONS: Inspection(
-        id="d", base_url="https://a.example", account={"project": "p"}, token_url="https://t.example", credential="c"
+        id="d",
+        base_url="https://a.example",
+        account={"project": "p"},
+        token_url="https://t.example",
+        credential="c",
+        set_by="p",
     ),
     Kind.ROUTE_CHECKS: RouteCheck(
         id="d",
