@@ -9,10 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from wardkeep.app.log import LogLine
-from wardkeep.audit.errors import LedgerError
-from wardkeep.compliance.errors import ComplianceError
 from wardkeep.compliance.inspecting import Checker
-from wardkeep.crypto.errors import CryptoError
 
 FIRST_SECONDS: Final = 600.0
 _EVERY_SECONDS: Final = 3600.0
@@ -42,7 +39,7 @@ async def check_due(checker: Checker, *, stopping: asyncio.Event, log: LogLine) 
             continue
         try:
             found = await checker.check(name, by=_HOST)
-        except (LedgerError, ComplianceError, CryptoError) as error:
+        except Exception as error:  # noqa: BLE001 - the loop's outermost frame: one deployment must not end the others
             log("check_unavailable", deployment=name, kind=type(error).__name__)
             continue
         if found["closed"] and not newest.is_closed:

@@ -61,7 +61,12 @@ def _content_logging(answer: Answer) -> Said:
     listed = properties.get("capabilities") if isinstance(properties, dict) else None
     if not answer.is_good or not isinstance(listed, list):
         return unlearned(Aspect.RETENTION, answer.failed or "capabilities are not told")
-    held = {each.get("name"): each.get("value") for each in listed if isinstance(each, dict)}
+    # A name may be anything, and what cannot be a key would end the whole check.
+    held = {
+        name: each.get("value")
+        for each in listed
+        if isinstance(each, dict) and isinstance(name := each.get("name"), str)
+    }
     value = held.get("ContentLogging")
     if value is None:
         return Said(aspect=Aspect.RETENTION, means=KEPT, words="ContentLogging is not listed as false")

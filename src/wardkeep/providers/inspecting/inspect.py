@@ -5,13 +5,13 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
-from wardkeep.model.inspection import Inspection, Said
+from wardkeep.model.inspection import Aspect, Inspection, Said
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Deployment
 from wardkeep.model.sensitive import Secret
 from wardkeep.providers.contract import origin_of
 from wardkeep.providers.inspecting import azure, bedrock, local, organisations, vertex
-from wardkeep.providers.inspecting.asker import Asker
+from wardkeep.providers.inspecting.asker import Asker, unlearned
 from wardkeep.transport.pool import Origin
 
 INSPECTORS: Final[Mapping[str, Callable[[Asker], list[Said]]]] = MappingProxyType(
@@ -31,7 +31,13 @@ def ask_vendor(
 ) -> list[Said]:
     """Return what the vendor says of a deployment. Blocks for seconds; every failure is among what is returned."""
     inspector = INSPECTORS.get(deployment.platform)
-    return [] if inspector is None else inspector(asker_for(deployment, inspection, credential, clock))
+    if inspector is None:
+        return []
+    try:
+        return inspector(asker_for(deployment, inspection, credential, clock))
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # A vendor may answer in any shape: what is not understood is not learned, and ends nothing else.
+        return [unlearned(each, f"the answer is not readable ({type(error).__name__})") for each in Aspect]
 
 
 def asker_for(
