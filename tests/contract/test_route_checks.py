@@ -26,13 +26,14 @@ MODEL = "sim-echo"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One thing that a platform may tell wrongly; `told` is what the simulator is told to say."""
+    """One thing that a platform may tell wrongly; `told` is what the simulator is told to say, `moved` the
+    same to another place."""
 
     platform: str
     aspect: str
     told: dict[str, Any]
     simulated: str = ""
-    accepted: str = ""
+    moved: dict[str, Any] | None = None
 
     @property
     def settings(self) -> str:
@@ -48,7 +49,7 @@ CASES = (
         platform="bedrock",
         aspect="content_logging",
         told={"logging": {"us-east-1": {"s3Config": {"bucketName": "b"}, "textDataDeliveryEnabled": True}}},
-        accepted="content_logging=us-east-1: text image embedding video audio to s3Config",
+        moved={"logging": {"us-east-1": {"s3Config": {"bucketName": "c"}, "textDataDeliveryEnabled": True}}},
     ),
     Case(platform="azure", aspect="deployment_type", told={"sku": "GlobalStandard"}),
     Case(platform="azure", aspect="storage_region", told={"location": "westeurope"}),
@@ -63,8 +64,8 @@ CASES = (
         platform="vertex-gemini",
         simulated="vertex",
         aspect="content_logging",
-        told={"logging": {"enabled": True, "samplingRate": 1.0}},
-        accepted="content_logging=loggingConfig: on",
+        told={"logging": {"enabled": True, "bigqueryDestination": {"outputUri": "bq://clinic.log"}}},
+        moved={"logging": {"enabled": True, "bigqueryDestination": {"outputUri": "bq://other.log"}}},
     ),
     Case(platform="vertex-gemini", simulated="vertex", aspect="cache", told={"disable_cache": False}),
     Case(platform="local", aspect="prompts_shown", told={"slots": True}),
@@ -200,21 +201,45 @@ async def test_drift_closes_the_deployment_until_it_is_mended_checked_and_confir
     assert mended["ledger_index"] > found["ledger_index"] > before["ledger_index"]
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.accepted], ids=lambda case: case.platform)
+@pytest.mark.parametrize("case", [case for case in CASES if case.moved], ids=lambda case: case.platform)
 async def test_an_officer_may_take_a_log_of_their_own_for_intended_and_any_other_drifts_again(running, case):
     say(running, {case.settings: case.told})
-    check(running, case.platform)
-    confirm(running, case.platform, case.accepted)
+    found = check(running, case.platform)
+    accept = [f"{each['aspect']}={each['told']}" for each in found["findings"] if each["verdict"] == "drift"]
+    confirm(running, case.platform, *accept)
     again = check(running, case.platform)
     assert (again["verdict"], again["closed"]) == ("agrees", False)
     assert (await call(running, case.platform)).status == 200
-    if case.platform == "bedrock":
-        logging = {"us-west-2": {"cloudWatchConfig": {"logGroupName": "g"}, "textDataDeliveryEnabled": True}}
-        say(running, {"bedrock": {"logging": {**case.told["logging"], **logging}}})
-        assert check(running, "bedrock")["closed"]
-        say(running, {})
-        check(running, "bedrock")
-        confirm(running, "bedrock")
+    say(running, {case.settings: case.moved})
+    assert check(running, case.platform)["closed"], "the same log to another place is another"
+    say(running, {})
+    check(running, case.platform)
+    confirm(running, case.platform)
+
+
+@pytest.mark.parametrize(
+    ("platform", "told"),
+    [
+        ("azure", {"content_logging": "false", "more": [{"name": ["x"]}, {"name": {}}, {}]}),
+        ("azure", {"more": ["x", None, 1]}),
+    ],
+)
+def test_an_odd_answer_spoils_nothing(running, platform, told):
+    say(running, {platform: told})
+    assert told_by(running, platform)["retention"] == {"agrees"}
+    say(running, {platform: {"more": []}})
+
+
+def test_prompts_are_not_fetched_where_the_server_tells_that_it_shows_them(running):
+    for is_open in (True, False):
+        say(running, {"local": {"slots": is_open}})
+        before = len(running.vendor.seen())
+        assert told_by(running, "local")["prompts_shown"] == {"drift" if is_open else "agrees"}
+        assert [each.path for each in running.vendor.seen()[before:]] == ["/props"]
+    for is_open in (True, False):
+        say(running, {"local": {"slots": is_open, "is_silent": True}})
+        assert told_by(running, "local")["prompts_shown"] == {"drift" if is_open else "agrees"}
+    say(running, {"local": {"is_silent": False}})
 
 
 def test_each_check_is_a_dated_entry_and_what_the_vendor_was_asked_with_is_nowhere(running):

@@ -131,6 +131,7 @@ class CloudSettings:
         listed = [{"name": "VirtualNetworks"}]
         if held["content_logging"] is not None:
             listed.append({"name": "ContentLogging", "value": held["content_logging"]})
+        listed += held.get("more", [])
         return _json({"location": held["location"], "kind": "OpenAI", "properties": {"capabilities": listed}})
 
     def _openai(self, path: str) -> Outcome:
@@ -178,7 +179,8 @@ class CloudSettings:
         held = self.held["local"]
         kind, is_open = held["kind"], held["slots"]
         if kind == "llama.cpp" and path == "/props":
-            return _json({"default_generation_settings": {}, "total_slots": 1, "endpoint_slots": is_open})
+            told = {} if held.get("is_silent") else {"endpoint_slots": is_open}
+            return _json({"default_generation_settings": {}, "total_slots": 1, **told})
         if kind == "llama.cpp" and path == "/slots":
             return _json(
                 [{"id": 0, "prompt": "somebody's"}] if is_open else {"error": {"code": 501}}, 200 if is_open else 501

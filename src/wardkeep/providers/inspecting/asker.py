@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from wardkeep.crypto.mac import sha256
 from wardkeep.model.inspection import Aspect, Inspection, Said
 from wardkeep.model.instant import Instant
 from wardkeep.model.registry import Deployment
@@ -102,6 +103,11 @@ def words_of(value: object) -> str:
     """Return a vendor's word as it may be kept: one bounded line of printable ASCII."""
     text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     return "".join(each if each.isascii() and each.isprintable() else "?" for each in text)[:_MOST_WORDS] or "nothing"
+
+
+def mark_of(settings: object) -> str:
+    """Return what tells one vendor's settings from any other: accepted words hold for exactly these (96 bits)."""
+    return f"#{sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS)).hex()[:24]}"
 
 
 def unlearned(aspect: Aspect, why: str) -> Said:

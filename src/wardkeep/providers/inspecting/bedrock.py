@@ -5,6 +5,7 @@ and logging are settings of one region and do not spread, so each region that ma
 in the address stands for its name).
 """
 
+import re
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -13,12 +14,15 @@ from wardkeep.model.inspection import KEPT, OFF, ON, SHARED, ZERO, Aspect, Said
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.sensitive import Secret
 from wardkeep.providers.bedrock import read_keys
-from wardkeep.providers.inspecting.asker import Answer, Asker, Headers, unlearned, words_of
+from wardkeep.providers.inspecting.asker import Answer, Asker, Headers, mark_of, unlearned, words_of
 
 USUAL: Final = "https://bedrock.{region}.amazonaws.com"
 GLOBAL: Final = "global"
 _MODES: Final = {"none": ZERO, "default": KEPT, "provider_data_share": SHARED}
 _MOST_REGIONS: Final = 8
+_PLACES: Final = (("cloudWatchConfig", "logGroupName"), ("s3Config", "bucketName"))
+# What a vendor tells becomes part of a host that is asked next.
+_REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z0-9]{1,12}){1,4}")
 _DELIVERIES: Final = ("text", "image", "embedding", "video", "audio")
 
 
@@ -62,6 +66,8 @@ def _regions(answer: Answer) -> list[str] | None:
         parts = str(each.get("modelArn", "") if isinstance(each, dict) else "").split(":")
         if len(parts) < 6 or parts[0] != "arn" or parts[2] != "bedrock":
             return None
+        if parts[3] and _REGION.fullmatch(parts[3]) is None:
+            return None
         found.add(parts[3] or GLOBAL)
     return sorted(found)
 
@@ -83,9 +89,15 @@ def _logging(answer: Answer, region: str) -> Said:
     if not isinstance(held, dict):
         return unlearned(Aspect.LOGGING, f"{region}: not readable")
     kinds = [kind for kind in _DELIVERIES if held.get(f"{kind}DataDeliveryEnabled") is not False]
-    places = [name for name in ("cloudWatchConfig", "s3Config") if held.get(name)]
-    told = f"{region}: {' '.join(kinds) or 'metadata only'} to {' '.join(places) or 'nowhere'}"
+    places = [f"{name} {_named(held, name, member)}" for name, member in _PLACES if held.get(name)]
+    # The mark stands before what may be cut: the same kinds to another place are another finding.
+    told = f"{region}: {mark_of(held)} {' '.join(kinds) or 'metadata only'} to {' '.join(places) or 'nowhere'}"
     return Said(aspect=Aspect.LOGGING, means=ON if kinds else OFF, words=words_of(told))
+
+
+def _named(held: dict[str, Any], place: str, member: str) -> str:
+    config = held.get(place)
+    return words_of(config.get(member, "unnamed")) if isinstance(config, dict) else "unnamed"
 
 
 def _ask(asker: Asker, region: str, path: str) -> Answer:

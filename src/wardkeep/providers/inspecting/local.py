@@ -23,7 +23,11 @@ def inspect(asker: Asker) -> list[Said]:
     headers: Headers = () if asker.credential is None else (("authorization", _bearer(asker.credential)),)
     props = asker.get(f"{base}/props", headers)
     if props.is_good and "default_generation_settings" in props.body:
-        return [_slots(props, asker.get(f"{base}/slots", headers)), unlearned(Aspect.LOGGING, _UNTOLD)]
+        told = props.body.get("endpoint_slots")
+        # Where it is open, the answer of `/slots` is people's prompts: it is asked only where nothing else tells.
+        is_open = told if isinstance(told, bool) else None
+        slots = _slots(asker.get(f"{base}/slots", headers)) if is_open is None else _shown(is_open=is_open)
+        return [slots, unlearned(Aspect.LOGGING, _UNTOLD)]
     asked = orjson.dumps({"model": asker.deployment.model})
     shown = asker.ask("POST", f"{base}/api/show", (*headers, ("content-type", "application/json")), asked)
     if shown.is_good and ("details" in shown.body or "model_info" in shown.body):
@@ -34,13 +38,15 @@ def inspect(asker: Asker) -> list[Said]:
     return [unlearned(Aspect.LOGGING, "the server is none that is known: llama.cpp, Ollama or vLLM")]
 
 
-def _slots(props: Answer, slots: Answer) -> Said:
+def _shown(*, is_open: bool) -> Said:
+    words = f"llama.cpp: /slots is {'open' if is_open else 'closed'}"
+    return Said(aspect=Aspect.PROMPTS_SHOWN, means=ON if is_open else OFF, words=words)
+
+
+def _slots(slots: Answer) -> Said:
     """Return whether prompts are shown. A list is what `/slots` answers with where it is open."""
-    told = props.body.get("endpoint_slots")
-    if slots.status == 200 or told is True:
-        return Said(aspect=Aspect.PROMPTS_SHOWN, means=ON, words="llama.cpp: /slots is open")
-    if told is False or slots.status in {403, 404, 501}:
-        return Said(aspect=Aspect.PROMPTS_SHOWN, means=OFF, words="llama.cpp: /slots is closed")
+    if slots.status in {200, 403, 404, 501}:
+        return _shown(is_open=slots.status == 200)
     return unlearned(Aspect.PROMPTS_SHOWN, slots.failed or "nothing")
 
 

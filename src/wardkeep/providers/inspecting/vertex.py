@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from wardkeep.model.inspection import OFF, ON, Aspect, Said
 from wardkeep.model.reasons import RefusalError
 from wardkeep.model.sensitive import Secret
-from wardkeep.providers.inspecting.asker import Answer, Asker, Headers, unlearned, words_of
+from wardkeep.providers.inspecting.asker import Answer, Asker, Headers, mark_of, unlearned, words_of
 from wardkeep.providers.vertex import assertion_body
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -45,8 +45,12 @@ def _logging(answer: Answer) -> Said:
     held = answer.body.get("loggingConfig", {})
     if not isinstance(held, dict) or not isinstance(held.get("enabled", False), bool):
         return unlearned(Aspect.LOGGING, "loggingConfig is not readable")
-    is_on = bool(held.get("enabled", False))
-    return Said(aspect=Aspect.LOGGING, means=ON if is_on else OFF, words=f"loggingConfig: {'on' if is_on else 'off'}")
+    if not held.get("enabled", False):
+        return Said(aspect=Aspect.LOGGING, means=OFF, words="loggingConfig: off")
+    table = held.get("bigqueryDestination")
+    place = table.get("outputUri", "an unnamed table") if isinstance(table, dict) else "an unnamed table"
+    # The same log into another dataset is another finding; the mark stands before what may be cut.
+    return Said(aspect=Aspect.LOGGING, means=ON, words=words_of(f"loggingConfig: on {mark_of(held)} to {place}"))
 
 
 def _cache(answer: Answer) -> Said:
