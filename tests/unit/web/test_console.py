@@ -77,6 +77,20 @@ def test_parts_by_their_own_names_and_blank_ones_left_out():
     }
 
 
+@pytest.mark.parametrize("odd", ["²", "--5", "1" * 5000, "٣", "-", "1_0"])
+def test_what_only_looks_like_a_number_is_refused_by_the_form_and_breaks_nothing(odd):
+    sent = {"individuals": "12", "residents": "NY=7", "reason": "r"}
+    for changed in ({"individuals": odd}, {"residents": f"NY={odd}"}):
+        with pytest.raises(NotAllowed):
+            read_form(CountForm, body_of(CountForm, sent | changed))
+
+
+@pytest.mark.parametrize("odd", ["²", "1" * 5000, "x", "-1"])
+def test_a_place_in_a_list_that_is_no_number_is_left_out(odd):
+    scope = {"scopes.0.platform": "direct", f"scopes.{odd}.platform": "other"}
+    assert [each["platform"] for each in body_of(AgreementForm, scope)["scopes"]] == ["direct"]
+
+
 def test_what_is_not_sent_keeps_the_form_s_own_default():
     """An omitted restriction must not become an empty one."""
     body = body_of(WorkspaceForm, {"id": "w", "name": "W", "owner": "o", "reason": "r"})

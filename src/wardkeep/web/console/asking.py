@@ -4,8 +4,9 @@ So a page can show and do nothing that the API would not, and there is one place
 sends (strings, `on`, lists over several lines) becomes the typed form here.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
@@ -69,6 +70,9 @@ def body_of(form: type[msgspec.Struct] | None, sent: Mapping[str, str]) -> dict[
 
 
 _MISSING = msgspec.UNSET
+# Digits of ASCII only: `isdigit` also takes what `int` does not read, and the length is bounded (64 bits).
+_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+_PLACE: Final = re.compile(r"[0-9]{1,4}")
 
 
 def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
@@ -98,8 +102,8 @@ def _value(kind: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
     text = sent[name].strip()
     if isinstance(kind, inspect.BoolType):
         return text in {"on", "true", "yes"}
-    if isinstance(kind, inspect.IntType) and text.lstrip("-").isdigit():
-        return int(text)
+    if isinstance(kind, inspect.IntType):
+        return _whole(text)
     if isinstance(kind, inspect.DateTimeType) and len(text) == 10:
         return f"{text}T23:59:59Z"
     return text
@@ -119,7 +123,12 @@ def _worth(kind: inspect.Type, text: str) -> object:
     """Return the right side of a line `name=value`; several values are joined by `+`."""
     if isinstance(kind, inspect.FrozenSetType | inspect.SetType | inspect.VarTupleType):
         return [each.strip() for each in text.split("+") if each.strip()]
-    return int(text) if isinstance(kind, inspect.IntType) and text.isdigit() else text
+    return _whole(text) if isinstance(kind, inspect.IntType) else text
+
+
+def _whole(text: str) -> int | str:
+    """Return a whole number; what is none, or is too long to be meant, stays as it came and the form refuses it."""
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
 def _named(kind: inspect.StructType, sent: Mapping[str, str], name: str) -> Any:
@@ -138,14 +147,15 @@ def _is_blank(sent: Mapping[str, str], name: str) -> bool:
 
 def _several(item: inspect.Type, sent: Mapping[str, str], name: str) -> Any:
     if isinstance(item, inspect.StructType):
-        numbers = sorted({int(part) for each in sent if each.startswith(f"{name}.")
-                          for part in [each[len(name) + 1 :].partition(".")[0]] if part.isdigit()})  # fmt: skip
-        return [_value(item, sent, f"{name}.{number}") for number in numbers]
+        numbers = {part for each in sent if each.startswith(f"{name}.")
+                   for part in [each[len(name) + 1 :].partition(".")[0]] if _PLACE.fullmatch(part)}  # fmt: skip
+        return [_value(item, sent, f"{name}.{number}") for number in sorted(numbers, key=int)]
     if isinstance(item, inspect.IntType) and name in sent:
-        return [int(each) if each.isdigit() else each for each in sent[name].replace(",", " ").split()]
+        return [_whole(each) for each in sent[name].replace(",", " ").split()]
     if isinstance(item, inspect.IntType):
         numbered = {each[len(name) + 1 :]: value for each, value in sent.items() if each.startswith(f"{name}.")}
-        return [int(numbered[each]) for each in sorted(numbered, key=int) if numbered[each].isdigit()]
+        places = sorted((each for each in numbered if _PLACE.fullmatch(each)), key=int)
+        return [found for each in places if isinstance(found := _whole(numbered[each]), int)]
     ticked = [each[len(name) + 1 :] for each, value in sent.items() if each.startswith(f"{name}.") and value == "on"]
     if name not in sent and not ticked:
         return _MISSING

@@ -305,18 +305,23 @@ def _last_content(body: bytes) -> object:
 async def _sent(visit: Visit, road: Road, chat: Chat, text: str, file: HeldFile | None) -> Page:
     """Send, whole: what works without a script."""
     looked = await _looked(road, visit, chat, text, file)
-    call = _call(road, visit, chat, text, file, stream=False)
-    result: Answer | Turned | Refused = call if isinstance(call, Refused) else await handle(road, call)
+    result = await _answered(road, looked, _call(road, visit, chat, text, file, stream=False))
     if isinstance(looked, Refused) or not isinstance(result, Answer):
-        refused = looked if isinstance(looked, Refused) else result
-        told = refused.refused if isinstance(refused, Turned) else refused
-        index = refused.index if isinstance(refused, Turned) else None
+        told = result.refused if isinstance(result, Turned) else result
+        index = result.index if isinstance(result, Turned) else None
         values = {**_chat(visit, chat, file), "refused": told.explanation if isinstance(told, Refused) else None,
                   "index": index, "text": text}  # fmt: skip
         return Page(template="console/chat.html", values=values, status=502)
     body = result.body if isinstance(result.body, bytes) else b"".join([piece async for piece in result.body])
     _keep(visit, chat, looked, result, text=text, answer=_answer_text(body))
     return Page(to=f"/assistant/{chat.id}")
+
+
+async def _answered(road: Road, looked: Looked | Refused, call: Call | Refused) -> Answer | Turned | Refused:
+    """Return what the road answers. What was refused when it was looked at goes nowhere: nothing is sent behind it."""
+    if isinstance(looked, Refused):
+        return looked
+    return call if isinstance(call, Refused) else await handle(road, call)
 
 
 def _keep(visit: Visit, chat: Chat, looked: Looked, result: Answer, *, text: str, answer: str) -> None:
@@ -358,11 +363,9 @@ async def _pieces(
     visit: Visit, road: Road, chat: Chat, text: str, file: HeldFile | None
 ) -> AsyncGenerator[bytes, None]:
     looked = await _looked(road, visit, chat, text, file)
-    call = _call(road, visit, chat, text, file, stream=True)
-    result: Answer | Turned | Refused = call if isinstance(call, Refused) else await handle(road, call)
+    result = await _answered(road, looked, _call(road, visit, chat, text, file, stream=True))
     if isinstance(looked, Refused) or not isinstance(result, Answer):
-        refused = looked if isinstance(looked, Refused) else result
-        told = refused.refused if isinstance(refused, Turned) else refused
+        told = result.refused if isinstance(result, Turned) else result
         if isinstance(told, Refused):
             explained = told.explanation
             yield _event({"refused": f"{explained.what} {explained.why} {explained.fix}"})
