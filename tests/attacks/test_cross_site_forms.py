@@ -37,6 +37,16 @@ def test_a_form_of_another_media_type_is_refused(console):
     assert visitor.is_signed_in()
 
 
+def test_a_file_of_nobody_is_not_taken_apart(console):
+    """A form with a file may be megabytes: without a session it is not read, and its sender is sent to sign in."""
+    body, kind = b"--x\r\nnot a form", "multipart/form-data; boundary=x"
+    for route in POSTS:
+        if route.takes_file:
+            answer = console.visitor().ask("POST", route.path.replace("{}", "one"), body, kind=kind)
+            assert (answer.status, answer.header("location")) == (303, "/sign-in")
+            assert signed_in(console).ask("POST", route.path.replace("{}", "one"), body, kind=kind).status == 400
+
+
 def test_reading_pages_change_nothing(console):
     visitor = signed_in(console)
     for route in POSTS:

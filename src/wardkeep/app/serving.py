@@ -32,6 +32,7 @@ from wardkeep.app.faces import (
     tell_files,
     tls_files,
 )
+from wardkeep.app.forgetting import keep_forgetting
 from wardkeep.app.gathering import Gathering
 from wardkeep.app.home import OpenHome, WitnessCheck, backups_of, open_home
 from wardkeep.app.indexing import keep_index
@@ -382,6 +383,7 @@ class _Instance:
             exchange=self._sign_in_exchange(),
         )
         self._later(self._count_activity(pages.activity))
+        self._later(keep_forgetting(pages.forget_gone, stopping=self.stopping))
         scim = scim_app(
             control=home.control,
             keys=home.keys,

@@ -118,6 +118,18 @@ class Sessions:
         live = [row for row in self._rows.values() if row.person == person and not self._is_over(row, now_us)]
         return sorted(live, key=lambda row: -row.created_us)
 
+    def live(self, now_us: int) -> dict[str, list[SessionRow]]:
+        """Return everybody's live sessions by person, each newest first; looks at each session once."""
+        found: dict[str, list[SessionRow]] = {}
+        for row in self._rows.values():
+            if not self._is_over(row, now_us):
+                found.setdefault(row.person, []).append(row)
+        return {person: sorted(rows, key=lambda row: -row.created_us) for person, rows in found.items()}
+
+    def people(self) -> frozenset[str]:
+        """Return who has a session that nobody ended; one that is only idle counts."""
+        return frozenset(row.person for row in self._rows.values())
+
     async def end(self, *ids: bytes) -> None:
         """End sessions; they open nothing from now on.
 

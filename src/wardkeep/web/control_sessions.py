@@ -21,9 +21,8 @@ async def _list(asked: Asked) -> object:
         raise RefusalError(Refused(reason=Reason.FACTS_UNAVAILABLE))
     sessions, now_us = asked.app.factors.sessions, asked.app.clock().wall_us
     found = []
-    for name in sorted(asked.registry.people):
-        live = sessions.of(name, now_us)
-        if live:
+    for name, live in sorted(sessions.live(now_us).items()):
+        if name in asked.registry.people:
             found.append(
                 {
                     "person": name,

@@ -43,7 +43,8 @@ def read_multipart(content_type: bytes, body: bytes) -> tuple[dict[str, str], Up
     mark = b"--" + found[1]
     if not body.startswith(mark + b"\r\n"):
         raise _malformed()
-    *parts, last = body[len(mark) :].split(b"\r\n" + mark)
+    # One split more than may be: a body of nothing but boundaries is refused before its millionth part is made.
+    *parts, last = body[len(mark) :].split(b"\r\n" + mark, _MAX_PARTS + 1)
     if last not in {b"--", b"--\r\n"} or len(parts) > _MAX_PARTS:
         raise _malformed()
     fields: dict[str, str] = {}

@@ -240,6 +240,20 @@ class PagesFace:
         shell = None if visit is None or page.template is None else shell_of(visit)
         await send_page(send, page, self.engine, shell, is_secure=is_secure, is_head=is_head)
 
+    def forget_gone(self) -> None:
+        """Forget files and conversations whose time is over, whose person left, or whose sessions were all ended.
+
+        By whom and where they were ended does not matter here: on the account's page, by an officer, or by a directory.
+        """
+        now_us = self.clock().wall_us
+        self.files.expire(now_us)
+        self.chats.expire(now_us)
+        known = self.control.registry.people
+        here = {name for name in self.sessions.people() if name in known and known[name].is_active}
+        for person in (self.files.people() | self.chats.people()) - here:
+            self.files.forget(person)
+            self.chats.end_all(person)
+
     async def _answer(self, route: PageRoute, visit: Visit) -> Page:
         if visit.session is None and not route.is_open:
             return Page(to="/sign-in")
@@ -260,11 +274,16 @@ class PagesFace:
         body, upload = b"", None
         if route.method == "POST":
             check_same_site(headers, host, self.scheme)
-            form, body, upload = await read_form(scope, receive, is_json=route.is_json, takes_file=route.takes_file)
         cookies = cookies_of(headers)
-        now_us = self.clock().wall_us
         token = cookies.get(self.cookie(SESSION_COOKIE))
+        now_us = self.clock().wall_us
         session = self.sessions.find(Secret(token), now_us) if token else None
+        if route.method == "POST" and (session is not None or not route.takes_file):
+            # A file is megabytes, read and split in the keeper: only for who is signed in; others are sent to do so.
+            form, body, upload = await read_form(scope, receive, is_json=route.is_json, takes_file=route.takes_file)
+            # Looked at again: what took its time to come may have outlived its session.
+            now_us = self.clock().wall_us
+            session = self.sessions.find(Secret(token), now_us) if token else None
         registry = self.control.registry
         person = registry.people.get(session.person) if session is not None else None
         holder = None if person is None else holder_name(HolderKind.PERSON, person.id)

@@ -82,6 +82,7 @@ async def _end_session(visit: Visit) -> Page:
     wanted = mine.get(visit.form.get("id", ""))
     if wanted is not None:
         await visit.app.sessions.end(wanted)
+        visit.app.forget_gone()
         await visit.app.control.note_session(by=f"person:{person.id}", action="session-ended", method=session.method)
     return Page(to="/account")
 
@@ -89,6 +90,7 @@ async def _end_session(visit: Visit) -> Page:
 async def _end_all(visit: Visit) -> Page:
     person, session = who(visit)
     await visit.app.sessions.end_all(person.id)
+    visit.app.forget_gone()
     await visit.app.control.note_session(by=f"person:{person.id}", action="all-sessions-ended", method=session.method)
     return Page(to="/sign-in", cookies=(Cookie(name=_SESSION, value=Secret("")),))
 

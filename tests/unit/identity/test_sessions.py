@@ -54,6 +54,17 @@ async def test_a_person_has_so_many_sessions_and_ends_one_or_all(sessions):
     assert sessions.find(other.token, T0 + 100) is not None
 
 
+async def test_who_is_signed_in_is_told_for_everybody_at_once(sessions):
+    for name, at in (("ana", T0), ("ben", T0), ("ana", T0 + US), ("cy", T0 - IDLE_SECONDS * US)):
+        await sessions.begin(name, "passkey", "browser", at)
+    live = sessions.live(T0 + 2 * US)
+    assert live == {name: sessions.of(name, T0 + 2 * US) for name in ("ana", "ben")}
+    assert len(live["ana"]) == 2
+    assert sessions.people() == {"ana", "ben", "cy"}, "cy is idle, and nobody ended it"
+    await sessions.end_all("ana")
+    assert sessions.people() == {"ben", "cy"}
+
+
 async def test_what_must_not_be_forgotten_is_there_after_a_restart(tmp_path):
     first = Sessions(SessionsFile(tmp_path / "s.db"), KEY, os.urandom)
     token = (await first.begin("ana", "password+totp", "browser", T0)).token

@@ -1,5 +1,7 @@
 """Forms with a file: read as browsers send them, and refused when they could be read in two ways."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +80,17 @@ def test_what_is_too_large_says_so():
         with pytest.raises(RefusalError) as told:
             read_multipart(KIND, body)
         assert told.value.refused.reason is Reason.BODY_TOO_LARGE
+
+
+def test_a_body_of_nothing_but_boundaries_is_not_taken_apart():
+    body = b"--b\r\n" + b"xy\r\n--b" * 100_000
+    tracemalloc.start()
+    with pytest.raises(RefusalError):
+        read_multipart(b"multipart/form-data; boundary=b", body)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Every part made is an object of some fifty bytes; the body and its rest are two copies.
+    assert most < 3 * len(body)
 
 
 @given(st.binary(max_size=200), st.text(max_size=30))

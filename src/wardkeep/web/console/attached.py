@@ -36,6 +36,7 @@ class HeldFiles:
 
     def hold(self, identifier: str, person: str, upload: Upload, now_us: int) -> HeldFile:
         """Hold a file instead of the one that the person had here before."""
+        self.expire(now_us)
         self.forget(person)
         held = HeldFile(id=identifier, person=person, upload=upload, until_us=now_us + _IDLE_US)
         self._held[person] = held
@@ -45,11 +46,18 @@ class HeldFiles:
 
     def find(self, identifier: str, person: str, now_us: int) -> HeldFile | None:
         """Return the person's own file under this name; somebody else's is as unknown as none."""
+        self.expire(now_us)
         held = self._held.get(person)
-        if held is not None and held.until_us < now_us:
-            self.forget(person)
-            return None
         return held if held is not None and held.id == identifier else None
+
+    def expire(self, now_us: int) -> None:
+        """Forget every file whose time is over, whoever's it is and whether they come back (45 CFR 164.310(d)(1))."""
+        for person in [person for person, held in self._held.items() if held.until_us < now_us]:
+            del self._held[person]
+
+    def people(self) -> frozenset[str]:
+        """Return whose files are held."""
+        return frozenset(self._held)
 
     def forget(self, person: str) -> None:
         """Forget the person's file: it was sent, or they signed out."""

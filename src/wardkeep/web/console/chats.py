@@ -74,12 +74,12 @@ class Chats:
 
     def of(self, person: str, now_us: int) -> list[Chat]:
         """Return a person's conversations, newest first."""
-        self._forget(now_us)
+        self.expire(now_us)
         return [chat for chat in reversed(self._held.values()) if chat.person == person]
 
     def find(self, identifier: str, person: str, now_us: int) -> Chat | None:
         """Return one of the person's own; somebody else's is as unknown as none."""
-        self._forget(now_us)
+        self.expire(now_us)
         chat = self._held.get(identifier)
         return chat if chat is not None and chat.person == person else None
 
@@ -94,6 +94,11 @@ class Chats:
         for name in [name for name, chat in self._held.items() if chat.person == person]:
             del self._held[name]
 
-    def _forget(self, now_us: int) -> None:
+    def people(self) -> frozenset[str]:
+        """Return whose conversations are held."""
+        return frozenset(chat.person for chat in self._held.values())
+
+    def expire(self, now_us: int) -> None:
+        """Forget every conversation whose person is idle."""
         for name in [name for name, chat in self._held.items() if now_us - chat.used_us > IDLE_US]:
             del self._held[name]
