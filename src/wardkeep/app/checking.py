@@ -9,12 +9,19 @@ from datetime import timedelta
 from typing import Final
 
 from wardkeep.app.log import LogLine
+from wardkeep.audit.errors import LedgerError
+from wardkeep.compliance.errors import ComplianceError
 from wardkeep.compliance.inspecting import Checker
+from wardkeep.crypto.errors import CryptoError
 
 FIRST_SECONDS: Final = 600.0
 _EVERY_SECONDS: Final = 3600.0
 _AGAIN_AFTER: Final = timedelta(hours=24)
 _HOST: Final = "host"
+# What may end one deployment's check; what a vendor tells may be of any shape, and must not end the others' checks.
+_OWN: Final = (
+    LedgerError, ComplianceError, CryptoError, OSError, TypeError, ValueError, LookupError, AttributeError,
+)  # fmt: skip
 
 
 async def keep_checks(
@@ -39,7 +46,7 @@ async def check_due(checker: Checker, *, stopping: asyncio.Event, log: LogLine) 
             continue
         try:
             found = await checker.check(name, by=_HOST)
-        except Exception as error:  # noqa: BLE001 - the loop's outermost frame: one deployment must not end the others
+        except _OWN as error:
             log("check_unavailable", deployment=name, kind=type(error).__name__)
             continue
         if found["closed"] and not newest.is_closed:
