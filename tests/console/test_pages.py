@@ -25,7 +25,7 @@ from wardkeep.web.pages import ROUTES as PAGE_ROUTES
 
 MOST_BYTES = 150_000
 # What the API tells at once and is no list.
-NO_LISTS = {"health", "ledger.head", "duties.show", "policy.signatures", "usage.show", "audit.search"}
+NO_LISTS = {"health", "emergency.show", "ledger.head", "duties.show", "policy.signatures", "usage.show", "audit.search"}
 # path -> heading
 PAGES = {
     "/today": "Today",
