@@ -391,13 +391,14 @@ def test_a_renewed_certificate_is_served_without_a_restart_and_a_broken_one_is_n
     assert renewed.certificate.name == "server.crt"
     for face in FACES:
         wait_until(lambda face=face: served_key(secured, face) != before)
-    after = served_key(secured, "data")
     assert called(kept, demanding)[0] == 200
     # Whose certificates are taken does not change with the server's own.
     assert called(connected(secured, "data", shown["scheduler"].file), demanding)[0] == 200
     assert called(connected(secured, "data"), demanding)[:2] == (401, "certificate_missing")
     # Key and certificate came one by one, which a port may have seen. Once each has taken both up, it has told of that.
     wait_until(lambda: told(secured, "certificate_renewed") >= Counter(data=2, console=1, operations=1))
+    after = served_key(secured, "data")
+    assert after != before
     before_it = told(secured, "certificate_unfit")
     whole = (tls / "server.crt").read_text()
     (tls / "server.crt").write_text("half a certificate")

@@ -19,7 +19,7 @@ def test_an_explanation_says_what_why_and_how_to_mend_it(reason: Reason) -> None
         assert sentence.endswith((".", ")"))
         # nothing is filled in: neither a placeholder nor a format mark
         assert not re.search(r"%[sd]|\{[a-z_]*\}", sentence)
-    assert re.fullmatch(r"[a-z][a-z_]+", reason.value)
+    assert re.fullmatch(r"[a-z][a-z0-9_]+", reason.value)
 
 
 def test_a_retried_status_is_a_passing_trouble() -> None:
