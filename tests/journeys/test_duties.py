@@ -1,1 +1,0 @@
-"""Overdue training and unsigned policies close the road on the very next call, in every worker, and open it again."""
