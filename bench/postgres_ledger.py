@@ -1,6 +1,6 @@
 """Durable, sealed records a second through the PostgreSQL ledger, with appends of 64 records.
 
-    python bench/postgres_ledger.py --directory /var/tmp --seconds 10
+    PYTHONPATH=. python bench/postgres_ledger.py --directory /var/tmp --seconds 10
 
 Starts a PostgreSQL of its own below the directory, on a Unix socket; that directory's disk is what is measured.
 Sealing is part of the measure: each record's payload is sealed with AES-256-GCM before it is appended.
