@@ -78,6 +78,8 @@ def test_what_no_person_is_known_by_is_dropped(marked, kind):
         ("seen on [12/31]", DATE),
         ("signed [P.R.]", NAME),
         ("code [2 4 1 1 9]", OTHER),
+        ("seen 6/27, 8 and [10] Aug", DATE),
+        ("the [9]", DATE),
         ("DOB [7/55]", DATE),
         ("stroke [12/00]", DATE),
         ("MI [2/94]", DATE),

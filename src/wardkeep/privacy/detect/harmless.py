@@ -39,7 +39,9 @@ _ORDERS: Final = re.compile(
     r"|[\W_]){2,}",
     re.IGNORECASE,
 )
+# Three numbers or more that only count: one or two may be a day, or all there is of a number.
 _COUNT: Final = "0 1 2 3 4 5 6 7 8 9 10"
+_LEAST_COUNTED: Final = 3
 _SPACED: Final = re.compile(r"[\w-]+")
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _MEASURED_BEFORE: Final = re.compile(
@@ -118,9 +120,9 @@ def is_harmless(reading: Reading, span: Span) -> bool:
     """Whether a find of the classifier is an eponym at its place, a measured value, or the code of a thing."""
     text = reading.text
     found = text[span.start : span.end]
-    if _FORMATS.issuperset(_SPACED.findall(found.lower())) or _ORDERS.fullmatch(found) or found in _COUNT:
+    if _FORMATS.issuperset(_SPACED.findall(found.lower())) or _ORDERS.fullmatch(found) or _is_count(found):
         return True
-    if text[span.start : span.end] in _NOBODYS or _is_law(text, span) or _is_labelled(text, span):
+    if found in _NOBODYS or _is_law(text, span) or _is_labelled(text, span):
         return True
     if _is_asking(text, span) or (span.type in _NAMED and _is_opening_word(reading, span)):
         return True
@@ -141,6 +143,10 @@ def is_harmless(reading: Reading, span: Span) -> bool:
         return True  # three digits alone number a room, a dose or a case among few
     is_number = text[span.start : span.end].isdigit() and span.end - span.start < 8
     return is_number and (_MEASURED_BEFORE.search(before) is not None or _UNIT_AFTER.match(text, span.end) is not None)
+
+
+def _is_count(found: str) -> bool:
+    return found in _COUNT and len(found.split()) >= _LEAST_COUNTED
 
 
 def without_opening_word(text: str, span: Span) -> Span:

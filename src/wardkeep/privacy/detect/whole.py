@@ -1,8 +1,8 @@
 """A find that stops in the middle of an identifier is made whole: initials, parts of an organisation's name, prefixes.
 
 What is found in part leaks the rest ("A. ⟦Korff⟧", "⟦Tri-Forks Electric⟧ Cooperative", "PZW ⟦600447128⟧"). A find grows
-only over what nothing else could mean at that place. Ages never grow, dates only to a day and month:
-routes for treatment let them pass, and what they took along would pass with them.
+only over what nothing else could mean at that place. Ages never grow, dates only to a day and month: routes for
+treatment let them pass, and what they took along would pass with them.
 """
 
 import re
